@@ -1,0 +1,3 @@
+export * from './crc32c.ts'
+export * from './murmur2.ts'
+export * from './record-batch.ts'
