@@ -14,7 +14,12 @@ if (major < 20 || (major === 20 && minor < 19)) {
 
 /** Runs a program to its end; its output goes to stderr, so that a command's own stdout stays clean. */
 export function run(command, parameters, options = {}) {
-  const done = spawnSync(command, parameters, { cwd: root, stdio: ['inherit', 2, 2], shell: process.platform === 'win32', ...options })
+  const done = spawnSync(command, parameters, {
+    cwd: root,
+    stdio: ['inherit', 2, 2],
+    shell: process.platform === 'win32',
+    ...options,
+  })
   if (done.error) throw done.error
   if (done.status !== 0) {
     console.error(`\`${[command, ...parameters].join(' ')}\` failed with exit code ${done.status ?? done.signal}.`)
@@ -32,6 +37,7 @@ function newestChange(directory) {
   return newest
 }
 
+const builtStamp = join(root, 'node_modules/.millrace-built')
 const changedAt = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0)
 
 export function setUp() {
@@ -41,11 +47,15 @@ export function setUp() {
     run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])
     writeFileSync(installed, '')
   }
-  const built = join(root, 'node_modules/.millrace-built')
   const sources = Math.max(newestChange(join(root, 'packages')), newestChange(join(root, 'bench')), changedAt(installed))
-  if (changedAt(built) <= sources) {
+  if (changedAt(builtStamp) <= sources) {
     console.error('Building...')
-    run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b'])
-    writeFileSync(built, '')
+    build()
   }
+}
+
+export function build() {
+  run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b'])
+  run(process.execPath, [join(root, 'scripts/bundle.mjs')])
+  writeFileSync(builtStamp, '')
 }

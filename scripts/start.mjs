@@ -3,4 +3,4 @@ import { setUp } from './setup.mjs'
 
 setUp()
 process.argv.splice(2, 0, 'start')
-await import('../packages/broker/dist/cli/main.js')
+await import('../packages/broker/dist/bundle/main.js')

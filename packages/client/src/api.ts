@@ -28,6 +28,8 @@ export interface ConnectOptions {
   readonly connectTimeoutMs?: number | false
   /** Wait between attempts to reconnect: doubles from `min` to `max`, with jitter. Default 50 to 5,000. */
   readonly reconnectDelayMs?: { readonly min: number; readonly max: number }
+  /** How long `close` waits for a connection that is lost while something is unconfirmed; then its outcome is unknown. Default 10,000. */
+  readonly closeTimeoutMs?: number
   /** Constructor for `ws:` and `wss:` URLs where the platform has no global WebSocket (Node 20). */
   readonly WebSocket?: unknown
   readonly signal?: AbortSignal
@@ -93,7 +95,12 @@ export interface ConsumeOptions {
   /** Handlers that run at the same time (handler style). Default 1: in order. */
   readonly concurrency?: number
   readonly leaseMs?: number
-  /** Handler style: called when a handler throws; by default the error goes to the nack only. */
+  /**
+   * Handler style: wait before a message whose handler threw is delivered again, by attempt (1 for the first). Default: 100 ms,
+   * doubling up to 30 s. Other messages go on meanwhile.
+   */
+  readonly retryDelayMs?: number | ((attempt: number) => number)
+  /** Handler style: called when a handler throws (the error also goes into the nack) and when a settle failed. */
   readonly onError?: (error: unknown, message: Message) => void
   readonly signal?: AbortSignal
 }
@@ -160,6 +167,8 @@ export interface PublisherOptions {
    * false, and `ready()` waits, while the window is full.
    */
   readonly window?: number
+  /** The same bound in bytes of messages. Default 32 MiB. */
+  readonly windowBytes?: number
   /** A batch is sent when it has so many bytes... (default 65,536) */
   readonly batchBytes?: number
   /** ...or is so old. Default 0: at the end of the current turn of the event loop. */

@@ -1,1 +1,5 @@
-export {}
+export type * from './api.ts'
+export { connect } from './connect.ts'
+export { MillraceError } from './errors.ts'
+export { connectInProcess, type InProcessAccept, type InProcessConnection, type InProcessSession } from './in-process.ts'
+export type { ErrorCode } from '@millrace/wire'

@@ -1,0 +1,41 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { BrokerProcess, cleanEnvironment, commandLine } from './broker-process.ts'
+import type { Load, LoadResult, RunningSystem, System } from './system.ts'
+
+const run = promisify(execFile)
+
+/** Millrace as it comes: disk engine, fsync. The load is `millrace bench`, in a process of its own. */
+export const millrace: System = {
+  name: 'millrace',
+  start: async (): Promise<RunningSystem> => {
+    const broker = await BrokerProcess.start()
+    return {
+      readyMs: broker.readyMs,
+      load: (load) => runLoad(broker.url, load),
+      rssBytes: () => broker.rssBytes(),
+      commits: () => broker.metric('millrace_journal_commits_total'),
+      stop: async () => {
+        await broker.stop()
+      },
+    }
+  },
+}
+
+async function runLoad(url: string, load: Load): Promise<LoadResult> {
+  const parameters = ['bench', load.mode, '--url', url, '-o', 'json', '--quiet', '--duration', `${load.seconds * 1000}ms`]
+  const settings = {
+    size: load.sizeBytes,
+    batch: load.batchMessages,
+    window: load.window,
+    destinations: load.destinations,
+    rate: load.rate,
+    count: load.messages,
+  }
+  for (const [name, value] of Object.entries(settings)) if (value !== undefined) parameters.push(`--${name}`, String(value))
+  const { stdout } = await run(process.execPath, [commandLine, ...parameters], {
+    env: cleanEnvironment(),
+    maxBuffer: 1024 * 1024,
+  })
+  return JSON.parse(stdout) as LoadResult
+}

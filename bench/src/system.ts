@@ -1,0 +1,42 @@
+/** A broker under test. Scenarios know nothing else about it, so that others can be measured by the same ones. */
+export interface System {
+  readonly name: string
+  start(): Promise<RunningSystem>
+}
+
+export interface RunningSystem {
+  /** From the spawn until it accepts connections. */
+  readonly readyMs: number
+  /** Runs a load from another process and returns its figures. */
+  load(load: Load): Promise<LoadResult>
+  rssBytes(): number
+  /** Commits to disk so far. */
+  commits(): Promise<number>
+  stop(): Promise<void>
+}
+
+export interface Load {
+  readonly mode: 'pub' | 'e2e'
+  readonly sizeBytes: number
+  readonly seconds: number
+  /** Stop after so many messages, if that is sooner. */
+  readonly messages?: number
+  readonly batchMessages?: number
+  readonly window?: number
+  readonly destinations?: number
+  /** Messages per second; as fast as it goes by default. */
+  readonly rate?: number
+}
+
+export interface LoadResult {
+  readonly messages: number
+  readonly messagesPerSecond: number
+  readonly bytesPerSecond: number
+  readonly latencyMs: {
+    readonly p50: number
+    readonly p90: number
+    readonly p99: number
+    readonly p999: number
+    readonly max: number
+  }
+}

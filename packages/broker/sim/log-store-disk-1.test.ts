@@ -1,0 +1,8 @@
+import { expect, test } from 'vitest'
+import { missingMechanisms } from './log-store-mechanisms.ts'
+import { simulateSeeds } from './run.ts'
+
+test('the log store holds its invariants on the disk engine, seeds 1 to 500', { timeout: 300_000 }, async () => {
+  const coverage = await simulateSeeds('disk', 1, 500)
+  expect(missingMechanisms('disk', coverage)).toEqual([])
+})

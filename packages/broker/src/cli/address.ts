@@ -1,0 +1,49 @@
+import { usageError } from './failure.ts'
+
+/** What `pub`, `sub` and `peek` are told to work on. */
+export type Address =
+  | { readonly kind: 'queue'; readonly name: string }
+  | { readonly kind: 'topic'; readonly name: string }
+  | { readonly kind: 'subscription'; readonly topic: string; readonly name: string }
+
+/** @throws CommandError unless `text` is `queue:NAME`, `topic:NAME` or `topic:NAME/SUBSCRIPTION` */
+export function parseAddress(text: string): Address {
+  const colon = text.indexOf(':')
+  const kind = text.slice(0, Math.max(colon, 0))
+  const name = text.slice(colon + 1)
+  if ((kind !== 'queue' && kind !== 'topic') || name === '') {
+    const bare = name === '' ? 'NAME' : name
+    throw usageError(`'${text}' is not an address. Write queue:${bare} or topic:${bare}.`)
+  }
+  if (kind === 'queue') return { kind, name }
+  const slash = name.indexOf('/')
+  if (slash < 0) return { kind, name }
+  return subscriptionAddress(name.slice(0, slash), name.slice(slash + 1), text)
+}
+
+/** Where messages can be published: a queue or a topic. @throws CommandError */
+export function parseDestination(text: string): Exclude<Address, { kind: 'subscription' }> {
+  const address = parseAddress(text)
+  if (address.kind !== 'subscription') return address
+  throw usageError(`'${text}' is a subscription. Publish to its topic: topic:${address.topic}.`)
+}
+
+/** `TOPIC/NAME`, or the same as an address. @throws CommandError */
+export function parseSubscription(text: string): Extract<Address, { kind: 'subscription' }> {
+  const path = text.startsWith('topic:') ? text.slice('topic:'.length) : text
+  const slash = path.indexOf('/')
+  return subscriptionAddress(path.slice(0, Math.max(slash, 0)), path.slice(slash + 1), text)
+}
+
+/** The name of a queue or topic, which may also be given as an address. @throws CommandError */
+export function parseName(kind: 'queue' | 'topic', text: string): string {
+  const prefix = `${kind}:`
+  const name = text.startsWith(prefix) ? text.slice(prefix.length) : text
+  if (name === '') throw usageError(`The name of the ${kind} is missing.`)
+  return name
+}
+
+function subscriptionAddress(topic: string, name: string, text: string): Extract<Address, { kind: 'subscription' }> {
+  if (topic === '' || name === '') throw usageError(`'${text}' is not a subscription. Write TOPIC/NAME.`)
+  return { kind: 'subscription', topic, name }
+}

@@ -1,0 +1,128 @@
+import type { Millrace, Publisher } from '@millrace/client'
+import { Lane } from './lane.ts'
+import type { Meter } from './meter.ts'
+import { Pace } from './pace.ts'
+import type { BenchSettings } from './settings.ts'
+
+/** Bytes that tell when a message was meant to be sent: a float64 of `sharedMs`, at the front of the body. */
+export const STAMP_BYTES = 8
+
+/** Messages sent between two looks at the clock and at the input. */
+const BURST = 1024
+/** What a record takes in a batch besides its body, at least. */
+const RECORD_BYTES = 7
+
+/** `performance.now()` on a scale that all processes of the machine share. */
+export function sharedMs(localMs: number): number {
+  return performance.timeOrigin + localMs
+}
+
+export interface PublishEvents {
+  /** Told about every confirm; undefined when somebody else measures. */
+  readonly meter?: Meter
+  /** How many messages were consumed: the publisher then stays at most a window ahead, so that the two go at one pace. */
+  readonly consumed?: () => number
+}
+
+/** Publishes as the settings say. @returns how many were sent, once all are confirmed */
+export async function publishLoad(
+  client: Millrace,
+  settings: BenchSettings,
+  events: PublishEvents,
+  signal: AbortSignal,
+): Promise<number> {
+  const load = new PublishLoad(client, settings, events)
+  return load.run(signal)
+}
+
+// hot path (millrace bench)
+class PublishLoad {
+  readonly #settings: BenchSettings
+  readonly #events: PublishEvents
+  readonly #body: Uint8Array
+  readonly #stamp: DataView
+  readonly #lanes: readonly Lane[]
+  #sent = 0
+  #confirmed = 0
+  #turn = 0
+  #failure: Error | undefined
+  #wake: (() => void) | undefined
+
+  constructor(client: Millrace, settings: BenchSettings, events: PublishEvents) {
+    this.#settings = settings
+    this.#events = events
+    this.#body = new Uint8Array(Math.max(settings.sizeBytes, events.meter === undefined ? STAMP_BYTES : 0)).fill(0x6d)
+    this.#stamp = new DataView(this.#body.buffer)
+    this.#lanes = addressesOf(settings).map((address) => new Lane((lane) => this.#publisher(client, address, lane)))
+  }
+
+  async run(signal: AbortSignal): Promise<number> {
+    const { durationMs, rate, count } = this.#settings
+    const pace = new Pace(performance.now(), durationMs, rate, count)
+    for (;;) {
+      const now = performance.now()
+      if (this.#failure !== undefined) throw this.#failure
+      if (pace.finished(this.#sent, now) || signal.aborted) break
+      const full = this.#sendDue(pace, now)
+      if (full !== undefined) await full.ready()
+      else if (this.#room > 0) await pace.pause(this.#sent)
+      else await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
+    await Promise.all(this.#lanes.map(({ publisher }) => publisher.close()))
+    return this.#sent
+  }
+
+  get #room(): number {
+    return this.#settings.window - (this.#sent - this.#confirmed)
+  }
+
+  /**
+   * Sends what is due by now and fits into the window: one batch to each destination in turn.
+   * @returns the publisher that takes no more for now, because of the bytes it holds
+   */
+  #sendDue(pace: Pace, now: number): Publisher | undefined {
+    const { window, rate } = this.#settings
+    const batch = this.#settings.batchMessages ?? (rate === undefined ? BURST : 1)
+    const ahead = (this.#events.consumed?.() ?? Infinity) + window
+    const end = Math.min(pace.due(now), this.#sent + BURST, this.#sent + this.#room, ahead)
+    while (this.#sent < end) {
+      const messages = Math.min(batch, end - this.#sent)
+      const intended = pace.intendedMs(this.#sent, now)
+      if (this.#body.length >= STAMP_BYTES) this.#stamp.setFloat64(0, sharedMs(intended))
+      const lane = this.#lanes[this.#turn++ % this.#lanes.length]!
+      let taken = 0
+      let room = true
+      while (room && taken < messages) {
+        room = lane.publisher.send(this.#body)
+        taken++
+      }
+      lane.sent(intended, taken)
+      this.#sent += taken
+      if (!room) return lane.publisher
+    }
+    return undefined
+  }
+
+  #publisher(client: Millrace, address: string, lane: Lane): Publisher {
+    const { window, batchMessages, sizeBytes } = this.#settings
+    return client.publisher(address, {
+      window,
+      ...(batchMessages === undefined ? {} : { batchBytes: batchMessages * (sizeBytes + RECORD_BYTES) }),
+      onConfirm: (messages) => {
+        this.#confirmed += messages
+        lane.confirmed(messages, performance.now(), this.#events.meter)
+        this.#wake?.()
+      },
+      onError: (error) => {
+        this.#failure ??= error
+        this.#wake?.()
+      },
+    })
+  }
+}
+
+/** The destinations of a run. */
+export function addressesOf({ address, destinations }: BenchSettings): readonly string[] {
+  if (destinations === 1) return [address]
+  return Array.from({ length: destinations }, (_, n) => `${address}-${n}`)
+}

@@ -1,0 +1,108 @@
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import type { Millrace, Publisher, PublishOptions, Receipt } from '@millrace/client'
+import type { Command } from 'commander'
+import { parseDestination } from '../address.ts'
+import { usageError } from '../failure.ts'
+import { formatCount } from '../output/figures.ts'
+import { collectHeader, parseCount } from '../quantities.ts'
+import { outputOf, withBroker } from '../session.ts'
+
+interface PubOptions {
+  readonly lines?: boolean
+  readonly file?: string
+  readonly key?: string
+  readonly header?: Readonly<Record<string, string>>
+  readonly count: number
+}
+
+export function addPub(program: Command): void {
+  program
+    .command('pub')
+    .description('Publish messages, and wait until the broker has them safely')
+    .argument('<destination>', 'queue:NAME or topic:NAME')
+    .argument('[body]', "the message's body; - reads it from standard input, and so does nothing at all when input is piped")
+    .option('--lines', 'publish each line of the input as one message')
+    .option('--file <file>', 'read the body (or the lines) from a file')
+    .option('--key <key>', 'key of the message: decides the partition of a topic')
+    .option('-H, --header <name=value>', 'add a header; may be repeated', collectHeader)
+    .option('--count <n>', 'publish the message so many times', parseCount, 1)
+    .action(async (destination: string, body: string | undefined, options: PubOptions, command: Command) => {
+      parseDestination(destination)
+      if (options.file !== undefined && body !== undefined) throw usageError('Give either a body or --file, not both.')
+      if (options.lines === true && options.count > 1) throw usageError('--lines and --count do not go together.')
+      if (options.lines === true) await publishLines(command, destination, body, options)
+      else await publishOne(command, destination, await readBody(body, options.file), options)
+    })
+}
+
+async function publishOne(command: Command, destination: string, body: string | Uint8Array, options: PubOptions): Promise<void> {
+  if (options.count > 1) {
+    await publishMany(command, destination, options, async (send) => {
+      for (let n = 0; n < options.count; n++) await send(body)
+    })
+    return
+  }
+  const receipt = await withBroker(command, (client) => publishTo(client, destination, body, publishOptions(options)))
+  await report(
+    command,
+    { destination, ...receipt },
+    `published to ${destination}, partition ${receipt.partition}, offset ${receipt.offset}`,
+  )
+}
+
+async function publishLines(command: Command, destination: string, body: string | undefined, options: PubOptions): Promise<void> {
+  if (body !== undefined && body !== '-') throw usageError('--lines reads standard input or --file; leave the body out.')
+  const input = options.file === undefined ? process.stdin : createReadStream(options.file)
+  await publishMany(command, destination, options, async (send) => {
+    for await (const line of createInterface({ input, crlfDelay: Infinity })) await send(line)
+  })
+}
+
+/** Many messages go through a publisher, which batches them; only their number is reported. */
+async function publishMany(
+  command: Command,
+  destination: string,
+  options: PubOptions,
+  produce: (send: (body: string | Uint8Array) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  let messages = 0
+  await withBroker(command, async (client) => {
+    const publisher: Publisher = client.publisher(destination)
+    const settings = publishOptions(options)
+    await produce(async (body) => {
+      messages++
+      if (!publisher.send(body, settings)) await publisher.ready()
+    })
+    await publisher.close()
+  })
+  await report(command, { destination, messages }, `published ${formatCount(messages)} messages to ${destination}`)
+}
+
+function publishTo(client: Millrace, destination: string, body: string | Uint8Array, options: PublishOptions): Promise<Receipt> {
+  const { kind, name } = parseDestination(destination)
+  return kind === 'queue' ? client.queue(name).publish(body, options) : client.topic(name).publish(body, options)
+}
+
+function publishOptions({ key, header }: PubOptions): Omit<PublishOptions, 'signal'> {
+  return { ...(key === undefined ? {} : { key }), ...(header === undefined ? {} : { headers: header }) }
+}
+
+/** The receipt is a note for people; a program asks for it with -o json. */
+async function report(command: Command, receipt: Readonly<Record<string, unknown>>, note: string): Promise<void> {
+  const output = outputOf(command)
+  if (output.format === 'table') output.note(note)
+  else await output.object(receipt, [])
+}
+
+async function readBody(body: string | undefined, file: string | undefined): Promise<string | Uint8Array> {
+  if (file !== undefined) return await readFile(file)
+  if (body !== undefined && body !== '-') return body
+  if (body === undefined && process.stdin.isTTY) {
+    throw usageError('The body is missing. Give it after the destination, or with --file, or pipe it in.')
+  }
+  const chunks: Buffer[] = []
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks)
+}

@@ -1,0 +1,2 @@
+export const outputFormats = ['table', 'json', 'ndjson', 'yaml'] as const
+export type Format = (typeof outputFormats)[number]

@@ -1,0 +1,37 @@
+import { InvalidArgumentError } from 'commander'
+import { expect, test } from 'vitest'
+import { collectHeader, orNone, parseCount, parseDurationMs, parseIndex, parseSize, parseStartPosition } from './quantities.ts'
+
+test('durations and sizes', () => {
+  expect([parseDurationMs('5m'), parseDurationMs('250'), parseSize('1GiB'), parseSize('10MB')]).toEqual([
+    300_000,
+    250,
+    2 ** 30,
+    10_000_000,
+  ])
+  for (const bad of ['', 'soon', '5 parsecs', '-1s']) expect(() => parseDurationMs(bad)).toThrow(InvalidArgumentError)
+  for (const bad of ['', 'big', '5 m/s', '-1']) expect(() => parseSize(bad)).toThrow(InvalidArgumentError)
+})
+
+test('counts are whole and positive', () => {
+  expect([parseCount('10_000'), parseCount('1e6'), parseIndex('0'), parseIndex('7')]).toEqual([10_000, 1_000_000, 0, 7])
+  for (const bad of ['', '0', '-1', '1.5', 'many']) expect(() => parseCount(bad)).toThrow(InvalidArgumentError)
+})
+
+test('start positions', () => {
+  expect(parseStartPosition('earliest')).toBe('earliest')
+  expect(parseStartPosition('offset:12')).toEqual({ offset: 12 })
+  expect(parseStartPosition('time:2026-01-31T12:00:00Z')).toEqual({ timestampMs: Date.UTC(2026, 0, 31, 12) })
+  for (const bad of ['', 'newest', 'offset:', 'offset:-1', 'time:', 'time:noon']) {
+    expect(() => parseStartPosition(bad)).toThrow(InvalidArgumentError)
+  }
+})
+
+test('headers add up, and a value may hold an equals sign', () => {
+  expect(collectHeader('b=x=y', collectHeader('a=1'))).toEqual({ a: '1', b: 'x=y' })
+  for (const bad of ['', 'a', '=1']) expect(() => collectHeader(bad)).toThrow(InvalidArgumentError)
+})
+
+test('none takes a setting away', () => {
+  expect([orNone(parseCount)('none'), orNone(parseCount)('3')]).toEqual(['none', 3])
+})

@@ -1,0 +1,54 @@
+import { InvalidArgumentError } from 'commander'
+import type { StartPosition } from '@millrace/client'
+import { parseBytes, parseDuration } from '../server/config/quantities.ts'
+
+// Parsers of option values. Commander turns an InvalidArgumentError into a usage error that names the option.
+
+/** `5m`, `1h30m`, `250ms`; a bare number is milliseconds. */
+export function parseDurationMs(text: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined) throw new InvalidArgumentError('Write a duration like 500ms, 30s, 5m, 2h or 7d.')
+  return ms
+}
+
+/** `100`, `64KiB`, `1.5GB`; a bare number is bytes. */
+export function parseSize(text: string): number {
+  const bytes = parseBytes(text)
+  if (bytes === undefined) throw new InvalidArgumentError('Write a size like 100, 64KiB, 10MB or 1GiB.')
+  return bytes
+}
+
+/** A whole number of at least 1; `10_000` and `1e6` are fine. */
+export function parseCount(text: string): number {
+  const count = Number(text.replaceAll('_', ''))
+  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError('Write a whole number of at least 1.')
+  return count
+}
+
+/** A whole number of at least 0. */
+export function parseIndex(text: string): number {
+  return text === '0' ? 0 : parseCount(text)
+}
+
+/** Wraps a parser so that `none` takes a setting away. (Commander replaces null by an empty text.) */
+export function orNone<Value>(parse: (text: string) => Value): (text: string) => Value | 'none' {
+  return (text) => (text === 'none' ? 'none' : parse(text))
+}
+
+/** `earliest`, `latest`, `offset:N` or `time:ISO`. */
+export function parseStartPosition(text: string): StartPosition {
+  if (text === 'earliest' || text === 'latest') return text
+  if (/^offset:\d+$/.test(text)) return { offset: Number(text.slice('offset:'.length)) }
+  if (text.startsWith('time:')) {
+    const timestampMs = Date.parse(text.slice('time:'.length))
+    if (!Number.isNaN(timestampMs)) return { timestampMs }
+  }
+  throw new InvalidArgumentError('Write earliest, latest, offset:N or time:2026-01-31T12:00:00Z.')
+}
+
+/** Gathers repeated `-H name=value` options. */
+export function collectHeader(text: string, previous: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const equals = text.indexOf('=')
+  if (equals < 1) throw new InvalidArgumentError('Write it as name=value.')
+  return { ...previous, [text.slice(0, equals)]: text.slice(equals + 1) }
+}

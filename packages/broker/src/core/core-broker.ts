@@ -1,0 +1,283 @@
+import { MillraceError } from '../base/errors.ts'
+import type { LogStore, Ticket } from '../storage/log-store.ts'
+import type {
+  Broker,
+  BrokerLimits,
+  BrokerStats,
+  ConsumeOptions,
+  Consumer,
+  DeliverySink,
+  Destination,
+  QueueInfo,
+  QueueSpec,
+  ReadOptions,
+  Reader,
+  SubscriptionInfo,
+  SubscriptionSpec,
+  TopicInfo,
+  TopicSpec,
+} from './broker.ts'
+import type { CommittedWaiters } from './committed-waiters.ts'
+import { checkLease } from './definitions.ts'
+import type { DeliveryGroup } from './delivery/delivery-group.ts'
+import type { Queue, Subscription, Topic } from './entities.ts'
+import { parseAddress, parseDestination } from './names.ts'
+import { OldestTimestamps } from './oldest-timestamp.ts'
+import { PartitionReader, type ReaderSource } from './partition-reader.ts'
+import type { Registry } from './registry.ts'
+import type { Shard } from './shard.ts'
+import { checkStartPosition } from './start-position.ts'
+
+export class CoreBroker implements Broker {
+  readonly limits: BrokerLimits
+  readonly #shard: Shard
+  readonly #store: LogStore
+  readonly #registry: Registry
+  readonly #waiters: CommittedWaiters
+  readonly #oldest: OldestTimestamps
+  readonly #readers = new Set<PartitionReader>()
+  readonly #background: readonly { stop(): void }[]
+  #closing: Promise<void> | undefined
+
+  /** @param background what is stopped first when the broker closes */
+  constructor(shard: Shard, registry: Registry, waiters: CommittedWaiters, background: readonly { stop(): void }[]) {
+    this.limits = shard.limits
+    this.#shard = shard
+    this.#store = shard.store
+    this.#registry = registry
+    this.#waiters = waiters
+    this.#background = background
+    this.#oldest = new OldestTimestamps(shard.store)
+    shard.store.onFailed((error) => this.#failed(error))
+    shard.store.onRelief(() => registry.deadLetters.relieved())
+  }
+
+  // ---- definitions --------------------------------------------------------------------------------------------------
+
+  createTopic(spec: TopicSpec): Ticket {
+    this.#registry.createTopic(spec)
+    return this.#changed()
+  }
+
+  createQueue(spec: QueueSpec): Ticket {
+    this.#registry.createQueue(spec)
+    return this.#changed()
+  }
+
+  createSubscription(spec: SubscriptionSpec): Ticket {
+    this.#registry.createSubscription(spec)
+    return this.#changed()
+  }
+
+  updateTopic(name: string, change: Partial<Omit<TopicSpec, 'name'>>): Ticket {
+    this.#registry.updateTopic(name, change)
+    return this.#changed()
+  }
+
+  updateQueue(name: string, change: Partial<Omit<QueueSpec, 'name'>>): Ticket {
+    this.#registry.updateQueue(name, change)
+    return this.#changed()
+  }
+
+  deleteTopic(name: string): Ticket {
+    this.#registry.deleteTopic(name)
+    return this.#changed()
+  }
+
+  deleteQueue(name: string): Ticket {
+    this.#registry.deleteQueue(name)
+    return this.#changed()
+  }
+
+  deleteSubscription(topic: string, name: string): Ticket {
+    this.#registry.deleteSubscription(topic, name)
+    return this.#changed()
+  }
+
+  topic(name: string): TopicInfo {
+    return this.#topicInfo(this.#registry.topic(name))
+  }
+
+  queue(name: string): QueueInfo {
+    return this.#queueInfo(this.#registry.queue(name))
+  }
+
+  subscription(topic: string, name: string): SubscriptionInfo {
+    return this.#subscriptionInfo(this.#registry.subscription(topic, name))
+  }
+
+  topics(): readonly TopicInfo[] {
+    return [...this.#registry.topics.values()].map((topic) => this.#topicInfo(topic))
+  }
+
+  queues(): readonly QueueInfo[] {
+    return [...this.#registry.queues.values()].map((queue) => this.#queueInfo(queue))
+  }
+
+  subscriptions(topic?: string): readonly SubscriptionInfo[] {
+    const topics = topic === undefined ? [...this.#registry.topics.values()] : [this.#registry.topic(topic)]
+    return topics.flatMap((each) => [...each.subscriptions.values()].map((subscription) => this.#subscriptionInfo(subscription)))
+  }
+
+  // ---- publish and consume ------------------------------------------------------------------------------------------
+
+  destination(destination: string, create: boolean): Destination {
+    const { kind, name } = parseDestination(destination)
+    this.#checkOpen()
+    return kind === 'queue'
+      ? this.#registry.queueOrCreate(name, create).target
+      : this.#registry.topicOrCreate(name, create).target
+  }
+
+  consume(source: string, options: ConsumeOptions, sink: DeliverySink): Consumer {
+    const { kind, name, subscription } = parseAddress(source)
+    this.#checkOpen()
+    const leaseMs = options.leaseMs === undefined ? undefined : checkLease(options.leaseMs)
+    return this.#group(kind, name, subscription, options).join(sink, leaseMs)
+  }
+
+  read(source: string, options: ReadOptions, sink: DeliverySink): Reader {
+    const { kind, name } = parseDestination(source)
+    this.#checkOpen()
+    checkStartPosition(options.from)
+    const readerSource = this.#readerSource(kind, name, options.partition ?? 0)
+    const reader = new PartitionReader(this.#shard, readerSource, options.from, sink, (closed) => this.#readers.delete(closed))
+    this.#readers.add(reader)
+    return reader
+  }
+
+  // ---- durability and overload --------------------------------------------------------------------------------------
+
+  ticket(): Ticket {
+    return this.#store.ticket()
+  }
+
+  get committedTicket(): Ticket {
+    return this.#store.committedTicket
+  }
+
+  onCommitted(listener: (ticket: Ticket) => void): () => void {
+    return this.#store.onCommitted(listener)
+  }
+
+  whenCommitted(ticket: Ticket): Promise<void> {
+    return this.#waiters.wait(ticket)
+  }
+
+  get congested(): boolean {
+    return this.#store.pendingBytes > this.#store.limits.pendingBytesHigh
+  }
+
+  onRelief(listener: () => void): () => void {
+    return this.#store.onRelief(listener)
+  }
+
+  stats(): BrokerStats {
+    const { totals } = this.#shard
+    return {
+      topics: this.#registry.topics.size,
+      queues: this.#registry.queues.size,
+      consumers: totals.consumers,
+      publishedMessages: totals.published,
+      publishedBytes: totals.publishedBytes,
+      deliveredMessages: totals.delivered,
+      ackedMessages: totals.acked,
+      redeliveredMessages: totals.redelivered,
+      deadLetteredMessages: totals.deadLettered,
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  // ---- inside -------------------------------------------------------------------------------------------------------
+
+  async #close(): Promise<void> {
+    const reason = this.#shard.refusal ?? new MillraceError('draining', 'the broker is shutting down: connect again later')
+    this.#shard.refusal = reason
+    for (const each of this.#background) each.stop()
+    this.#dismiss(reason)
+    this.#shard.timers.stop()
+    // Nothing may be appended any more whose state would come in a later commit: that one will not be written.
+    this.#shard.dispatcher.stop()
+    for (const group of this.#registry.groups()) for (const cursor of group.cursors) cursor.forgetAhead()
+    this.#store.touch()
+    try {
+      await this.#waiters.wait(this.#store.ticket())
+    } finally {
+      this.#shard.cycle.stop()
+      this.#waiters.stop()
+    }
+  }
+
+  #failed(error: Error): void {
+    const reason = this.#waiters.fail(error)
+    this.#shard.refusal = reason
+    for (const each of this.#background) each.stop()
+    this.#shard.dispatcher.stop()
+    this.#shard.timers.stop()
+    this.#dismiss(reason)
+  }
+
+  #dismiss(reason: MillraceError): void {
+    for (const group of this.#registry.groups()) group.dismiss(reason)
+    for (const reader of this.#readers) reader.gone(reason)
+  }
+
+  #changed(): Ticket {
+    this.#store.touch()
+    return this.#store.ticket()
+  }
+
+  #checkOpen(): void {
+    if (this.#shard.refusal !== undefined) throw this.#shard.refusal
+  }
+
+  #group(kind: 'queue' | 'topic', name: string, subscription: string | undefined, options: ConsumeOptions): DeliveryGroup {
+    const create = options.create === true
+    if (kind === 'queue') return this.#registry.queueOrCreate(name, create).group
+    if (subscription === undefined) {
+      throw new MillraceError(
+        'bad_request',
+        `topic:${name} is consumed through a subscription: write topic:${name}/SUBSCRIPTION, or read it`,
+      )
+    }
+    return this.#registry.subscriptionOrCreate(name, subscription, create, options.from).group
+  }
+
+  #readerSource(kind: 'queue' | 'topic', name: string, partition: number): ReaderSource {
+    const address = `${kind}:${name}`
+    const queue = kind === 'queue' ? this.#registry.queue(name) : undefined
+    const tails = queue === undefined ? this.#registry.topic(name).tails : [queue.tail]
+    const tail = tails[partition]
+    if (tail === undefined)
+      throw new MillraceError('bad_request', `${address} has the partitions 0..${tails.length - 1}, not ${partition}`)
+    return { address, partition, tail, cursor: queue?.group.cursors[0] }
+  }
+
+  #topicInfo(topic: Topic): TopicInfo {
+    return {
+      name: topic.name,
+      partitions: topic.tails.length,
+      retention: topic.retention,
+      cleanup: topic.cleanup,
+      partitionInfo: topic.tails.map((tail) => this.#store.bounds(tail.id)),
+      subscriptions: [...topic.subscriptions.keys()],
+    }
+  }
+
+  #queueInfo(queue: Queue): QueueInfo {
+    return { name: queue.name, ...queue.group.info(), oldestTimestampMs: this.#oldest.of(queue.group) }
+  }
+
+  #subscriptionInfo(subscription: Subscription): SubscriptionInfo {
+    return {
+      topic: subscription.topic.name,
+      name: subscription.name,
+      ...subscription.group.info(),
+      oldestTimestampMs: this.#oldest.of(subscription.group),
+    }
+  }
+}

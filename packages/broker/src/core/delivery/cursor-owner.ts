@@ -1,0 +1,36 @@
+import type { MillraceError } from '../../base/errors.ts'
+import type { Cursor } from './cursor.ts'
+import type { HeldRange } from './ranges.ts'
+
+/** Who holds messages of cursors. */
+export interface Holder {
+  /** The range that was handed out last. */
+  readonly newest: Held | undefined
+  /** Messages it holds. Kept by the cursors. */
+  holding: number
+  /** Adds a range to the holder's list, which is in order of deadlines; `near` is a range with the same deadline. */
+  link(range: Held, near?: Held): void
+  unlink(range: Held): void
+}
+
+export type Held = HeldRange<Holder, Cursor>
+
+/** The queue or subscription that a cursor belongs to. */
+export interface CursorOwner {
+  readonly address: string
+  /** Whether settled records are removed from the log. */
+  readonly trimsLog: boolean
+  readonly maxAttempts: number
+  /** Where dead letters go. */
+  readonly deadLetter: string | undefined
+  /** Whether some consumer has credit. */
+  readonly hasCredit: boolean
+  /** About how many messages the consumers would take now. */
+  credit(): number
+  /** There may be something to deliver. */
+  activate(cursor: Cursor): void
+  /** There is something to move to the dead letters. */
+  doomed(cursor: Cursor): void
+  /** Its records cannot be read. */
+  failed(error: MillraceError): void
+}

@@ -1,0 +1,158 @@
+/** One consumer of a queue or subscription. */
+// hot path (packages/broker/test/core/throughput.mjs)
+import { MillraceError } from '../../base/errors.ts'
+import type { Consumer, DeliverySink, Outcome } from '../broker.ts'
+import type { Shard } from '../shard.ts'
+import type { Deadline } from '../timers.ts'
+import type { Held, Holder } from './cursor-owner.ts'
+import type { DeliveryGroup } from './delivery-group.ts'
+import type { Death } from './ranges.ts'
+
+/** Deadlines are rounded up to a 64th of the lease, so that neighbours that were delivered one by one share a range. */
+const LEASE_STEPS = 64
+const LEASE_STEP_MS_MAX = 1000
+const EXPIRED_PER_TURN = 4096
+
+export class GroupConsumer implements Consumer, Holder, Deadline {
+  readonly sink: DeliverySink
+  credit = 0
+  /** Messages it holds. */
+  holding = 0
+  /** Has credit, as far as the group knows. Owned by the group. */
+  willing = false
+  /** Stands in the group's queue of turns. Owned by the group. */
+  queued = false
+  closed = false
+  readonly #shard: Shard
+  readonly #group: DeliveryGroup
+  readonly #leaseMs: number | undefined
+  #oldest: Held | undefined
+  #newest: Held | undefined
+  /** Until when the timer sleeps. */
+  #armedMs = Infinity
+
+  constructor(shard: Shard, group: DeliveryGroup, sink: DeliverySink, leaseMs: number | undefined) {
+    this.#shard = shard
+    this.#group = group
+    this.sink = sink
+    this.#leaseMs = leaseMs
+  }
+
+  /** How many messages it would take now. */
+  get room(): number {
+    const left = this.#shard.limits.inFlightPerConsumerMax - this.holding
+    return this.credit < left ? this.credit : left
+  }
+
+  get newest(): Held | undefined {
+    return this.#newest
+  }
+
+  // ---- what its door calls ------------------------------------------------------------------------------------------
+
+  grant(messages: number): void {
+    if (this.closed || !(messages > 0)) return
+    this.credit += messages
+    this.#group.offer(this)
+    this.#shard.dispatcher.run()
+  }
+
+  revoke(): void {
+    this.credit = 0
+  }
+
+  settle(partition: number, first: number, last: number, outcome: Outcome, attempt: number = 0): void {
+    const settled = this.#group.cursors[partition]?.settle(this, first, last, outcome, attempt) ?? 0
+    this.#shard.store.touch()
+    this.#shard.cycle.bound()
+    if (settled > 0 && this.credit > 0 && !this.willing && !this.closed) this.#group.offer(this)
+    if (settled !== last - first + 1) throw this.#stale(partition, first, last, settled, attempt)
+  }
+
+  extend(partition: number, first: number, last: number): void {
+    const deadlineMs = this.deadlineMs(this.#shard.platform.clock.monotonicMs())
+    const extended = this.#group.cursors[partition]?.extend(this, first, last, deadlineMs) ?? 0
+    if (extended !== last - first + 1) throw this.#stale(partition, first, last, extended, 0)
+  }
+
+  close(): void {
+    this.leave('max-attempts')
+  }
+
+  // ---- what the group calls -----------------------------------------------------------------------------------------
+
+  /**
+   * Gives back all that it holds and leaves the group, without a word to the sink.
+   * @param death what messages die of whose last attempt this was; undefined when it is sent away
+   */
+  leave(death: Death | undefined): void {
+    if (this.closed) return
+    this.closed = true
+    this.credit = 0
+    for (let range = this.#oldest; range !== undefined; range = this.#oldest) {
+      range.origin.takeBack(range, death)
+      this.#shard.cycle.bound()
+    }
+    this.#group.left(this)
+    this.#shard.store.touch()
+  }
+
+  /** When a delivery that is made now has to be settled. */
+  deadlineMs(nowMs: number): number {
+    const leaseMs = this.#leaseMs ?? this.#group.policy.leaseMs
+    const stepMs = Math.min(Math.max(1, Math.floor(leaseMs / LEASE_STEPS)), LEASE_STEP_MS_MAX)
+    return Math.ceil((nowMs + leaseMs) / stepMs) * stepMs
+  }
+
+  /** Something was delivered: watches its lease. */
+  watchLease(): void {
+    if (this.#oldest === undefined || this.#oldest.deadlineMs >= this.#armedMs) return
+    this.#armedMs = this.#oldest.deadlineMs
+    this.#shard.timers.add(this.#armedMs, this)
+  }
+
+  due(nowMs: number): void {
+    if (this.closed) return
+    this.#armedMs = Infinity
+    let left = EXPIRED_PER_TURN
+    for (let range = this.#oldest; range !== undefined && range.deadlineMs <= nowMs && left > 0; range = this.#oldest, left--) {
+      range.origin.takeBack(range, 'lease-expired')
+      this.#shard.cycle.bound()
+    }
+    if (this.credit > 0) this.#group.offer(this)
+    this.watchLease()
+  }
+
+  // ---- what it holds, in order of deadlines ---------------------------------------------------------------------------
+
+  link(range: Held, near: Held | undefined = this.#newest): void {
+    let after = near
+    // Steps back only where the lease time was shortened.
+    while (after !== undefined && after.deadlineMs > range.deadlineMs) after = after.previous
+    range.previous = after
+    range.next = after === undefined ? this.#oldest : after.next
+    if (range.previous === undefined) this.#oldest = range
+    else range.previous.next = range
+    if (range.next === undefined) this.#newest = range
+    else range.next.previous = range
+  }
+
+  unlink(range: Held): void {
+    if (range.previous === undefined) this.#oldest = range.next
+    else range.previous.next = range.next
+    if (range.next === undefined) this.#newest = range.previous
+    else range.next.previous = range.previous
+    range.previous = undefined
+    range.next = undefined
+  }
+
+  #stale(partition: number, first: number, last: number, found: number, attempt: number): MillraceError {
+    const wanted = last - first + 1
+    const place = `${this.#group.address} partition ${partition} offset ${first === last ? first : `${first}..${last}`}`
+    const which = attempt > 0 ? ` as delivery ${attempt}` : ''
+    return new MillraceError(
+      'stale_delivery',
+      `${wanted - found} of ${wanted} messages at ${place} are not held by this consumer${which}: they were settled before, or their lease ran out and they are delivered again; nothing more needs to be done for them`,
+    )
+  }
+}

@@ -1,0 +1,34 @@
+import type { Retention } from './broker.ts'
+import type { DefinitionCell } from './definitions.ts'
+import type { DeliveryGroup } from './delivery/delivery-group.ts'
+import type { LogTail } from './log-tail.ts'
+import type { PublishTarget } from './publish-target.ts'
+
+export interface Topic {
+  readonly id: number
+  readonly name: string
+  readonly cell: DefinitionCell
+  /** By partition; grows. */
+  readonly tails: LogTail[]
+  readonly target: PublishTarget
+  readonly subscriptions: Map<string, Subscription>
+  retention: Retention
+  cleanup: 'delete' | 'compact'
+}
+
+export interface Queue {
+  readonly id: number
+  readonly name: string
+  readonly cell: DefinitionCell
+  readonly tail: LogTail
+  readonly target: PublishTarget
+  readonly group: DeliveryGroup
+}
+
+export interface Subscription {
+  readonly id: number
+  readonly topic: Topic
+  readonly name: string
+  readonly cell: DefinitionCell
+  readonly group: DeliveryGroup
+}

@@ -1,0 +1,34 @@
+import { KIB, MINUTE_MS } from '../base/units.ts'
+import type { LogStoreLimits } from '../storage/log-store.ts'
+import type { BrokerLimits } from './broker.ts'
+
+export const NAME_BYTES_MAX = 249
+
+/** Room that a batch leaves for the headers which a dead letter gets. */
+const DEAD_LETTER_HEADER_BYTES_MAX: number = 4 * KIB
+
+export const LEASE_MS_DEFAULT: number = MINUTE_MS
+export const LEASE_MS_MAX: number = 7 * 24 * 60 * MINUTE_MS
+export const NACK_DELAY_MS_MAX: number = 365 * 24 * 60 * MINUTE_MS
+export const ATTEMPTS_MAX = 1_000_000
+/** Of an error or reason text that a consumer sends. The rest is cut off. */
+export const ERROR_TEXT_CHARACTERS_MAX = 512
+
+export const STATE_LOG_BYTES_FLOOR: number = 512 * KIB
+
+/** What `openBroker` may be told to change. */
+export interface LimitSettings extends Partial<BrokerLimits> {
+  /** The state log is not compacted while it is smaller than this. */
+  readonly stateLogBytesFloor?: number
+}
+
+export function brokerLimits(settings: LimitSettings, store: LogStoreLimits): BrokerLimits {
+  const batchBytesMax = store.batchBytesMax - DEAD_LETTER_HEADER_BYTES_MAX
+  return {
+    batchBytesMax: Math.min(settings.batchBytesMax ?? batchBytesMax, batchBytesMax),
+    nameBytesMax: NAME_BYTES_MAX,
+    partitionsMax: settings.partitionsMax ?? 1024,
+    queuesMax: settings.queuesMax ?? 1_000_000,
+    inFlightPerConsumerMax: settings.inFlightPerConsumerMax ?? 262_144,
+  }
+}

@@ -1,0 +1,105 @@
+import { MillraceError } from '../base/errors.ts'
+import type { Crc32c } from '../ports/checksum.ts'
+import type { Platform } from '../ports/platform.ts'
+import type { LogStore } from '../storage/log-store.ts'
+import type { Broker } from './broker.ts'
+import { CommittedWaiters } from './committed-waiters.ts'
+import { CoreBroker } from './core-broker.ts'
+import type { Definition } from './definitions.ts'
+import { newDeliveryState } from './delivery/delivery-state.ts'
+import type { Topic } from './entities.ts'
+import { type LimitSettings, STATE_LOG_BYTES_FLOOR, brokerLimits } from './limits.ts'
+import { type AutoCreate, Registry } from './registry.ts'
+import { newShard } from './shard.ts'
+import { type RecoveredEntity, type RecoveredPart, readStateLog } from './state/read-state-log.ts'
+import { CompactionRounds, compactorDefaults } from './topics/compaction.ts'
+import type { CompactorLimits } from './topics/compactor.ts'
+import { RetentionRounds } from './topics/retention.ts'
+import { type RecoveredCell, type StateCell, StateLog } from './state/state-log.ts'
+
+export interface BrokerOptions {
+  readonly store: LogStore
+  readonly platform: Platform
+  readonly crc32c: Crc32c
+  readonly limits?: LimitSettings
+  /** What is created on first use by those who ask for it. By default everything, topics with one partition. */
+  readonly autoCreate?: Partial<AutoCreate>
+  readonly compaction?: Partial<CompactorLimits>
+  /** Told of what an operator should know. */
+  readonly onWarning?: (message: string) => void
+}
+
+/**
+ * Opens the broker over a store, with all that it held when it was last used.
+ * @throws MillraceError `data_corrupt`, `data_unusable`
+ */
+export async function openBroker(options: BrokerOptions): Promise<Broker> {
+  const { store, platform, crc32c } = options
+  const log = store.logs()[0] ?? store.createLog()
+  const recovered = await readStateLog(store, log)
+  const stateLog = new StateLog(store, log, crc32c, options.limits?.stateLogBytesFloor ?? STATE_LOG_BYTES_FLOOR)
+  const shard = newShard({
+    store,
+    platform,
+    crc32c,
+    limits: brokerLimits(options.limits ?? {}, store.limits),
+    stateLog,
+    warn: options.onWarning ?? ((): void => {}),
+  })
+  const autoCreate = { queues: true, topics: true, subscriptions: true, partitions: 1, ...options.autoCreate }
+  const registry = new Registry(shard, autoCreate)
+  registry.reserveIds(recovered.highestId)
+  stateLog.adopt(restore(registry, recovered.entities))
+  const waiters = new CommittedWaiters(store)
+  const upkeep = [
+    new RetentionRounds(shard, registry.topics, waiters),
+    new CompactionRounds(shard, registry.topics, { ...compactorDefaults, ...options.compaction }),
+  ]
+  return new CoreBroker(shard, registry, waiters, upkeep)
+}
+
+/** Topics first: subscriptions refer to them. */
+function restore(registry: Registry, entities: ReadonlyMap<number, RecoveredEntity>): RecoveredCell[] {
+  const cells: RecoveredCell[] = []
+  const topics = new Map<number, Topic>()
+  const found: { entity: RecoveredEntity; definition: Definition }[] = []
+  for (const entity of entities.values()) {
+    if (entity.definition === undefined) continue
+    const definition = parse(entity.definition.content)
+    found.push({ entity, definition })
+    if (definition.kind !== 'topic') continue
+    cells.push(recoveredCell(registry.restoreTopic(entity.id, definition), entity.definition))
+    topics.set(entity.id, registry.topic(definition.name))
+  }
+  for (const { entity, definition } of found) {
+    if (definition.kind === 'queue') {
+      const part = entity.cursors?.get(1)
+      const { cell, cursor } = registry.restoreQueue(entity.id, definition, part?.content ?? newDeliveryState())
+      cells.push(recoveredCell(cell, entity.definition!))
+      if (part !== undefined) cells.push(recoveredCell(cursor, part))
+    } else if (definition.kind === 'subscription') {
+      const topic = topics.get(definition.topic)
+      if (topic === undefined) throw new MillraceError('data_corrupt', `the topic of subscription ${definition.name} is missing`)
+      const states = new Map([...(entity.cursors ?? [])].map(([part, state]) => [part - 1, state.content]))
+      const { cell, cursors } = registry.restoreSubscription(entity.id, definition, topic, states)
+      cells.push(recoveredCell(cell, entity.definition!))
+      for (const cursor of cursors) {
+        const part = entity.cursors?.get(cursor.part)
+        if (part !== undefined) cells.push(recoveredCell(cursor, part))
+      }
+    }
+  }
+  return cells
+}
+
+function parse(text: string): Definition {
+  try {
+    return JSON.parse(text) as Definition
+  } catch (error) {
+    throw new MillraceError('data_corrupt', 'a definition in the state log is not JSON', { cause: error })
+  }
+}
+
+function recoveredCell(cell: StateCell, part: RecoveredPart<unknown>): RecoveredCell {
+  return { cell, rebuiltFrom: part.rebuiltFrom, snapshotBytes: part.snapshotBytes }
+}

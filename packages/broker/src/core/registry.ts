@@ -1,0 +1,410 @@
+/** All topics, queues and subscriptions by name: creates, changes, deletes and restores them. */
+import { MillraceError } from '../base/errors.ts'
+import { KIB } from '../base/units.ts'
+import type { DeliveryPolicy, QueueSpec, StartPosition, SubscriptionSpec, TopicSpec } from './broker.ts'
+import {
+  DefinitionCell,
+  type QueueDefinition,
+  type SubscriptionDefinition,
+  type TopicDefinition,
+  checkCleanup,
+  checkDelivery,
+  checkPartitions,
+  checkRetention,
+  same,
+} from './definitions.ts'
+import { Cursor } from './delivery/cursor.ts'
+import { DeadLetters } from './delivery/dead-letter.ts'
+import { DeliveryGroup } from './delivery/delivery-group.ts'
+import { type DeliveryState, newDeliveryState } from './delivery/delivery-state.ts'
+import type { Queue, Subscription, Topic } from './entities.ts'
+import { LogTail } from './log-tail.ts'
+import { checkName, parseDestination, subscriptionAddress } from './names.ts'
+import { PublishTarget } from './publish-target.ts'
+import type { Shard } from './shard.ts'
+import { checkStartPosition, offsetAtTimestamp } from './start-position.ts'
+import type { StateCell } from './state/state-log.ts'
+
+/** What creating or deleting one log adds to a commit, at most, beside its definition. */
+const LOG_CHANGE_BYTES = 64
+
+/** What may be created on first use. */
+export interface AutoCreate {
+  readonly queues: boolean
+  readonly topics: boolean
+  readonly subscriptions: boolean
+  /** Of a topic that is created so. */
+  readonly partitions: number
+}
+
+export class Registry {
+  readonly topics: Map<string, Topic> = new Map()
+  readonly queues: Map<string, Queue> = new Map()
+  readonly deadLetters: DeadLetters
+  readonly #shard: Shard
+  readonly #autoCreate: AutoCreate
+  #nextId = 1
+  #subscriptionCount = 0
+
+  constructor(shard: Shard, autoCreate: AutoCreate) {
+    this.#shard = shard
+    this.#autoCreate = autoCreate
+    this.deadLetters = new DeadLetters(shard, (address) => this.#target(address))
+  }
+
+  // ---- look up ------------------------------------------------------------------------------------------------------
+
+  topic(name: string): Topic {
+    const topic = this.topics.get(name)
+    if (topic === undefined) throw notFound('topic', name, `millrace topic create ${name}`)
+    return topic
+  }
+
+  queue(name: string): Queue {
+    const queue = this.queues.get(name)
+    if (queue === undefined) throw notFound('queue', name, `millrace queue create ${name}`)
+    return queue
+  }
+
+  subscription(topic: string, name: string): Subscription {
+    const subscription = this.topic(topic).subscriptions.get(name)
+    if (subscription === undefined) {
+      throw new MillraceError('not_found', `topic:${topic} has no subscription ${JSON.stringify(name)}: create it first`)
+    }
+    return subscription
+  }
+
+  /** The topic or queue of an address; `create` makes it if that is allowed. @throws `not_found` */
+  topicOrCreate(name: string, create: boolean): Topic {
+    if (create && this.#autoCreate.topics && !this.topics.has(name))
+      this.createTopic({ name, partitions: this.#autoCreate.partitions })
+    return this.topic(name)
+  }
+
+  queueOrCreate(name: string, create: boolean): Queue {
+    if (create && this.#autoCreate.queues && !this.queues.has(name)) this.createQueue({ name })
+    return this.queue(name)
+  }
+
+  subscriptionOrCreate(topic: string, name: string, create: boolean, from: StartPosition | undefined): Subscription {
+    const { subscriptions } = this.topicOrCreate(topic, create)
+    if (create && this.#autoCreate.subscriptions && !subscriptions.has(name)) {
+      this.createSubscription(from === undefined ? { topic, name } : { topic, name, from })
+    }
+    return this.subscription(topic, name)
+  }
+
+  // ---- topics -------------------------------------------------------------------------------------------------------
+
+  createTopic(spec: TopicSpec): void {
+    checkName(spec.name, 'topic')
+    const partitions = checkPartitions(spec.partitions ?? 1, this.#shard.limits)
+    const retention = checkRetention(spec.retention)
+    const cleanup = checkCleanup(spec.cleanup)
+    const existing = this.topics.get(spec.name)
+    if (existing !== undefined) {
+      if (existing.tails.length === partitions && same(existing.retention, retention) && existing.cleanup === cleanup) return
+      throw alreadyExists('topic', spec.name)
+    }
+    this.#checkNew(this.topics.size, 'topics')
+    this.#shard.store.reserve(partitions * LOG_CHANGE_BYTES + KIB)
+    const topic = this.#makeTopic(this.#nextId++, { kind: 'topic', name: spec.name, logs: [], retention, cleanup })
+    for (let n = 0; n < partitions; n++) topic.tails.push(this.#newLog())
+    this.#shard.stateLog.snapshot(topic.cell)
+  }
+
+  updateTopic(name: string, change: Partial<Omit<TopicSpec, 'name'>>): void {
+    this.#checkOpen()
+    const topic = this.topic(name)
+    const retention = change.retention === undefined ? topic.retention : checkRetention(change.retention)
+    const cleanup = change.cleanup === undefined ? topic.cleanup : checkCleanup(change.cleanup)
+    const partitions =
+      change.partitions === undefined ? topic.tails.length : checkPartitions(change.partitions, this.#shard.limits)
+    if (partitions < topic.tails.length) {
+      throw new MillraceError('bad_request', `topic:${name} has ${topic.tails.length} partitions; their number can only grow`)
+    }
+    this.#shard.store.reserve((partitions - topic.tails.length) * LOG_CHANGE_BYTES + KIB)
+    while (topic.tails.length < partitions) {
+      const tail = this.#newLog()
+      topic.tails.push(tail)
+      for (const subscription of topic.subscriptions.values()) this.#addCursor(subscription, tail, newDeliveryState())
+    }
+    topic.retention = retention
+    topic.cleanup = cleanup
+    topic.target.keyed = cleanup === 'compact'
+    this.#shard.stateLog.snapshot(topic.cell)
+  }
+
+  deleteTopic(name: string): void {
+    this.#checkOpen()
+    const topic = this.topic(name)
+    this.#shard.store.reserve(topic.tails.length * LOG_CHANGE_BYTES + topic.subscriptions.size * LOG_CHANGE_BYTES)
+    for (const subscription of topic.subscriptions.values()) this.#dropSubscription(subscription, `topic:${name} was deleted`)
+    this.topics.delete(name)
+    this.#dropLogs(topic.target, topic.tails)
+    this.#shard.stateLog.remove(topic.id, [topic.cell])
+  }
+
+  // ---- queues -------------------------------------------------------------------------------------------------------
+
+  createQueue(spec: QueueSpec): void {
+    checkName(spec.name, 'queue')
+    const delivery = checkDelivery(spec.delivery, `queue:${spec.name}`)
+    const existing = this.queues.get(spec.name)
+    if (existing !== undefined) {
+      if (same(existing.group.policy, delivery)) return
+      throw alreadyExists('queue', spec.name)
+    }
+    this.#checkNew(this.queues.size, 'queues')
+    this.#checkDeadLetter(delivery)
+    this.#shard.store.reserve(LOG_CHANGE_BYTES + KIB)
+    const tail = this.#newLog()
+    const queue = this.#makeQueue(
+      this.#nextId++,
+      { kind: 'queue', name: spec.name, log: tail.id, delivery },
+      tail,
+      newDeliveryState(),
+    )
+    this.#shard.stateLog.snapshot(queue.cell)
+  }
+
+  updateQueue(name: string, change: Partial<Omit<QueueSpec, 'name'>>): void {
+    this.#checkOpen()
+    const queue = this.queue(name)
+    if (change.delivery === undefined) return
+    const delivery = checkDelivery(change.delivery, `queue:${name}`)
+    this.#checkDeadLetter(delivery)
+    queue.group.policy = delivery
+    this.#shard.stateLog.snapshot(queue.cell)
+  }
+
+  deleteQueue(name: string): void {
+    this.#checkOpen()
+    const queue = this.queue(name)
+    this.#shard.store.reserve(LOG_CHANGE_BYTES + KIB)
+    this.queues.delete(name)
+    this.#dropGroup(queue.id, queue.cell, queue.group, `queue:${name} was deleted`)
+    this.#dropLogs(queue.target, [queue.tail])
+  }
+
+  // ---- subscriptions ------------------------------------------------------------------------------------------------
+
+  createSubscription(spec: SubscriptionSpec): void {
+    checkName(spec.name, 'subscription')
+    const topic = this.topic(spec.topic)
+    const address = subscriptionAddress(spec.topic, spec.name)
+    const delivery = checkDelivery(spec.delivery, address)
+    const from = spec.from ?? 'latest'
+    checkStartPosition(from)
+    const existing = topic.subscriptions.get(spec.name)
+    if (existing !== undefined) {
+      if (same(existing.group.policy, delivery)) return
+      throw alreadyExists('subscription', address)
+    }
+    this.#checkNew(this.#subscriptionCount, 'subscriptions')
+    this.#checkDeadLetter(delivery)
+    const definition: SubscriptionDefinition = { kind: 'subscription', topic: topic.id, name: spec.name, delivery }
+    const subscription = this.#makeSubscription(this.#nextId++, definition, topic)
+    this.#shard.stateLog.snapshot(subscription.cell)
+    for (const tail of topic.tails) {
+      const cursor = this.#addCursor(subscription, tail, startState(from, tail))
+      this.#shard.stateLog.snapshot(cursor)
+    }
+  }
+
+  deleteSubscription(topic: string, name: string): void {
+    this.#checkOpen()
+    this.#dropSubscription(this.subscription(topic, name), `${subscriptionAddress(topic, name)} was deleted`)
+  }
+
+  // ---- restart ------------------------------------------------------------------------------------------------------
+
+  /** Ids given from now on are higher. */
+  reserveIds(highest: number): void {
+    this.#nextId = Math.max(this.#nextId, highest + 1)
+  }
+
+  restoreTopic(id: number, definition: TopicDefinition): StateCell {
+    const topic = this.#makeTopic(id, definition)
+    for (const log of definition.logs) {
+      const tail = this.#openLog(log)
+      tail.compaction = definition.compaction?.[topic.tails.length] ?? undefined
+      topic.tails.push(tail)
+    }
+    return topic.cell
+  }
+
+  restoreQueue(id: number, definition: QueueDefinition, state: DeliveryState): { cell: StateCell; cursor: StateCell } {
+    const queue = this.#makeQueue(id, definition, this.#openLog(definition.log), state)
+    return { cell: queue.cell, cursor: queue.group.cursors[0]! }
+  }
+
+  /** @param states by partition; those that are missing were never touched */
+  restoreSubscription(
+    id: number,
+    definition: SubscriptionDefinition,
+    topic: Topic,
+    states: ReadonlyMap<number, DeliveryState>,
+  ): { cell: StateCell; cursors: readonly StateCell[] } {
+    const subscription = this.#makeSubscription(id, definition, topic)
+    topic.tails.forEach((tail, partition) => this.#addCursor(subscription, tail, states.get(partition) ?? newDeliveryState()))
+    return { cell: subscription.cell, cursors: subscription.group.cursors }
+  }
+
+  /** Every group of consumers. */
+  *groups(): Iterable<DeliveryGroup> {
+    for (const queue of this.queues.values()) yield queue.group
+    for (const topic of this.topics.values()) for (const subscription of topic.subscriptions.values()) yield subscription.group
+  }
+
+  // ---- inside -------------------------------------------------------------------------------------------------------
+
+  #makeTopic(id: number, definition: TopicDefinition): Topic {
+    const { name } = definition
+    const tails: LogTail[] = []
+    const topic: Topic = {
+      id,
+      name,
+      tails,
+      target: new PublishTarget(this.#shard, 'topic', name, tails),
+      subscriptions: new Map(),
+      retention: definition.retention,
+      cleanup: definition.cleanup,
+      cell: new DefinitionCell(id, () => ({
+        kind: 'topic',
+        name,
+        logs: tails.map((tail) => tail.id),
+        retention: topic.retention,
+        cleanup: topic.cleanup,
+        ...(topic.cleanup === 'compact' ? { compaction: tails.map((tail) => tail.compaction ?? null) } : {}),
+      })),
+    }
+    topic.target.keyed = topic.cleanup === 'compact'
+    this.topics.set(name, topic)
+    return topic
+  }
+
+  #makeQueue(id: number, definition: QueueDefinition, tail: LogTail, state: DeliveryState): Queue {
+    const { name } = definition
+    const group = new DeliveryGroup(this.#shard, `queue:${name}`, true, definition.delivery, this.deadLetters)
+    group.cursors.push(new Cursor(this.#shard, group, id, 0, tail, state))
+    const queue: Queue = {
+      id,
+      name,
+      tail,
+      group,
+      target: new PublishTarget(this.#shard, 'queue', name, [tail]),
+      cell: new DefinitionCell(id, () => ({ kind: 'queue', name, log: tail.id, delivery: group.policy })),
+    }
+    this.queues.set(name, queue)
+    return queue
+  }
+
+  #makeSubscription(id: number, definition: SubscriptionDefinition, topic: Topic): Subscription {
+    const { name } = definition
+    const group = new DeliveryGroup(
+      this.#shard,
+      subscriptionAddress(topic.name, name),
+      false,
+      definition.delivery,
+      this.deadLetters,
+    )
+    const cell = new DefinitionCell(id, () => ({ kind: 'subscription', topic: topic.id, name, delivery: group.policy }))
+    const subscription: Subscription = { id, topic, name, group, cell }
+    topic.subscriptions.set(name, subscription)
+    this.#subscriptionCount++
+    return subscription
+  }
+
+  #addCursor(subscription: Subscription, tail: LogTail, state: DeliveryState): Cursor {
+    const { group, id } = subscription
+    const cursor = new Cursor(this.#shard, group, id, group.cursors.length, tail, state)
+    group.cursors.push(cursor)
+    const { seekTimestampMs } = state
+    if (seekTimestampMs !== undefined) void this.#seekTimestamp(cursor, seekTimestampMs)
+    return cursor
+  }
+
+  async #seekTimestamp(cursor: Cursor, timestampMs: number): Promise<void> {
+    try {
+      cursor.sought(await offsetAtTimestamp(this.#shard.store, cursor.log.id, timestampMs))
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error
+      if (!cursor.closed) this.#shard.warn(`${cursor.owner.address} cannot find where to begin: ${error.message}`)
+    }
+  }
+
+  #dropSubscription(subscription: Subscription, why: string): void {
+    subscription.topic.subscriptions.delete(subscription.name)
+    this.#subscriptionCount--
+    this.#dropGroup(subscription.id, subscription.cell, subscription.group, why)
+  }
+
+  #dropGroup(id: number, cell: StateCell, group: DeliveryGroup, why: string): void {
+    for (const cursor of group.cursors) cursor.close()
+    group.dismiss(new MillraceError('not_found', why))
+    this.#shard.stateLog.remove(id, [cell, ...group.cursors])
+  }
+
+  #dropLogs(target: PublishTarget, tails: readonly LogTail[]): void {
+    target.deleted = true
+    const reason = new MillraceError('not_found', `${target.kind}:${target.name} was deleted`)
+    for (const tail of tails) {
+      this.#shard.store.deleteLog(tail.id)
+      tail.gone(reason)
+    }
+  }
+
+  #newLog(): LogTail {
+    return new LogTail(this.#shard.store.createLog(), 0, 0)
+  }
+
+  #openLog(log: number): LogTail {
+    const { start, end } = this.#shard.store.bounds(log)
+    return new LogTail(log, start, end)
+  }
+
+  #target(address: string): PublishTarget | undefined {
+    const { kind, name } = parseDestination(address)
+    return kind === 'queue' ? this.queues.get(name)?.target : this.topics.get(name)?.target
+  }
+
+  #checkNew(count: number, what: string): void {
+    this.#checkOpen()
+    if (count < this.#shard.limits.queuesMax) return
+    throw new MillraceError(
+      'limit_reached',
+      `there are ${count} ${what}, and more are not allowed: delete some, or raise the limit`,
+    )
+  }
+
+  #checkOpen(): void {
+    if (this.#shard.refusal !== undefined) throw this.#shard.refusal
+  }
+
+  /** The target of dead letters exists, or is created if that is allowed. */
+  #checkDeadLetter(delivery: DeliveryPolicy): void {
+    if (delivery.deadLetter === undefined) return
+    const { kind, name } = parseDestination(delivery.deadLetter)
+    if (kind === 'queue') this.queueOrCreate(name, true)
+    else this.topicOrCreate(name, true)
+  }
+}
+
+function startState(from: StartPosition, tail: LogTail): DeliveryState {
+  if (from === 'earliest') return newDeliveryState(tail.start)
+  if (from === 'latest') return newDeliveryState(tail.end)
+  if ('offset' in from) return newDeliveryState(Math.min(Math.max(from.offset, tail.start), tail.end))
+  return newDeliveryState(tail.start, from.timestampMs)
+}
+
+function notFound(kind: string, name: string, how: string): MillraceError {
+  return new MillraceError('not_found', `${kind}:${name} does not exist: create it with \`${how}\``)
+}
+
+function alreadyExists(kind: string, name: string): MillraceError {
+  return new MillraceError(
+    'already_exists',
+    `the ${kind} ${name} exists with other settings: change them with an update, or use another name`,
+  )
+}

@@ -1,0 +1,224 @@
+/** The disk engine at work; open-disk-journal.ts builds it. Format: docs/formats/journal.md. */
+import { assert } from '../../base/assert.ts'
+import { MillraceError } from '../../base/errors.ts'
+import type { Crc32c } from '../../ports/checksum.ts'
+import type { AppendResult, Journal, JournalBounds, JournalExtent, JournalLimits } from '../../ports/journal.ts'
+import type { DirectoryLock, File, FileSystem } from './file-system.ts'
+import { FrameReader } from './frame-reader.ts'
+import { FrameWriter } from './frame-writer.ts'
+import type { Headroom } from './headroom.ts'
+import { IndexPages } from './index-pages.ts'
+import { Maintenance } from './maintenance.ts'
+import type { Manifest } from './manifest.ts'
+import type { SegmentFiles } from './segment-files.ts'
+import type { SegmentList } from './segment-list.ts'
+import type { SegmentSupply } from './segment-supply.ts'
+import type { Segment } from './segment.ts'
+import { corrupt } from './stored-segment.ts'
+import { WindowFill } from './window-fill.ts'
+
+export interface DiskJournalParts {
+  readonly fileSystem: FileSystem
+  readonly crc32c: Crc32c
+  readonly durability: 'fsync' | 'os'
+  readonly batchBytesMax: number
+  readonly indexPagesMax: number
+  readonly lock: DirectoryLock
+  readonly manifest: Manifest
+  readonly segments: SegmentList
+  readonly files: SegmentFiles
+  readonly supply: SegmentSupply
+  readonly headroom: Headroom
+  readonly onWarning: (message: string) => void
+}
+
+/** Appends below this size are worth filling ahead for: their fdatasync is mostly the cost of metadata. */
+const SMALL_APPEND_BYTES: number = 64 * 1024
+
+export class DiskJournal implements Journal {
+  readonly limits: JournalLimits
+  readonly #parts: DiskJournalParts
+  readonly #segments: SegmentList
+  readonly #writer: FrameWriter
+  readonly #reader: FrameReader
+  readonly #fill: WindowFill
+  readonly #maintenance: Maintenance
+  #appending: Promise<AppendResult> | undefined
+  /** The first failure of the disk: nothing is written after it. */
+  #failure: Error | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(parts: DiskJournalParts) {
+    this.limits = { batchBytesMax: parts.batchBytesMax, inFlightMax: 1 }
+    this.#parts = parts
+    this.#segments = parts.segments
+    this.#writer = new FrameWriter(parts.manifest.facts.epoch, parts.crc32c)
+    this.#reader = new FrameReader(new IndexPages(parts.indexPagesMax), parts.crc32c, parts.onWarning)
+    const fail = (error: unknown): void => this.#fail(error)
+    this.#fill = new WindowFill(parts.fileSystem, (bytes) => parts.headroom.took(bytes), fail)
+    this.#maintenance = new Maintenance(parts, this.#fill, fail)
+    void this.#maintenance.request()
+    this.#fillAhead(0)
+  }
+
+  append(seq: number, batch: readonly Uint8Array[]): Promise<AppendResult> {
+    assert(this.#closing === undefined, 'append to a closed journal')
+    assert(this.#appending === undefined, 'one append at a time')
+    let bodyBytes = 0
+    for (const part of batch) bodyBytes += part.length
+    assert(bodyBytes <= this.limits.batchBytesMax, `a batch of ${bodyBytes} bytes is above batchBytesMax`)
+    if (this.#failure !== undefined) return Promise.resolve({ kind: 'unknown', cause: this.#failure })
+    if (seq !== this.#segments.next) return Promise.resolve({ kind: 'conflict' })
+    this.#appending = this.#append(seq, batch, bodyBytes)
+    return this.#appending
+  }
+
+  read(seq: number, from: number, length: number): Promise<Uint8Array> {
+    assert(from >= 0 && length >= 0, `read of ${length} bytes at ${from}`)
+    return this.#withSegment(seq, (segment, file) => this.#reader.read(segment, file, seq, from, length))
+  }
+
+  length(seq: number): Promise<number> {
+    return this.#withSegment(seq, (segment, file) => this.#reader.length(segment, file, seq))
+  }
+
+  verify(seq: number): Promise<void> {
+    return this.#withSegment(seq, (segment, file) => this.#reader.verify(segment, file, seq))
+  }
+
+  async discard(first: number, last: number): Promise<void> {
+    assert(this.#closing === undefined, 'discard on a closed journal')
+    assert(
+      first >= 0 && last < this.#segments.next,
+      `discard of ${first}..${last}, but the next sequence is ${this.#segments.next}`,
+    )
+    this.#segments.discard(first, last)
+    if (this.#failure === undefined && this.#segments.hasForgotten) await this.#maintenance.request()
+  }
+
+  bounds(): JournalBounds {
+    return { first: this.#segments.firstKept, next: this.#segments.next }
+  }
+
+  extents(): readonly JournalExtent[] {
+    return this.#segments.all.map(({ first, next, bodyBytes }) => ({ first, next, bytes: bodyBytes }))
+  }
+
+  headroomBytes(): number {
+    return this.#parts.headroom.bytes(this.#segments.active, this.#parts.supply)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #append(seq: number, batch: readonly Uint8Array[], bodyBytes: number): Promise<AppendResult> {
+    try {
+      return await this.#write(seq, batch, bodyBytes)
+    } catch (error) {
+      this.#fail(error)
+      return { kind: 'unknown', cause: this.#failure! }
+    } finally {
+      this.#appending = undefined
+    }
+  }
+
+  async #write(seq: number, batch: readonly Uint8Array[], bodyBytes: number): Promise<AppendResult> {
+    if (!(await this.#makeRoom(bodyBytes))) return this.#full()
+    const segment = this.#segments.active
+    const unsynced = this.#parts.durability === 'fsync' ? 0 : seq - this.#segments.syncedNext
+    const frame = this.#writer.begin(segment, seq, batch, bodyBytes, unsynced)
+    if (frame.writeEnd > segment.filledEnd && this.#fill.idle !== undefined) await this.#fill.idle
+    if (!(await this.#writer.write(segment, frame))) return this.#full()
+    if (this.#parts.durability === 'fsync') await segment.file!.sync()
+    // Another descriptor may have been told of a failure that concerns these bytes too.
+    if (this.#failure !== undefined) return { kind: 'unknown', cause: this.#failure }
+    if (frame.writeEnd > segment.filledEnd) {
+      this.#parts.headroom.took(frame.writeEnd - segment.filledEnd)
+      segment.filledEnd = frame.writeEnd
+    }
+    this.#segments.appended(frame)
+    if (this.#maintenance.isDue) void this.#maintenance.request()
+    this.#fillAhead(bodyBytes)
+    return { kind: 'ok' }
+  }
+
+  /** Goes on to the next segment if the batch does not fit this one. @returns false when there is no space for one */
+  async #makeRoom(bodyBytes: number): Promise<boolean> {
+    while (!this.#segments.active.hasRoomFor(bodyBytes)) {
+      const next = await this.#maintenance.takeSegment()
+      if (next === undefined) return false
+      await this.#segments.startSegment(next, this.#parts.files)
+    }
+    return true
+  }
+
+  #full(): AppendResult {
+    this.#parts.headroom.ranOut()
+    return { kind: 'full' }
+  }
+
+  #fillAhead(appendedBytes: number): void {
+    if (this.#parts.durability === 'fsync' && appendedBytes < SMALL_APPEND_BYTES) this.#fill.keepAhead(this.#segments.active)
+  }
+
+  async #withSegment<T>(seq: number, use: (segment: Segment, file: File) => Promise<T>): Promise<T> {
+    const segment = this.#segmentOf(seq)
+    const file = await this.#parts.files.borrow(segment)
+    try {
+      return await use(segment, file)
+    } catch (error) {
+      throw error instanceof MillraceError
+        ? error
+        : corrupt(segment.path, `journal sequence ${seq} cannot be read: ${String(error)}`, error)
+    } finally {
+      await this.#giveBack(segment)
+    }
+  }
+
+  #segmentOf(seq: number): Segment {
+    assert(this.#closing === undefined, 'read from a closed journal')
+    const segment = this.#segments.holding(seq)
+    if (segment !== undefined) return segment
+    const { first, next } = this.bounds()
+    throw new MillraceError(
+      'offset_out_of_range',
+      `journal sequence ${seq} is not kept: the journal holds ${first} to ${next - 1}`,
+    )
+  }
+
+  async #giveBack(segment: Segment): Promise<void> {
+    await this.#parts.files.giveBack(segment)
+    if (this.#closing !== undefined || segment.readers > 0 || segment.kept > 0) return
+    if (this.#segments.hasForgotten) void this.#maintenance.request()
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return
+    this.#failure = error instanceof Error ? error : new Error(String(error))
+    this.#maintenance.stop()
+    this.#parts.onWarning(
+      `the journal stops: ${this.#failure.message}. Check the disk, then start again: what was confirmed is kept`,
+    )
+  }
+
+  async #close(): Promise<void> {
+    await this.#appending
+    await this.#fill.idle
+    await this.#maintenance.finish()
+    const { segments, manifest, files, supply, lock } = this.#parts
+    try {
+      if (this.#failure === undefined) {
+        await segments.active.file!.sync()
+        await manifest.write({ ...manifest.facts, durableNext: segments.next })
+      }
+    } finally {
+      await manifest.close()
+      await supply.close()
+      await files.giveBack(segments.active)
+      await files.closeAll()
+      await lock.release()
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * The calls that the disk engine makes: real in node-file-system.ts, with faults in fault-file-system.ts.
+ * Failures are Node's system errors: `code` is 'EIO', 'ENOSPC', 'EACCES' and so on.
+ */
+export interface FileSystem {
+  /**
+   * Makes the directory if needed and takes it for this process until `release`, or until the process ends in any way.
+   * @throws MillraceError `data_in_use`, `data_unusable`
+   */
+  lock(directory: string): Promise<DirectoryLock>
+  /** Names in the directory, in any order. */
+  list(directory: string): Promise<string[]>
+  /** Opens for reading and writing. Without `create` the file must exist, with it it must not. */
+  open(path: string, create: boolean): Promise<File>
+  /** Replaces `to` if it exists. Durable after `syncDirectory`. */
+  rename(from: string, to: string): Promise<void>
+  remove(path: string): Promise<void>
+  syncDirectory(directory: string): Promise<void>
+  /** Bytes that this process may still allocate on the file system of `directory`. */
+  availableBytes(directory: string): Promise<number>
+}
+
+export interface DirectoryLock {
+  release(): Promise<void>
+}
+
+export interface File {
+  /** Writes at `position` before it returns, into the page cache. @returns bytes written; fewer than asked means that there is no room */
+  writeNow(bytes: Uint8Array, position: number): number
+  /** Writes the parts one after the other at `position`. @returns bytes written; fewer than asked means that there is no room */
+  write(parts: readonly Uint8Array[], position: number): Promise<number>
+  /** @returns bytes read; fewer than asked at the end of the file */
+  read(into: Uint8Array, position: number): Promise<number>
+  /** Makes what was written durable, with the size of the file (fdatasync). */
+  sync(): Promise<void>
+  sizes(): Promise<FileSizes>
+  /** Cuts, or extends with a hole. */
+  truncate(bytes: number): Promise<void>
+  close(): Promise<void>
+}
+
+export interface FileSizes {
+  readonly bytes: number
+  /** Bytes for which space is allocated; less than `bytes` where the file has holes. */
+  readonly allocatedBytes: number
+}
+
+/** Whether a call failed because there is no room, and would succeed later without anything being lost. */
+export function isNoSpace(error: unknown): boolean {
+  return hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')
+}
+
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

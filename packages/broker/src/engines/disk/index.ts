@@ -1,0 +1,1 @@
+export { openDiskJournal } from './open-disk-journal.ts'

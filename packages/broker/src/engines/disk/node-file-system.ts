@@ -1,0 +1,86 @@
+import { fdatasync, fstat, ftruncate, read, writeSync, writev } from 'node:fs'
+import { open as openFile, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises'
+import { lockDirectory } from './directory-lock.ts'
+import type { DirectoryLock, File, FileSizes, FileSystem } from './file-system.ts'
+
+/** The operating system's files. */
+export const nodeFileSystem: FileSystem = {
+  lock(directory: string): Promise<DirectoryLock> {
+    return lockDirectory(directory)
+  },
+  list(directory: string): Promise<string[]> {
+    return readdir(directory)
+  },
+  async open(path: string, create: boolean): Promise<File> {
+    return new NodeFile(await openFile(path, create ? 'wx+' : 'r+'))
+  },
+  rename,
+  remove: unlink,
+  async syncDirectory(directory: string): Promise<void> {
+    // Windows cannot open directories, and makes their entries durable by itself.
+    if (process.platform === 'win32') return
+    const handle = await openFile(directory, 'r')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  },
+  async availableBytes(directory: string): Promise<number> {
+    const { bavail, bsize } = await statfs(directory)
+    return bavail * bsize
+  },
+}
+
+const ALLOCATION_UNIT_BYTES = 512
+
+/** The callback calls on the descriptor: half the cost of the FileHandle methods. */
+class NodeFile implements File {
+  readonly #handle: FileHandle
+  readonly #fd: number
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle
+    this.#fd = handle.fd
+  }
+
+  writeNow(bytes: Uint8Array, position: number): number {
+    return writeSync(this.#fd, bytes, 0, bytes.length, position)
+  }
+
+  write(parts: readonly Uint8Array[], position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      writev(this.#fd, parts, position, (error, written) => (error === null ? resolve(written) : reject(error)))
+    })
+  }
+
+  read(into: Uint8Array, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      read(this.#fd, into, 0, into.length, position, (error, count) => (error === null ? resolve(count) : reject(error)))
+    })
+  }
+
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fdatasync(this.#fd, (error) => (error === null ? resolve() : reject(error)))
+    })
+  }
+
+  sizes(): Promise<FileSizes> {
+    return new Promise((resolve, reject) => {
+      fstat(this.#fd, (error, stats) =>
+        error === null ? resolve({ bytes: stats.size, allocatedBytes: stats.blocks * ALLOCATION_UNIT_BYTES }) : reject(error),
+      )
+    })
+  }
+
+  truncate(bytes: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      ftruncate(this.#fd, bytes, (error) => (error === null ? resolve() : reject(error)))
+    })
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close()
+  }
+}

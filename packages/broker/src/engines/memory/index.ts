@@ -1,0 +1,1 @@
+export { openMemoryJournal } from './memory-journal.ts'

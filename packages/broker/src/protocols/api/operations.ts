@@ -1,0 +1,232 @@
+/**
+ * Every control operation, once: the native protocol's calls and the HTTP routes run the same table.
+ * `runOperation` checks the parameters, asks for access, runs, and waits until what it changed is durable.
+ */
+import { MillraceError } from '../../base/errors.ts'
+import type { Action, Principal, SessionContext } from '../session.ts'
+import { check, type JsonSchema, type Typed } from './json-schema.ts'
+import { peek } from './peek.ts'
+import * as schemas from './schemas.ts'
+
+export type OperationName =
+  | `${'topic' | 'queue'}.${'create' | 'update' | 'delete' | 'get' | 'list'}`
+  | `subscription.${'create' | 'delete' | 'get' | 'list'}`
+  | 'peek'
+  | 'status'
+
+export interface Operation {
+  /** One line, for the OpenAPI document. */
+  readonly summary: string
+  readonly params: JsonSchema
+  readonly result: JsonSchema
+  readonly action: Action
+  /** What access is asked for: `queue:NAME`, ..., or `broker`. */
+  resource(params: unknown): string
+  run(context: SessionContext, params: unknown): unknown
+}
+
+/**
+ * @param params any JSON value; checked here
+ * @returns the JSON result, once it is durable
+ * @throws MillraceError `unsupported` for an unknown name, `bad_request`, `forbidden`, and what the façade throws
+ */
+export async function runOperation(
+  context: SessionContext,
+  principal: Principal,
+  name: string,
+  params: unknown,
+): Promise<unknown> {
+  const operation = Object.hasOwn(operations, name) ? operations[name as OperationName] : undefined
+  if (operation === undefined) {
+    const known = Object.keys(operations).join(', ')
+    throw new MillraceError('unsupported', `There is no operation ${JSON.stringify(name.slice(0, 100))}. Known are ${known}.`)
+  }
+  check(operation.params as Typed<unknown>, params, `the parameters of ${name}`)
+  context.authorize(principal, operation.action, operation.resource(params))
+  return operation.run(context, params)
+}
+
+export const operations: Readonly<Record<OperationName, Operation>> = {
+  'topic.create': define({
+    summary: 'Create a topic, or do nothing if it exists with the same settings',
+    action: 'define',
+    params: schemas.topicSpec,
+    result: schemas.topicInfo,
+    resource: ({ name }) => `topic:${name}`,
+    async run({ broker }, spec) {
+      await broker.whenCommitted(broker.createTopic(spec))
+      return broker.topic(spec.name)
+    },
+  }),
+  'topic.update': define({
+    summary: 'Change the settings of a topic; partitions can only grow',
+    action: 'define',
+    params: schemas.topicUpdateParams,
+    result: schemas.topicInfo,
+    resource: ({ name }) => `topic:${name}`,
+    async run({ broker }, { name, change }) {
+      await broker.whenCommitted(broker.updateTopic(name, change))
+      return broker.topic(name)
+    },
+  }),
+  'topic.delete': define({
+    summary: 'Delete a topic with its records and subscriptions',
+    action: 'delete',
+    params: schemas.named,
+    result: schemas.nothing,
+    resource: ({ name }) => `topic:${name}`,
+    async run({ broker }, { name }) {
+      await broker.whenCommitted(broker.deleteTopic(name))
+      return {}
+    },
+  }),
+  'topic.get': define({
+    summary: 'Describe a topic',
+    action: 'describe',
+    params: schemas.named,
+    result: schemas.topicInfo,
+    resource: ({ name }) => `topic:${name}`,
+    run: ({ broker }, { name }) => broker.topic(name),
+  }),
+  'topic.list': define({
+    summary: 'List topics',
+    action: 'describe',
+    params: schemas.listParams,
+    result: schemas.topicList,
+    resource: () => 'broker',
+    run: ({ broker }, params) => page(broker.topics(), (topic) => topic.name, params),
+  }),
+
+  'queue.create': define({
+    summary: 'Create a queue, or do nothing if it exists with the same settings',
+    action: 'define',
+    params: schemas.queueSpec,
+    result: schemas.queueInfo,
+    resource: ({ name }) => `queue:${name}`,
+    async run({ broker }, spec) {
+      await broker.whenCommitted(broker.createQueue(spec))
+      return broker.queue(spec.name)
+    },
+  }),
+  'queue.update': define({
+    summary: 'Change the settings of a queue',
+    action: 'define',
+    params: schemas.queueUpdateParams,
+    result: schemas.queueInfo,
+    resource: ({ name }) => `queue:${name}`,
+    async run({ broker }, { name, change }) {
+      await broker.whenCommitted(broker.updateQueue(name, change))
+      return broker.queue(name)
+    },
+  }),
+  'queue.delete': define({
+    summary: 'Delete a queue with its messages',
+    action: 'delete',
+    params: schemas.named,
+    result: schemas.nothing,
+    resource: ({ name }) => `queue:${name}`,
+    async run({ broker }, { name }) {
+      await broker.whenCommitted(broker.deleteQueue(name))
+      return {}
+    },
+  }),
+  'queue.get': define({
+    summary: 'Describe a queue',
+    action: 'describe',
+    params: schemas.named,
+    result: schemas.queueInfo,
+    resource: ({ name }) => `queue:${name}`,
+    run: ({ broker }, { name }) => broker.queue(name),
+  }),
+  'queue.list': define({
+    summary: 'List queues',
+    action: 'describe',
+    params: schemas.listParams,
+    result: schemas.queueList,
+    resource: () => 'broker',
+    run: ({ broker }, params) => page(broker.queues(), (queue) => queue.name, params),
+  }),
+
+  'subscription.create': define({
+    summary: 'Create a subscription of a topic, or do nothing if it exists with the same settings',
+    action: 'define',
+    params: schemas.subscriptionSpec,
+    result: schemas.subscriptionInfo,
+    resource: ({ topic, name }) => `topic:${topic}/${name}`,
+    async run({ broker }, spec) {
+      await broker.whenCommitted(broker.createSubscription(spec))
+      return broker.subscription(spec.topic, spec.name)
+    },
+  }),
+  'subscription.delete': define({
+    summary: 'Delete a subscription',
+    action: 'delete',
+    params: schemas.subscriptionNamed,
+    result: schemas.nothing,
+    resource: ({ topic, name }) => `topic:${topic}/${name}`,
+    async run({ broker }, { topic, name }) {
+      await broker.whenCommitted(broker.deleteSubscription(topic, name))
+      return {}
+    },
+  }),
+  'subscription.get': define({
+    summary: 'Describe a subscription',
+    action: 'describe',
+    params: schemas.subscriptionNamed,
+    result: schemas.subscriptionInfo,
+    resource: ({ topic, name }) => `topic:${topic}/${name}`,
+    run: ({ broker }, { topic, name }) => broker.subscription(topic, name),
+  }),
+  'subscription.list': define({
+    summary: 'List subscriptions, of one topic or of all',
+    action: 'describe',
+    params: schemas.subscriptionListParams,
+    result: schemas.subscriptionList,
+    resource: ({ topic }) => (topic === undefined ? 'broker' : `topic:${topic}`),
+    // Sorted by `topic/name`: names have no slash, so that is a total order and a usable continuation.
+    run: ({ broker }, params) => page(broker.subscriptions(params.topic), (info) => `${info.topic}/${info.name}`, params),
+  }),
+
+  peek: define({
+    summary: 'Look at messages of a topic or queue without consuming them',
+    action: 'read',
+    params: schemas.peekParams,
+    result: schemas.messageList,
+    resource: ({ source }) => source,
+    async run(context, params) {
+      return { messages: await peek(context, params) }
+    },
+  }),
+  status: define({
+    summary: 'Version, process and listeners of the broker',
+    action: 'describe',
+    params: schemas.nothing,
+    result: schemas.brokerStatus,
+    resource: () => 'broker',
+    run: (context) => context.status(),
+  }),
+}
+
+/** Parameters reach `resource` and `run` checked, which is what makes the cast safe. */
+function define<T>(definition: {
+  readonly summary: string
+  readonly params: Typed<T>
+  readonly result: JsonSchema
+  readonly action: Action
+  resource(params: T): string
+  run(context: SessionContext, params: T): unknown
+}): Operation {
+  return definition
+}
+
+function page<T>(all: readonly T[], nameOf: (entry: T) => string, params: schemas.ListParams): { items: T[]; next?: string } {
+  const { prefix = '', after = '', limit = 1000 } = params
+  const names = new Map<string, T>()
+  for (const entry of all) {
+    const name = nameOf(entry)
+    if (name > after && name.startsWith(prefix)) names.set(name, entry)
+  }
+  const sorted = [...names.keys()].toSorted()
+  const items = sorted.slice(0, limit).map((name) => names.get(name)!)
+  return sorted.length > limit ? { items, next: sorted[limit - 1]! } : { items }
+}

@@ -1,0 +1,311 @@
+/**
+ * JSON shapes of the API, shared by the native protocol's calls and by HTTP. Plain JSON Schema: usable in an OpenAPI 3.1
+ * document as they are. Those of parameters carry the façade's TypeScript type, and the compiler checks that both agree.
+ */
+import type { DeliveryPolicy, QueueSpec, Retention, StartPosition, SubscriptionSpec, TopicSpec } from '../../core/broker.ts'
+import type { JsonBytes } from '@millrace/wire'
+import { type ObjectSchema, type Typed, typed } from './json-schema.ts'
+
+export interface ListParams {
+  readonly prefix?: string
+  readonly after?: string
+  readonly limit?: number
+}
+
+export interface PeekParams {
+  readonly source: string
+  readonly partition?: number
+  readonly from?: StartPosition
+  readonly max?: number
+}
+
+export interface StoredMessageJson {
+  readonly partition: number
+  readonly offset: number
+  readonly timestampMs: number
+  readonly key: JsonBytes
+  readonly value: JsonBytes
+  readonly headers: Readonly<Record<string, JsonBytes>>
+}
+
+const name = { type: 'string', minLength: 1, maxLength: 255, description: 'A name: letters, digits, `.`, `_`, `-`.' } as const
+const count = { type: 'integer', minimum: 0 } as const
+
+export const startPosition: Typed<StartPosition> = typed({
+  anyOf: [
+    { type: 'string', enum: ['earliest', 'latest'] },
+    {
+      type: 'object',
+      properties: { offset: { type: 'integer', minimum: 0 } },
+      required: ['offset'],
+      additionalProperties: false,
+    },
+    {
+      type: 'object',
+      properties: { timestampMs: { type: 'integer', minimum: 0 } },
+      required: ['timestampMs'],
+      additionalProperties: false,
+    },
+  ],
+  description: 'Where reading begins.',
+})
+
+const retention: Typed<Retention> = typed({
+  type: 'object',
+  description: 'What exceeds any of these is dropped, oldest first. Absent means no limit.',
+  properties: {
+    ms: { type: 'integer', minimum: 1 },
+    bytes: { type: 'integer', minimum: 1 },
+    records: { type: 'integer', minimum: 1 },
+  },
+  additionalProperties: false,
+})
+
+export const deliveryPolicy: Typed<DeliveryPolicy> = typed({
+  type: 'object',
+  description: 'How messages are handed out and what happens to those that fail.',
+  properties: {
+    leaseMs: {
+      type: 'integer',
+      minimum: 1,
+      description: 'A delivery that is not settled for so long goes to another consumer. Default 60,000.',
+    },
+    maxAttempts: { type: 'integer', minimum: 1, description: 'Deliveries before a message is dead-lettered. Default: no limit.' },
+    deadLetter: { type: 'string', minLength: 1, maxLength: 600, description: '`queue:NAME` or `topic:NAME`.' },
+  },
+  additionalProperties: false,
+})
+
+const partitions = { type: 'integer', minimum: 1, description: 'Default 1; can only grow.' } as const
+const cleanup = {
+  type: 'string',
+  enum: ['delete', 'compact'],
+  description: '`delete` (default) drops old records by `retention`; `compact` keeps the last record of every key.',
+} as const
+
+export const topicSpec: Typed<TopicSpec> = typed({
+  type: 'object',
+  properties: { name, partitions, retention, cleanup },
+  required: ['name'],
+  additionalProperties: false,
+})
+
+const topicChange: Typed<Partial<Omit<TopicSpec, 'name'>>> = typed({
+  type: 'object',
+  properties: { partitions, retention, cleanup },
+  additionalProperties: false,
+})
+
+export const queueSpec: Typed<QueueSpec> = typed({
+  type: 'object',
+  properties: { name, delivery: deliveryPolicy },
+  required: ['name'],
+  additionalProperties: false,
+})
+
+const queueChange: Typed<Partial<Omit<QueueSpec, 'name'>>> = typed({
+  type: 'object',
+  properties: { delivery: deliveryPolicy },
+  additionalProperties: false,
+})
+
+export const subscriptionSpec: Typed<SubscriptionSpec> = typed({
+  type: 'object',
+  properties: { topic: name, name, from: startPosition, delivery: deliveryPolicy },
+  required: ['topic', 'name'],
+  additionalProperties: false,
+})
+
+export const topicInfo: ObjectSchema = {
+  type: 'object',
+  properties: {
+    name,
+    partitions,
+    retention,
+    cleanup,
+    partitionInfo: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: {
+          start: { ...count, description: 'First offset that is kept.' },
+          end: { ...count, description: 'One past the last offset.' },
+          bytes: count,
+        },
+        required: ['start', 'end', 'bytes'],
+        additionalProperties: false,
+      },
+    },
+    subscriptions: { type: 'array', items: name },
+  },
+  required: ['name', 'partitions', 'retention', 'cleanup', 'partitionInfo', 'subscriptions'],
+  additionalProperties: false,
+}
+
+const deliveryInfo = {
+  delivery: deliveryPolicy,
+  ready: { ...count, description: 'Messages that wait for a consumer.' },
+  inFlight: { ...count, description: 'Messages that a consumer holds.' },
+  bytes: { ...count, description: 'Bytes of the stored batches behind them.' },
+  consumers: count,
+  oldestTimestampMs: { type: 'integer', description: 'Of the oldest message that is not acked; absent when there is none.' },
+  counters: {
+    type: 'object',
+    properties: { published: count, delivered: count, acked: count, redelivered: count, deadLettered: count },
+    required: ['published', 'delivered', 'acked', 'redelivered', 'deadLettered'],
+    additionalProperties: false,
+  },
+} as const
+
+export const queueInfo: ObjectSchema = {
+  type: 'object',
+  properties: { name, ...deliveryInfo },
+  required: ['name', 'delivery', 'ready', 'inFlight', 'bytes', 'consumers', 'counters'],
+  additionalProperties: false,
+}
+
+export const subscriptionInfo: ObjectSchema = {
+  type: 'object',
+  properties: { topic: name, name, ...deliveryInfo },
+  required: ['topic', 'name', 'delivery', 'ready', 'inFlight', 'bytes', 'consumers', 'counters'],
+  additionalProperties: false,
+}
+
+/** Bytes in JSON: a string where they are valid UTF-8, otherwise `{ "base64": "..." }` (`json-bytes.ts`). */
+const jsonBytes: Typed<JsonBytes> = typed({
+  anyOf: [
+    { type: 'string' },
+    { type: 'object', properties: { base64: { type: 'string' } }, required: ['base64'], additionalProperties: false },
+    { type: 'null' },
+  ],
+})
+
+const storedMessage: Typed<StoredMessageJson> = typed({
+  type: 'object',
+  properties: {
+    partition: count,
+    offset: count,
+    timestampMs: { type: 'integer' },
+    key: jsonBytes,
+    value: jsonBytes,
+    headers: { type: 'object', properties: {}, additionalProperties: jsonBytes },
+  },
+  required: ['partition', 'offset', 'timestampMs', 'key', 'value', 'headers'],
+  additionalProperties: false,
+})
+
+export const named: Typed<{ readonly name: string }> = typed({
+  type: 'object',
+  properties: { name },
+  required: ['name'],
+  additionalProperties: false,
+})
+
+export const subscriptionNamed: Typed<{ readonly topic: string; readonly name: string }> = typed({
+  type: 'object',
+  properties: { topic: name, name },
+  required: ['topic', 'name'],
+  additionalProperties: false,
+})
+
+const LIST_MAX = 10_000
+const page = {
+  prefix: { type: 'string', maxLength: 255, description: 'Only names that begin with this.' },
+  after: { type: 'string', maxLength: 600, description: 'Continue after this entry: the `next` of the page before.' },
+  limit: { type: 'integer', minimum: 1, maximum: LIST_MAX, description: 'Entries per page. Default 1,000.' },
+} as const
+const next = { type: 'string', description: 'Pass it as `after` to get the rest; absent on the last page.' } as const
+
+/** Lists are sorted by name. */
+export const listParams: Typed<ListParams> = typed({ type: 'object', properties: page, additionalProperties: false })
+
+export const subscriptionListParams: Typed<ListParams & { readonly topic?: string }> = typed({
+  type: 'object',
+  properties: { ...page, topic: name },
+  additionalProperties: false,
+})
+
+export const topicList: ObjectSchema = {
+  type: 'object',
+  properties: { items: { type: 'array', items: topicInfo }, next },
+  required: ['items'],
+  additionalProperties: false,
+}
+
+export const queueList: ObjectSchema = {
+  type: 'object',
+  properties: { items: { type: 'array', items: queueInfo }, next },
+  required: ['items'],
+  additionalProperties: false,
+}
+
+export const subscriptionList: ObjectSchema = {
+  type: 'object',
+  properties: { items: { type: 'array', items: subscriptionInfo }, next },
+  required: ['items'],
+  additionalProperties: false,
+}
+
+export const topicUpdateParams: Typed<{ readonly name: string; readonly change: Partial<Omit<TopicSpec, 'name'>> }> = typed({
+  type: 'object',
+  properties: { name, change: topicChange },
+  required: ['name', 'change'],
+  additionalProperties: false,
+})
+
+export const queueUpdateParams: Typed<{ readonly name: string; readonly change: Partial<Omit<QueueSpec, 'name'>> }> = typed({
+  type: 'object',
+  properties: { name, change: queueChange },
+  required: ['name', 'change'],
+  additionalProperties: false,
+})
+
+export const PEEK_MAX = 1000
+export const peekParams: Typed<PeekParams> = typed({
+  type: 'object',
+  properties: {
+    source: { type: 'string', minLength: 1, maxLength: 600, description: '`queue:NAME` or `topic:NAME`.' },
+    partition: { type: 'integer', minimum: 0, description: 'Default: all.' },
+    from: startPosition,
+    max: { type: 'integer', minimum: 1, maximum: PEEK_MAX, description: 'Default 10.' },
+  },
+  required: ['source'],
+  additionalProperties: false,
+})
+
+export const messageList: Typed<{ readonly messages: readonly StoredMessageJson[] }> = typed({
+  type: 'object',
+  properties: { messages: { type: 'array', items: storedMessage } },
+  required: ['messages'],
+  additionalProperties: false,
+})
+
+export const nothing: Typed<object> = typed({ type: 'object', properties: {}, additionalProperties: false })
+
+export const brokerStatus: ObjectSchema = {
+  type: 'object',
+  properties: {
+    version: { type: 'string' },
+    pid: { type: 'integer' },
+    uptimeMs: count,
+    engine: { type: 'string' },
+    durability: { type: 'string' },
+    listeners: { type: 'object', properties: {}, additionalProperties: { type: 'string' } },
+  },
+  required: ['version', 'pid', 'uptimeMs', 'engine', 'durability', 'listeners'],
+  additionalProperties: false,
+}
+
+/** RFC 9457. `code` is one of docs/errors.md. */
+export const problem: ObjectSchema = {
+  type: 'object',
+  properties: {
+    type: { type: 'string' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+    code: { type: 'string' },
+  },
+  required: ['type', 'title', 'status', 'code'],
+  additionalProperties: false,
+}

@@ -1,0 +1,43 @@
+import type { Outcome, StartPosition } from '../../core/broker.ts'
+import { type Typed, typed } from '../api/json-schema.ts'
+import { startPosition } from '../api/schemas.ts'
+
+/** Parameters of the `consume` frame. */
+export interface ConsumeRequest {
+  readonly source: string
+  readonly mode: 'consume' | 'read'
+  readonly create?: boolean
+  readonly from?: StartPosition
+  readonly leaseMs?: number
+  readonly partition?: number
+}
+
+export const consumeRequest: Typed<ConsumeRequest> = typed({
+  type: 'object',
+  properties: {
+    source: { type: 'string', minLength: 1, maxLength: 600 },
+    mode: { type: 'string', enum: ['consume', 'read'] },
+    create: { type: 'boolean' },
+    from: startPosition,
+    leaseMs: { type: 'integer', minimum: 1 },
+    partition: { type: 'integer', minimum: 0 },
+  },
+  required: ['source', 'mode'],
+  additionalProperties: false,
+})
+
+export const nackOptions: Typed<Omit<Extract<Outcome, { kind: 'nack' }>, 'kind'>> = typed({
+  type: 'object',
+  properties: {
+    delayMs: { type: 'integer', minimum: 0 },
+    uncounted: { type: 'boolean' },
+    error: { type: 'string', maxLength: 4096 },
+  },
+  additionalProperties: false,
+})
+
+export const rejectOptions: Typed<Omit<Extract<Outcome, { kind: 'reject' }>, 'kind'>> = typed({
+  type: 'object',
+  properties: { reason: { type: 'string', maxLength: 4096 } },
+  additionalProperties: false,
+})

@@ -1,0 +1,151 @@
+// hot path (bench/src/native.ts)
+import { frameSchemas, type FrameReader, type FrameWriter, ProtocolError, PublishFrame, writeFrame } from '@millrace/wire'
+import { MillraceError } from '../../base/errors.ts'
+import type { Broker, Destination } from '../../core/broker.ts'
+import { limits } from './limits.ts'
+import { TicketRing } from './ticket-ring.ts'
+import type { Ticket } from '../commit-waiters.ts'
+
+interface Publisher {
+  readonly name: string
+  readonly create: boolean
+  /** The error of `open` where it failed. */
+  destination: Destination | MillraceError
+  /** Partitions the client was told of. */
+  partitionsTold: number
+}
+
+const REFUSED = Number.NaN
+
+/** The publishing half of a session: publishers, and the publishes whose outcome the client was not told yet. */
+export class Publishing {
+  readonly #broker: Broker
+  readonly #writer: FrameWriter
+  readonly #publishers: (Publisher | undefined)[] = []
+  #publisherCount = 0
+  readonly #pending = new TicketRing()
+  readonly #frame = new PublishFrame()
+  /** Why publishes were refused, by ordinal; told just before the confirm that counts them. */
+  readonly #refusals = new Map<number, MillraceError>()
+  /** Ordinal of the oldest publish in `#pending`, and of the next to come. */
+  #oldest = 0
+  #next = 0
+  #lastTicket: Ticket = 0
+
+  constructor(broker: Broker, writer: FrameWriter) {
+    this.#broker = broker
+    this.#writer = writer
+  }
+
+  get waiting(): boolean {
+    return this.#pending.length > 0
+  }
+
+  /** Resolves a destination for a number of the client's choice. Failure is not the connection's: it is told and its publishes are refused. */
+  open(number: number, name: string, create: boolean, authorize: () => void): void {
+    if (number >= limits.publishersMax) {
+      throw new ProtocolError(
+        `Publisher number ${number}; they go from 0 to ${limits.publishersMax - 1}. Release those not needed.`,
+      )
+    }
+    if (this.#publishers[number] !== undefined) throw new ProtocolError(`Publisher number ${number} is open already.`)
+    const publisher: Publisher = { name, create, destination: this.#resolve(name, create, authorize), partitionsTold: 0 }
+    this.#publishers[number] = publisher
+    this.#publisherCount++
+    if (publisher.destination instanceof MillraceError) {
+      writeFrame(this.#writer, 'openFailed', { publisher: number, reason: reason(publisher.destination) })
+    } else this.#tellPartitions(number, publisher, publisher.destination)
+  }
+
+  release(number: number): void {
+    if (this.#publishers[number] === undefined) return
+    this.#publishers[number] = undefined
+    if (--this.#publisherCount === 0) this.#publishers.length = 0
+  }
+
+  /** Takes the `publish` frame that `reader` stands on. @throws ProtocolError */
+  publish(reader: FrameReader): void {
+    const frame = this.#frame
+    frame.read(reader)
+    const publisher = this.#publishers[frame.publisher]
+    if (publisher === undefined) throw new ProtocolError(`\`publish\` by publisher ${frame.publisher}, which is not open.`)
+    try {
+      const baseOffset = this.#append(publisher, frame.partition, frame.batch)
+      this.#lastTicket = this.#broker.ticket()
+      this.#pending.push(this.#lastTicket, baseOffset)
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error
+      // It is told after those sent before it, so it takes the ticket of the last of them.
+      this.#refusals.set(this.#next, error)
+      this.#pending.push(this.#lastTicket, REFUSED)
+    }
+    this.#next++
+  }
+
+  /** Tells what became durable: refusals, then one confirm (more when it would get too long). */
+  confirm(committed: Ticket): void {
+    let left = this.#pending.durable(committed)
+    while (left > 0) {
+      const count = Math.min(left, limits.confirmCountMax)
+      if (this.#refusals.size > 0) this.#tellRefusals(count)
+      const writer = this.#writer
+      writer.begin(frameSchemas.confirm.opcode)
+      writer.u32(count)
+      for (let n = 0; n < count; n++) writer.f64(this.#pending.shift())
+      writer.end()
+      this.#oldest += count
+      left -= count
+    }
+  }
+
+  /** Tells clients about partitions that were added while running, so that keys find them. */
+  tellGrowth(): void {
+    for (let number = 0; number < this.#publishers.length; number++) {
+      const publisher = this.#publishers[number]
+      if (publisher === undefined || publisher.destination instanceof MillraceError) continue
+      if (publisher.destination.partitions !== publisher.partitionsTold)
+        this.#tellPartitions(number, publisher, publisher.destination)
+    }
+  }
+
+  #append(publisher: Publisher, partition: number, batch: Uint8Array): number {
+    const destination = publisher.destination
+    if (destination instanceof MillraceError) throw destination
+    try {
+      return destination.publish(partition, batch)
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== 'not_found') throw error
+      // It was deleted, and perhaps created again since.
+      const again = this.#broker.destination(publisher.name, publisher.create)
+      publisher.destination = again
+      return again.publish(partition, batch)
+    }
+  }
+
+  #resolve(name: string, create: boolean, authorize: () => void): Destination | MillraceError {
+    try {
+      authorize()
+      return this.#broker.destination(name, create)
+    } catch (error) {
+      if (error instanceof MillraceError) return error
+      throw error
+    }
+  }
+
+  #tellPartitions(number: number, publisher: Publisher, destination: Destination): void {
+    publisher.partitionsTold = destination.partitions
+    writeFrame(this.#writer, 'opened', { publisher: number, partitions: destination.partitions })
+  }
+
+  #tellRefusals(count: number): void {
+    for (const [ordinal, error] of this.#refusals) {
+      if (ordinal >= this.#oldest + count) return
+      writeFrame(this.#writer, 'refused', { publish: ordinal, reason: reason(error) })
+      this.#refusals.delete(ordinal)
+    }
+  }
+}
+
+export function reason(error: MillraceError): { code: string; message: string } {
+  return { code: error.code, message: error.message }
+}

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto'
+import type { Broker } from '../core/broker.ts'
+import { nativeDoor } from '../protocols/native/native-door.ts'
+import { allowAll, type SessionContext } from '../protocols/session.ts'
+import type { Config, ListenEntry } from './config/config.ts'
+import { refuseInsecureBinds } from './listeners/loopback.ts'
+import type { Listener } from './listeners/listener.ts'
+import { writeReadyFile } from './listeners/ready-file.ts'
+import { openTcpListener } from './listeners/tcp-listener.ts'
+import type { Log } from './log/log.ts'
+import { openLog } from './log/open-log.ts'
+import { Metrics } from './metrics/metrics.ts'
+import { nodePlatform } from './node-platform.ts'
+import { openCore } from './open-core.ts'
+import { readVersion } from './version.ts'
+
+export interface RunningServer {
+  /** Door to the address it accepts connections on. */
+  readonly listeners: Readonly<Record<string, string>>
+  readonly broker: Broker
+  /** Resolves, with the cause, when the journal failed: end the process, and start it again to recover. */
+  readonly failed: Promise<Error>
+  /** Stops accepting, lets connections finish, commits, writes a checkpoint. Idempotent. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the data and the doors. Resolves once all listeners accept connections.
+ * @throws MillraceError `insecure_bind`, `address_in_use`, `bad_config`, `data_in_use`, `data_unusable`, `data_corrupt`
+ */
+export async function startServer(config: Config, log: Log = openLog(config.log)): Promise<RunningServer> {
+  const startedMs = performance.now()
+  await refuseInsecureBinds(config)
+  // Loads while the data is recovered.
+  const http = config.listen.some(({ door }) => door === 'http') ? import('./open-http.ts') : undefined
+  const platform = nodePlatform()
+  const core = await openCore(config, platform, log)
+  const { broker, store } = core
+
+  const open: Listener[] = []
+  let draining = false
+  let failure: Error | undefined
+  void core.failed.then((error) => (failure = error))
+  const version = readVersion()
+  const addresses = (): Record<string, string> => Object.fromEntries(open.map(({ door, address }) => [door, address]))
+  const metrics = new Metrics({
+    broker,
+    store,
+    listeners: () => open,
+    config: config.metrics,
+    nowMs: () => platform.clock.nowMs(),
+  })
+  const session: SessionContext = {
+    broker,
+    platform,
+    commits: core.commits,
+    identity: { brokerId: randomUUID(), brokerVersion: version },
+    authorize: allowAll,
+    status: () => ({
+      version,
+      pid: process.pid,
+      uptimeMs: Math.round(performance.now() - startedMs),
+      engine: config.engine,
+      durability: config.engine === 'memory' ? 'none' : config.durability,
+      listeners: addresses(),
+    }),
+  }
+  const health = {
+    checks: () => ({
+      journal: failure === undefined ? undefined : `it failed: ${failure.message}`,
+      disk: store.acceptsPublishes ? undefined : 'there is no room for new messages',
+      serving: draining ? 'the broker is shutting down' : undefined,
+    }),
+  }
+
+  const openListener = async (entry: ListenEntry): Promise<Listener | undefined> => {
+    if (entry.door !== 'http') return openTcpListener(nativeDoor, entry, session, config.limits, log)
+    const { openHttpDoor } = await http!
+    return openHttpDoor(entry, { config, session, native: nativeDoor, health, metrics: () => metrics.scrape(), log })
+  }
+
+  const stop = async (): Promise<void> => {
+    draining = true
+    await Promise.all(open.map((listener) => listener.close(config.drainTimeoutMs)))
+    metrics.close()
+    await core.close()
+  }
+
+  let removeReadyFile: (() => void) | undefined
+  try {
+    for (const entry of config.listen) {
+      const listener = await openListener(entry)
+      if (listener !== undefined) open.push(listener)
+    }
+    if (config.readyFile !== null) removeReadyFile = writeReadyFile(config.readyFile, addresses())
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  const listeners = addresses()
+  log.info('broker.ready', readySentence(config, listeners), {
+    version,
+    listeners,
+    engine: config.engine,
+    durability: session.status().durability,
+    ...(config.engine === 'disk' ? { data: config.data } : {}),
+    readyMs: Math.round(performance.now()),
+  })
+
+  let closed: Promise<void> | undefined
+  return {
+    listeners,
+    broker,
+    failed: core.failed,
+    close: () => {
+      removeReadyFile?.()
+      closed ??= stop()
+      return closed
+    },
+  }
+}
+
+function readySentence({ engine, data }: Config, listeners: Readonly<Record<string, string>>): string {
+  const doors = Object.entries(listeners).map(([door, address]) => `${door} on ${address}`)
+  const where = engine === 'memory' ? 'keeping messages in memory only' : `with data in ${data}`
+  return `Ready: ${doors.length === 0 ? 'no listeners' : doors.join(', ')}, ${where}.`
+}

@@ -1,0 +1,66 @@
+/** All settings of a broker process, resolved: what `loadConfig` returns and `startServer` takes. Keys: `keys.ts`. */
+export interface Config {
+  /** Data directory of the disk engine. */
+  readonly data: string
+  readonly engine: 'disk' | 'memory'
+  readonly durability: 'fsync' | 'os'
+  /** Addresses to listen on, in the order of `doors.ts`; empty for a broker without sockets. */
+  readonly listen: readonly ListenEntry[]
+  /** File that tells which addresses accept connections, or null for none. */
+  readonly readyFile: string | null
+  readonly autoCreate: boolean
+  /** Time that sessions get to finish after SIGTERM. */
+  readonly drainTimeoutMs: number
+  readonly log: {
+    readonly level: LogLevel
+    readonly format: 'auto' | 'json' | 'text'
+  }
+  readonly limits: {
+    readonly batchBytesMax: number
+    readonly commitBytesMax: number
+    readonly pendingBytesHigh: number
+    readonly pendingBytesLow: number
+    readonly tailCacheBytes: number
+    readonly checkpointBytes: number
+    readonly partitionsMax: number
+    readonly queuesMax: number
+    readonly inFlightPerConsumerMax: number
+    readonly connectionsMax: number
+    readonly connectionsPerAddressMax: number
+    readonly outputBytesMax: number
+    readonly httpBodyBytesMax: number
+    readonly httpBodiesBytesMax: number
+  }
+  readonly metrics: {
+    readonly perObject: boolean
+    readonly objectsMax: number
+  }
+  readonly http: {
+    /** Origins (scheme://host[:port]) besides its own from which browsers may use the API. */
+    readonly allowedOrigins: readonly string[]
+  }
+  readonly security: {
+    readonly allowRemoteWithoutUsers: boolean
+  }
+}
+
+type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
+
+export interface ListenEntry {
+  readonly door: string
+  /** Host name or IP address; IPv6 without brackets. */
+  readonly host: string
+  /** 0 picks a free port. */
+  readonly port: number
+  /** Whether the user asked for it: if not, it is skipped when the port is taken. */
+  readonly asked: boolean
+}
+
+type Group = 'log' | 'limits' | 'metrics' | 'http' | 'security'
+
+type KeyOf<T> = Extract<keyof T, string>
+
+/** Dotted path of a key, as it is written in messages and documents. */
+export type ConfigPath = {
+  [K in KeyOf<Config>]: K extends Group ? `${K}.${KeyOf<Config[K]>}` : K
+}[KeyOf<Config>]

@@ -1,0 +1,7 @@
+/** The doors that listeners can open, with the addresses they have unless told otherwise. */
+export const doors: Readonly<Record<string, { readonly port: number; readonly summary: string }>> = {
+  native: { port: 6455, summary: 'the native protocol over TCP' },
+  http: { port: 8455, summary: 'HTTP API, metrics, health and WebSockets' },
+}
+
+export const DEFAULT_HOST = '127.0.0.1'

@@ -1,0 +1,198 @@
+/**
+ * Every key of the configuration, once. The loader, the command line, the environment, the JSON Schema and the reference
+ * page are all derived from this table.
+ *
+ * It is data rather than a schema library's values because it is on the way to the first listener: building TypeBox
+ * schemas would cost half of the start-up budget.
+ */
+import type { ConfigPath } from './config.ts'
+
+export interface ConfigKey {
+  readonly type: KeyType
+  /** As a user would write it; null where the default is to have none. */
+  readonly default: string | number | boolean | null | readonly string[]
+  /** One sentence or two, for `--help`, the JSON Schema and the reference. */
+  readonly description: string
+}
+
+export type KeyType =
+  | { readonly kind: 'text' }
+  | { readonly kind: 'switch' }
+  | { readonly kind: 'choice'; readonly of: readonly string[] }
+  /** `min` and `max` in bytes. */
+  | { readonly kind: 'bytes'; readonly min: number; readonly max: number }
+  /** `min` and `max` in milliseconds. */
+  | { readonly kind: 'duration'; readonly min: number; readonly max: number }
+  | { readonly kind: 'count'; readonly min: number; readonly max: number }
+  | { readonly kind: 'list' }
+  | { readonly kind: 'listen' }
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+
+export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
+  data: {
+    type: { kind: 'text' },
+    default: './millrace-data',
+    description: 'Directory that holds the messages. It is created when missing; one process at a time can have it open.',
+  },
+  engine: {
+    type: { kind: 'choice', of: ['disk', 'memory'] },
+    default: 'disk',
+    description: 'Where the journal is kept. `memory` keeps nothing when the process ends.',
+  },
+  durability: {
+    type: { kind: 'choice', of: ['fsync', 'os'] },
+    default: 'fsync',
+    description:
+      'What a confirmed message has survived: `fsync` means that the disk has it (a power failure loses nothing), `os` that the operating system has it (a crash of the broker loses nothing, a power failure may).',
+  },
+  listen: {
+    type: { kind: 'listen' },
+    default: null,
+    description:
+      'Address of each door, DOOR=HOST:PORT; port 0 picks a free one, IPv6 addresses are written in brackets. `none` instead of an address closes that door, `none` alone closes all. Doors that are not named keep their default address.',
+  },
+  readyFile: {
+    type: { kind: 'text' },
+    default: null,
+    description:
+      'File that is written once all listeners accept connections and removed at exit: JSON with the process id and the address of each door.',
+  },
+  autoCreate: {
+    type: { kind: 'switch' },
+    default: true,
+    description: 'Whether queues, topics and subscriptions that do not exist are created when they are first used.',
+  },
+  drainTimeoutMs: {
+    type: { kind: 'duration', min: 0, max: 3_600_000 },
+    default: '10s',
+    description: 'How long connections may finish what is under way after SIGTERM before they are cut.',
+  },
+  'log.level': {
+    type: { kind: 'choice', of: ['trace', 'debug', 'info', 'warn', 'error', 'silent'] },
+    default: 'info',
+    description: 'Least severe log line that is written.',
+  },
+  'log.format': {
+    type: { kind: 'choice', of: ['auto', 'json', 'text'] },
+    default: 'auto',
+    description:
+      'How log lines are written to stderr. `auto` is `text` on a terminal and `json` (one object per line) elsewhere.',
+  },
+  'limits.batchBytesMax': {
+    type: { kind: 'bytes', min: KIB, max: GIB },
+    default: '8MiB',
+    description: 'Largest record batch, and so the largest message.',
+  },
+  'limits.commitBytesMax': {
+    type: { kind: 'bytes', min: KIB, max: GIB },
+    default: '4MiB',
+    description: 'A commit is written once it holds this much, even if more is arriving.',
+  },
+  'limits.pendingBytesHigh': {
+    type: { kind: 'bytes', min: KIB, max: 16 * GIB },
+    default: '32MiB',
+    description: 'Publishers are paused while more than this waits to be written.',
+  },
+  'limits.pendingBytesLow': {
+    type: { kind: 'bytes', min: 0, max: 16 * GIB },
+    default: '16MiB',
+    description: 'Paused publishers go on once less than this waits to be written.',
+  },
+  'limits.tailCacheBytes': {
+    type: { kind: 'bytes', min: 0, max: 64 * GIB },
+    default: '32MiB',
+    description: 'Memory for the newest messages, from which consumers that keep up are served without reading the disk.',
+  },
+  'limits.checkpointBytes': {
+    type: { kind: 'bytes', min: MIB, max: 64 * GIB },
+    default: '64MiB',
+    description: 'Journal bytes between two checkpoints. More makes a restart slower, less writes more.',
+  },
+  'limits.partitionsMax': {
+    type: { kind: 'count', min: 1, max: 100_000 },
+    default: 1024,
+    description: 'Most partitions that one topic may have.',
+  },
+  'limits.queuesMax': {
+    type: { kind: 'count', min: 1, max: 10_000_000 },
+    default: 1_000_000,
+    description: 'Most queues, topics and subscriptions together.',
+  },
+  'limits.inFlightPerConsumerMax': {
+    type: { kind: 'count', min: 1, max: 10_000_000 },
+    default: 262_144,
+    description: 'Most messages that one consumer may hold without settling them.',
+  },
+  'limits.connectionsMax': {
+    type: { kind: 'count', min: 1, max: 1_000_000 },
+    default: 20_000,
+    description: 'Most connections at a time, per door.',
+  },
+  'limits.connectionsPerAddressMax': {
+    type: { kind: 'count', min: 1, max: 1_000_000 },
+    default: 10_000,
+    description: 'Most connections at a time from one remote address, per door.',
+  },
+  'limits.outputBytesMax': {
+    type: { kind: 'bytes', min: 64 * KIB, max: GIB },
+    default: '4MiB',
+    description: 'Bytes that may wait for a connection that reads slowly; above this nothing more is read from it either.',
+  },
+  'limits.httpBodyBytesMax': {
+    type: { kind: 'bytes', min: KIB, max: GIB },
+    default: '16MiB',
+    description: 'Largest body of an HTTP request.',
+  },
+  'limits.httpBodiesBytesMax': {
+    type: { kind: 'bytes', min: MIB, max: 64 * GIB },
+    default: '128MiB',
+    description:
+      'Bodies of HTTP requests that are in memory at a time, together. A request beyond this is refused as overloaded.',
+  },
+  'metrics.perObject': {
+    type: { kind: 'switch' },
+    default: false,
+    description: 'Whether `/metrics` has series for every queue and subscription, besides the totals.',
+  },
+  'metrics.objectsMax': {
+    type: { kind: 'count', min: 0, max: 100_000 },
+    default: 500,
+    description: 'Most queues and subscriptions that get series of their own.',
+  },
+  'http.allowedOrigins': {
+    type: { kind: 'list' },
+    default: [],
+    description:
+      'Web origins, such as https://broker.example.com, from which browsers may use the HTTP API besides the address it is served from. A reverse proxy in front of the broker needs its own here.',
+  },
+  'security.allowRemoteWithoutUsers': {
+    type: { kind: 'switch' },
+    default: false,
+    description:
+      'Whether the broker may listen beyond this machine although everybody who can connect may then do everything. Only for networks that are closed by other means.',
+  },
+}
+
+export const configPaths: readonly ConfigPath[] = Object.keys(configKeys) as ConfigPath[]
+
+/** `limits.batchBytesMax` -> `MILLRACE_LIMITS_BATCH_BYTES_MAX` */
+export function environmentName(path: string): string {
+  return `MILLRACE_${words(path).join('_').toUpperCase()}`
+}
+
+/** `limits.batchBytesMax` -> `limits-batch-bytes-max` */
+export function flagName(path: string): string {
+  return words(path).join('-')
+}
+
+/** The name under which a command-line parser such as commander hands the flag over: `limitsBatchBytesMax` */
+export function flagAttribute(path: string): string {
+  return flagName(path).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function words(path: string): string[] {
+  return path.replace(/[A-Z]/g, (letter) => `.${letter.toLowerCase()}`).split('.')
+}

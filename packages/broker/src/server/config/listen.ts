@@ -1,0 +1,92 @@
+import { MillraceError } from '../../base/errors.ts'
+import type { ListenEntry } from './config.ts'
+import { DEFAULT_HOST, doors } from './doors.ts'
+import { nearestName } from './nearest-name.ts'
+
+/** What one source (file, environment, flags) says about doors: the wire between parsing and merging. */
+export interface ListenChoice {
+  /** `none` alone: what weaker sources say is dropped. */
+  readonly clear: boolean
+  /** Door to address, or to null for a closed one. */
+  readonly doors: ReadonlyMap<string, { readonly host: string; readonly port: number } | null>
+}
+
+/**
+ * @param value `none`, `DOOR=HOST:PORT`, several of them in a list or separated by commas, or an object { door: 'HOST:PORT' }
+ * @throws MillraceError `bad_config`
+ */
+export function parseListen(value: unknown): ListenChoice {
+  const chosen = new Map<string, { host: string; port: number } | null>()
+  let clear = false
+  for (const [door, address] of entriesOf(value)) {
+    if (door === 'none') clear = true
+    else if (chosen.has(door)) throw new MillraceError('bad_config', `the door "${door}" is given twice`)
+    else chosen.set(knownDoor(door), address === 'none' ? null : parseAddress(address, door))
+  }
+  return { clear, doors: chosen }
+}
+
+/** Later choices override earlier ones, door by door. */
+export function mergeListen(choices: readonly ListenChoice[]): readonly ListenEntry[] {
+  let merged = new Map<string, ListenEntry>()
+  for (const [door, { port }] of Object.entries(doors)) merged.set(door, { door, host: DEFAULT_HOST, port, asked: false })
+  for (const choice of choices) {
+    if (choice.clear) merged = new Map()
+    for (const [door, address] of choice.doors) {
+      if (address === null) merged.delete(door)
+      else merged.set(door, { door, ...address, asked: true })
+    }
+  }
+  return Object.keys(doors).flatMap((door) => merged.get(door) ?? [])
+}
+
+/** `127.0.0.1:6455`, `[::1]:6455` */
+export function formatAddress(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function entriesOf(value: unknown): readonly (readonly [string, string])[] {
+  if (typeof value === 'string')
+    return value
+      .split(',')
+      .filter((part) => part.trim() !== '')
+      .map(entryOf)
+  if (Array.isArray(value)) return value.flatMap((part) => entriesOf(part))
+  if (typeof value === 'object' && value !== null) {
+    return Object.entries(value).map(([door, address]) => {
+      if (typeof address === 'string') return [door, address]
+      if (typeof address === 'number') return [door, String(address)]
+      throw new MillraceError('bad_config', `the address of the door "${door}" is not text; write ${door}: HOST:PORT`)
+    })
+  }
+  throw new MillraceError('bad_config', 'it is neither `none` nor DOOR=HOST:PORT')
+}
+
+function entryOf(text: string): readonly [string, string] {
+  const entry = text.trim()
+  if (entry === 'none') return ['none', '']
+  const equals = entry.indexOf('=')
+  if (equals < 1) throw new MillraceError('bad_config', `"${entry}" is not DOOR=HOST:PORT, for example native=127.0.0.1:6455`)
+  return [entry.slice(0, equals), entry.slice(equals + 1)]
+}
+
+function knownDoor(door: string): string {
+  if (Object.hasOwn(doors, door)) return door
+  const names = Object.keys(doors)
+  const near = nearestName(door, names)
+  const hint = near === undefined ? '' : ` Did you mean "${near}"?`
+  throw new MillraceError('bad_config', `there is no door "${door}" in this version; the doors are ${names.join(', ')}.${hint}`)
+}
+
+/** `HOST:PORT`, `[IPV6]:PORT`, or a port alone for this machine only. */
+function parseAddress(text: string, door: string): { host: string; port: number } {
+  const match = /^(?:(?:\[([0-9a-fA-F:.%a-z]+)\]|([^[\]:\s]+)):)?(\d{1,5})$/.exec(text.trim())
+  const port = Number(match?.[3])
+  if (match === null || port > 65_535) {
+    throw new MillraceError(
+      'bad_config',
+      `"${text}" is not an address for the door "${door}"; write HOST:PORT, for example ${door}=${DEFAULT_HOST}:${doors[door]!.port}, with IPv6 addresses in brackets`,
+    )
+  }
+  return { host: match[1] ?? match[2] ?? DEFAULT_HOST, port }
+}

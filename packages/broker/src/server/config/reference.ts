@@ -1,0 +1,17 @@
+import { configKeys, configPaths, environmentName, flagName } from './keys.ts'
+import { defaultText, placeholderOf } from './flags.ts'
+
+/** The table of all keys in docs/configuration.md. */
+export function configReference(): string {
+  const rows = configPaths.map((path) => {
+    const { type, description } = configKeys[path]
+    const flag = `\`--${flagName(path)} ${placeholderOf(type).replaceAll('|', '\\|')}\``
+    const standard = path === 'listen' ? '`native=127.0.0.1:6455`, `http=127.0.0.1:8455`' : code(defaultText(path))
+    return `| \`${path}\` | ${flag}<br>\`${environmentName(path)}\` | ${standard} | ${description.replaceAll('|', '\\|')} |`
+  })
+  return ['| Key | Flag and variable | Default | Meaning |', '| --- | --- | --- | --- |', ...rows].join('\n')
+}
+
+function code(text: string | undefined): string {
+  return text === undefined ? 'none' : `\`${text}\``
+}

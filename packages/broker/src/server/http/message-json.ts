@@ -1,0 +1,70 @@
+import type { JsonBytes } from '@millrace/wire'
+import type { StoredMessageJson } from '../../protocols/api/schemas.ts'
+
+/** A message as the HTTP API shows it. Text stays text, JSON stays JSON, anything else is base64 under another name. */
+export interface MessageJson {
+  readonly partition: number
+  readonly offset: number
+  readonly timestampMs: number
+  /** Absent when the message has no key. */
+  readonly key?: string
+  readonly keyBase64?: string
+  readonly headers: Readonly<Record<string, JsonBytes>>
+  /** Parsed when the content-type header says JSON; null for a tombstone. */
+  readonly body?: unknown
+  readonly bodyBase64?: string
+  readonly attempt?: number
+  readonly handle?: string
+}
+
+const headerSchema = {
+  description: 'Text, or { "base64": ... } where the bytes are not UTF-8.',
+  anyOf: [
+    { type: 'string' },
+    { type: 'object', properties: { base64: { type: 'string' } }, required: ['base64'] },
+    { type: 'null' },
+  ],
+}
+
+export const messageSchema: object = {
+  type: 'object',
+  properties: {
+    partition: { type: 'integer' },
+    offset: { type: 'integer' },
+    timestampMs: { type: 'integer', description: 'Milliseconds since 1970.' },
+    key: { type: 'string', description: 'Absent when the message has no key, or one that is not UTF-8.' },
+    keyBase64: { type: 'string', description: 'The key, when it is not UTF-8.' },
+    headers: { type: 'object', additionalProperties: headerSchema },
+    body: { description: 'Any JSON value when the header content-type says JSON, otherwise text; null for a tombstone.' },
+    bodyBase64: { type: 'string', description: 'The body, when it is not UTF-8.' },
+    attempt: { type: 'integer', description: '1 on the first delivery. Only on messages that were received.' },
+    handle: { type: 'string', description: 'Settle the message with it. Only on messages that were received.' },
+  },
+  required: ['partition', 'offset', 'timestampMs', 'headers'],
+}
+
+export function messageToJson(stored: StoredMessageJson): MessageJson {
+  const { partition, offset, timestampMs, key, value, headers } = stored
+  return { partition, offset, timestampMs, ...keyFields(key), headers, ...bodyFields(value, headers['content-type']) }
+}
+
+function keyFields(key: JsonBytes): { key?: string; keyBase64?: string } {
+  if (key === null) return {}
+  return typeof key === 'string' ? { key } : { keyBase64: key.base64 }
+}
+
+function bodyFields(value: JsonBytes, contentType: JsonBytes | undefined): { body?: unknown; bodyBase64?: string } {
+  if (value !== null && typeof value !== 'string') return { bodyBase64: value.base64 }
+  if (value === null || typeof contentType !== 'string' || !isJson(contentType)) return { body: value }
+  try {
+    return { body: JSON.parse(value) }
+  } catch {
+    // The sender's label is wrong; the text is what there is.
+    return { body: value }
+  }
+}
+
+/** `application/json`, `application/problem+json; charset=utf-8`, ... */
+export function isJson(contentType: string): boolean {
+  return /^[\w.+-]+\/([\w.+-]+\+)?json\s*(;|$)/i.test(contentType.trim())
+}

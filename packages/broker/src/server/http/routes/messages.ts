@@ -1,0 +1,241 @@
+import { MillraceError } from '../../../base/errors.ts'
+import type { ObjectSchema } from '../../../protocols/api/json-schema.ts'
+import { runOperation } from '../../../protocols/api/operations.ts'
+import { PEEK_MAX, type StoredMessageJson } from '../../../protocols/api/schemas.ts'
+import { messageSchema, messageToJson } from '../message-json.ts'
+import { json } from '../problem.ts'
+import { MESSAGES_MAX, newMessageSchema, readPublishRequest } from '../publish-request.ts'
+import { parseStartPosition, startPositionParameter } from '../query.ts'
+import type { Call, Route } from '../route.ts'
+import type { HttpServices } from '../services.ts'
+import { Tail } from '../tail.ts'
+
+/** How long a publish waits while the broker is congested before it is refused. */
+const CONGESTION_WAIT_MS = 5000
+
+const receiptSchema = {
+  type: 'object',
+  properties: { partition: { type: 'integer' }, offset: { type: 'integer' } },
+  required: ['partition', 'offset'],
+}
+const partitionParameter = {
+  type: 'integer',
+  minimum: 0,
+  description: 'A partition of the topic. Default: by key, or all when reading.',
+} as const
+
+const publishQuery: ObjectSchema = {
+  type: 'object',
+  properties: {
+    key: { type: 'string', description: 'Messages with the same key stay in order. Instead of the header Millrace-Key.' },
+    timestampMs: { type: 'integer', minimum: 0, description: 'Milliseconds since 1970. Default: now.' },
+    partition: partitionParameter,
+    batch: { type: 'boolean', description: 'Whether the body is a batch; by default its content type and shape decide.' },
+  },
+  additionalProperties: false,
+}
+
+const peekQuery: ObjectSchema = {
+  type: 'object',
+  properties: {
+    from: startPositionParameter,
+    max: { type: 'integer', minimum: 1, maximum: PEEK_MAX, description: 'Default 10.' },
+    partition: partitionParameter,
+  },
+  additionalProperties: false,
+}
+
+const tailQuery: ObjectSchema = {
+  type: 'object',
+  properties: {
+    from: { ...startPositionParameter, description: `${startPositionParameter.description} Default \`latest\`.` },
+    partition: partitionParameter,
+  },
+  additionalProperties: false,
+}
+
+/** Publish, peek and tail: the same for queues and topics. */
+export function messageRoutes(services: HttpServices): readonly Route[] {
+  return (['queue', 'topic'] as const).flatMap((kind) => [
+    publishRoute(services, kind),
+    peekRoute(services, kind),
+    tailRoute(services, kind),
+  ])
+}
+
+function publishRoute(services: HttpServices, kind: 'queue' | 'topic'): Route {
+  const { session, publisher, bodies } = services
+  const { broker } = session
+  return {
+    method: 'post',
+    path: `/v1/${kind}s/{name}/messages`,
+    id: `${kind}.publish`,
+    tag: kind,
+    summary: `Publish to a ${kind}; the answer comes when the messages are durable`,
+    description:
+      `The body is one message, byte for byte, whatever its content type; its content type is kept as the header content-type. ` +
+      `JSON of the shape { "messages": [...] } and NDJSON are batches of at most ${MESSAGES_MAX} messages. ` +
+      `A ${kind} that does not exist is created, unless the broker is configured with autoCreate: false.`,
+    query: publishQuery,
+    headers: {
+      'Millrace-Key': 'Key of the message.',
+      'Millrace-Header-NAME': 'Header NAME of the message, in lower case. Any number of them.',
+    },
+    body: {
+      description: 'One message or a batch.',
+      required: false,
+      content: {
+        '*/*': { description: 'The body of one message.' },
+        'application/json': {
+          anyOf: [
+            { description: 'The body of one message.' },
+            {
+              type: 'object',
+              properties: { messages: { type: 'array', items: newMessageSchema, maxItems: MESSAGES_MAX } },
+              required: ['messages'],
+              additionalProperties: false,
+            },
+          ],
+        },
+        'application/x-ndjson': newMessageSchema,
+      },
+    },
+    answers: {
+      201: {
+        description: 'Durable. One receipt for one message, { "receipts": [...] } in order for a batch.',
+        content: {
+          'application/json': {
+            anyOf: [
+              receiptSchema,
+              { type: 'object', properties: { receipts: { type: 'array', items: receiptSchema } }, required: ['receipts'] },
+            ],
+          },
+        },
+      },
+    },
+    errors: ['illegal_name', 'not_found', 'record_too_large', 'overloaded', 'disk_full', 'draining', 'outcome_unknown'],
+    async handle(call) {
+      const { context, query, params, principal } = call
+      const target = `${kind}:${params['name']!}`
+      session.authorize(principal, 'publish', target)
+      await admission(services)
+      const body = await bodies.read(context.env.incoming)
+      const { messages, isBatch } = readPublishRequest({
+        contentType: context.req.header('content-type'),
+        body,
+        headers: context.req.raw.headers.entries(),
+        key: (query['key'] as string | undefined) ?? decodeHeader(context.req.header('millrace-key')),
+        timestampMs: query['timestampMs'] as number | undefined,
+        batch: query['batch'] as boolean | undefined,
+      })
+      const destination = findOrExplain(kind, params['name']!, () => broker.destination(target, true))
+      const receipts = publisher.publish(destination, messages, query['partition'] as number | undefined)
+      await broker.whenCommitted(broker.ticket())
+      return json(201, isBatch ? { receipts } : receipts[0])
+    },
+  }
+}
+
+function peekRoute({ session }: HttpServices, kind: 'queue' | 'topic'): Route {
+  return {
+    method: 'get',
+    path: `/v1/${kind}s/{name}/messages`,
+    id: `${kind}.peek`,
+    tag: kind,
+    summary: 'Look at messages without consuming them',
+    query: peekQuery,
+    answers: {
+      200: {
+        description: 'In offset order per partition.',
+        content: {
+          'application/json': {
+            type: 'object',
+            properties: { messages: { type: 'array', items: messageSchema } },
+            required: ['messages'],
+          },
+        },
+      },
+    },
+    errors: ['not_found', 'offset_out_of_range'],
+    async handle({ params, query, principal }) {
+      const { from, ...rest } = query
+      const peeked = (await runOperation(session, principal, 'peek', {
+        source: `${kind}:${params['name']!}`,
+        ...rest,
+        ...(typeof from === 'string' ? { from: parseStartPosition(from) } : {}),
+      })) as { readonly messages: readonly StoredMessageJson[] }
+      return json(200, { messages: peeked.messages.map(messageToJson) })
+    },
+  }
+}
+
+function tailRoute({ session, tails }: HttpServices, kind: 'queue' | 'topic'): Route {
+  return {
+    method: 'get',
+    path: `/v1/${kind}s/{name}/tail`,
+    id: `${kind}.tail`,
+    tag: kind,
+    summary: 'Follow new messages as server-sent events, without consuming them',
+    description:
+      'One event per message. After a broken connection, Last-Event-ID (which browsers send by themselves) goes on where it stopped.',
+    query: tailQuery,
+    headers: { 'Last-Event-ID': 'Id of the last event that was seen.' },
+    answers: { 200: { description: 'The data of each event is a message.', content: { 'text/event-stream': messageSchema } } },
+    errors: ['not_found', 'offset_out_of_range'],
+    handle({ context, params, query, principal }) {
+      const source = `${kind}:${params['name']!}`
+      session.authorize(principal, 'read', source)
+      const from = query['from'] as string | undefined
+      const tail: Tail = new Tail(
+        session.broker,
+        session.platform,
+        {
+          source,
+          partition: query['partition'] as number | undefined,
+          from: from === undefined ? 'latest' : parseStartPosition(from),
+          lastEventId: context.req.header('last-event-id'),
+        },
+        () => void tails.delete(tail),
+      )
+      tails.add(tail)
+      return new Response(tail.stream(), { headers: { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' } })
+    },
+  }
+}
+
+/**
+ * Waits while publishers should not be read from: before the body is read, so that it stays with the sender.
+ * @throws MillraceError `overloaded`
+ */
+async function admission({ session: { broker, platform } }: HttpServices): Promise<void> {
+  if (!broker.congested) return
+  await new Promise<void>((resolve, reject) => {
+    const stop = broker.onRelief(() => {
+      stop()
+      timer.cancel()
+      resolve()
+    })
+    const timer = platform.scheduler.after(CONGESTION_WAIT_MS, () => {
+      stop()
+      reject(new MillraceError('overloaded', 'The broker has more to write than it can at the moment. Try again shortly.'))
+    })
+  })
+}
+
+/** Adds to `not_found` how the thing can be created. */
+function findOrExplain<T>(kind: Call['params'][string], name: string, find: () => T): T {
+  try {
+    return find()
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.code !== 'not_found') throw error
+    throw new MillraceError(
+      'not_found',
+      `There is no ${kind} "${name}", and publishing does not create it here (autoCreate: false). Create it with PUT /v1/${kind}s/${name}.`,
+      { cause: error },
+    )
+  }
+}
+
+function decodeHeader(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : Buffer.from(value, 'latin1').toString('utf8')
+}

@@ -1,0 +1,84 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import type { Door, Peer, SessionContext } from '../../protocols/session.ts'
+import type { ListenEntry } from '../config/config.ts'
+import type { Log } from '../log/log.ts'
+import { bind } from './bind.ts'
+import type { Listener, ListenerLimits } from './listener.ts'
+import { SessionRegistry } from './session-registry.ts'
+import { formatAddress } from '../config/listen.ts'
+import { PipedConnection } from './piped-connection.ts'
+import { TcpPipe } from './tcp-pipe.ts'
+
+const KEEP_ALIVE_PROBE_MS = 30_000
+
+/** Accepts TCP connections for one door. @returns undefined when a default port is taken @throws MillraceError `address_in_use`, `bad_config` */
+export async function openTcpListener(
+  door: Door,
+  entry: ListenEntry,
+  context: SessionContext,
+  limits: ListenerLimits,
+  log: Log,
+): Promise<Listener | undefined> {
+  const sessions = new SessionRegistry(door.name, limits, log)
+  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS }, (socket) =>
+    accept(socket, door, context, limits, sessions, log),
+  )
+  const address = await bind(server, entry, log).catch(async (error: unknown) => {
+    await sessions.drain(0)
+    throw error
+  })
+  if (address === undefined) {
+    await sessions.drain(0)
+    return undefined
+  }
+  return {
+    door: door.name,
+    address,
+    get connections() {
+      return sessions.size
+    },
+    get accepted() {
+      return sessions.accepted
+    },
+    close: async (timeoutMs) => {
+      const closed = stopAccepting(server)
+      await sessions.drain(timeoutMs)
+      await closed
+    },
+  }
+}
+
+function accept(
+  socket: Socket,
+  door: Door,
+  context: SessionContext,
+  limits: ListenerLimits,
+  sessions: SessionRegistry,
+  log: Log,
+): void {
+  const remote = socket.remoteAddress
+  // Gone before it was accepted, or one too many.
+  if (remote === undefined || !sessions.admits(remote)) {
+    socket.destroy()
+    return
+  }
+  const peer: Peer = { address: formatAddress(remote, socket.remotePort ?? 0), transport: 'tcp', secure: false }
+  const connection = new PipedConnection(new TcpPipe(socket), peer, limits.outputBytesMax)
+  const session = door.accept(connection, context)
+  connection.attach(session)
+  const remove = sessions.add(session, remote, () => connection.cut())
+  const details = { door: door.name, peer: peer.address }
+  log.debug('connection.open', `${peer.address} connected to ${door.name}.`, details)
+  socket.on('data', (bytes) => connection.received(bytes))
+  // Always followed by `close`.
+  socket.on('error', (error) => log.debug('connection.closed', `${peer.address} failed: ${error.message}`, details))
+  socket.once('close', () => {
+    connection.gone()
+    remove()
+    log.debug('connection.closed', `${peer.address} left ${door.name}.`, details)
+  })
+}
+
+function stopAccepting(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()))
+}

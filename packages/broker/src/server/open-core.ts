@@ -1,0 +1,76 @@
+import type { Broker } from '../core/broker.ts'
+import { openBroker } from '../core/open-broker.ts'
+import { crc32c } from '../engines/disk/checksum.ts'
+import type { Journal } from '../ports/journal.ts'
+import type { Platform } from '../ports/platform.ts'
+import { CommitWaiters } from '../protocols/commit-waiters.ts'
+import type { LogStore } from '../storage/log-store.ts'
+import { openLogStore } from '../storage/open-log-store.ts'
+import type { Config } from './config/config.ts'
+import type { Log } from './log/log.ts'
+
+/** A broker without doors: journal, store and façade. */
+export interface Core {
+  readonly broker: Broker
+  readonly store: LogStore
+  readonly commits: CommitWaiters
+  /** Resolves, with the cause, when the journal failed: the process must be started again to recover. */
+  readonly failed: Promise<Error>
+  /** Commits, writes a checkpoint and releases the data. */
+  close(): Promise<void>
+}
+
+export type CoreConfig = Pick<Config, 'engine' | 'data' | 'durability' | 'autoCreate' | 'limits'>
+
+/** @throws MillraceError `data_in_use`, `data_unusable`, `data_corrupt` */
+export async function openCore(config: CoreConfig, platform: Platform, log: Log): Promise<Core> {
+  const onWarning = (message: string): void => log.warn('broker.warning', message)
+  const { limits, autoCreate: create } = config
+  const journal = await openJournal(config, onWarning)
+  try {
+    const store = await openLogStore({ journal, platform, crc32c, limits: storeLimits(limits) })
+    const broker = await openBroker({
+      store,
+      platform,
+      crc32c,
+      limits: brokerLimits(limits),
+      autoCreate: { queues: create, topics: create, subscriptions: create },
+      onWarning,
+    })
+    const commits = new CommitWaiters(broker)
+    return {
+      broker,
+      store,
+      commits,
+      failed: new Promise((resolve) => store.onFailed(resolve)),
+      close: async () => {
+        await broker.close()
+        commits.close()
+        await store.close()
+        await journal.close()
+      },
+    }
+  } catch (error) {
+    await journal.close()
+    throw error
+  }
+}
+
+async function openJournal({ engine, data, durability }: CoreConfig, onWarning: (message: string) => void): Promise<Journal> {
+  if (engine === 'memory') {
+    const { openMemoryJournal } = await import('../engines/memory/index.ts')
+    return openMemoryJournal()
+  }
+  const { openDiskJournal } = await import('../engines/disk/index.ts')
+  return openDiskJournal({ directory: data, durability, onWarning })
+}
+
+function storeLimits(limits: Config['limits']): Partial<LogStore['limits']> {
+  const { batchBytesMax, commitBytesMax, pendingBytesHigh, pendingBytesLow, tailCacheBytes, checkpointBytes } = limits
+  return { batchBytesMax, commitBytesMax, pendingBytesHigh, pendingBytesLow, tailCacheBytes, checkpointBytes }
+}
+
+function brokerLimits(limits: Config['limits']): Partial<Broker['limits']> {
+  const { partitionsMax, queuesMax, inFlightPerConsumerMax } = limits
+  return { partitionsMax, queuesMax, inFlightPerConsumerMax }
+}

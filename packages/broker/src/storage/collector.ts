@@ -1,0 +1,255 @@
+import { MillraceError } from '../base/errors.ts'
+import type { Journal } from '../ports/journal.ts'
+import type { Platform } from '../ports/platform.ts'
+import type { Checkpointer } from './checkpointer.ts'
+import { RECORDS, RUN } from './commit-format.ts'
+import type { CommitPipeline } from './commit-pipeline.ts'
+import { CommitReader } from './commit-reader.ts'
+import { payloadRanges } from './directory-scan.ts'
+import type { LedgerExtent } from './extent-ledger.ts'
+import type { StorageLimits } from './limits.ts'
+import { isSameRun, resolveClaim, type Claim } from './live-rows.ts'
+import { liveShare, type LogIndex } from './log-index.ts'
+import { Mover, type LiveRun } from './mover.ts'
+import type { ReaderPins } from './reader-pins.ts'
+import type { RunCache } from './run-cache.ts'
+import type { UpkeepParts } from './upkeep-parts.ts'
+
+/**
+ * Garbage collection. The ledger says which extent has the least alive; its directories say what was written there, and the index what of
+ * that is alive. What is alive is copied forward; once that is durable and no reader is left, the extent is forgotten.
+ *
+ * Nothing is given up on the ledger's word, and nothing that the last checkpoint, or the one before, still needs for replay.
+ */
+export class Collector {
+  readonly #index: LogIndex
+  readonly #runs: RunCache
+  readonly #pipeline: CommitPipeline
+  readonly #checkpointer: Checkpointer
+  readonly #pins: ReaderPins
+  readonly #journal: Journal
+  readonly #platform: Platform
+  readonly #limits: StorageLimits
+  readonly #reader: CommitReader
+  readonly #mover: Mover
+  /** Extents with damage in them: they stay as they are. By first sequence. */
+  readonly #damaged = new Set<number>()
+  #running: Promise<void> | undefined
+  #isStopped = false
+  /** What was done, for the simulator to see that it was. */
+  readonly counters: CollectorCounters = { weighed: 0, leftAlone: 0, emptied: 0, freed: 0, damaged: 0 }
+
+  constructor(parts: UpkeepParts, checkpointer: Checkpointer) {
+    this.#index = parts.index
+    this.#runs = parts.runs
+    this.#pipeline = parts.pipeline
+    this.#checkpointer = checkpointer
+    this.#pins = parts.pins
+    this.#journal = parts.journal
+    this.#platform = parts.platform
+    this.#limits = parts.limits
+    this.#reader = new CommitReader(parts.journal, parts.crc32c)
+    this.#mover = new Mover(parts)
+  }
+
+  get mover(): Mover {
+    return this.#mover
+  }
+
+  /** Looks for something to do, unless something is being done. */
+  look(): void {
+    if (this.#running !== undefined || this.#isStopped) return
+    const extent = this.#choose()
+    if (extent === undefined) return
+    this.#running = this.#run(extent)
+  }
+
+  /** Resolves when nothing is being done any more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await this.#running
+  }
+
+  async #run(first: LedgerExtent): Promise<void> {
+    for (
+      let extent: LedgerExtent | undefined = first;
+      extent !== undefined;
+      extent = this.#isStopped ? undefined : this.#choose()
+    ) {
+      try {
+        await this.#collect(extent)
+      } catch (error) {
+        // The pipeline has told everybody, or the store closes.
+        if (this.#pipeline.failure !== undefined || this.#isStopped) break
+        if (!(error instanceof MillraceError)) throw error
+        this.#damaged.add(extent.first)
+        this.counters.damaged++
+      }
+    }
+    this.#running = undefined
+  }
+
+  /** The extent with the lowest share alive, if that is low enough. */
+  #choose(): LedgerExtent | undefined {
+    const { ledger } = this.#index
+    ledger.refresh(this.#journal.extents())
+    const isShort = this.#pipeline.isShortOfRoom
+    const { current, previousFirst } = this.#checkpointer
+    const floor = isShort || previousFirst < 0 ? current.first : previousFirst
+    const shareMax = isShort ? LIVE_SHARE_MAX_WHEN_SHORT : this.#limits.liveShareMin
+    let best: LedgerExtent | undefined
+    let bestShare = Infinity
+    let wouldHelp = false
+    for (let n = 0; n < ledger.extents.length - 1; n++) {
+      const extent = ledger.extents[n]!
+      if (this.#damaged.has(extent.first) || extent.next === extent.first) continue
+      const least = Math.max(0, extent.live - extent.drift)
+      const enough = Math.min(shareMax * extent.bytes, SEEN_AGAIN_SHARE * extent.seenLive)
+      if (least >= enough && least >= 1) continue
+      if (extent.next > floor) {
+        wouldHelp = true
+        continue
+      }
+      if (least / extent.bytes >= bestShare) continue
+      best = extent
+      bestShare = least / extent.bytes
+    }
+    if (best === undefined && wouldHelp && isShort && this.#checkpointer.commitsSince > 0) {
+      this.#checkpointer.request()
+      this.#pipeline.touch()
+    }
+    return best
+  }
+
+  async #collect(extent: LedgerExtent): Promise<void> {
+    const isShort = this.#pipeline.isShortOfRoom
+    const alive = await this.#weigh(extent)
+    this.counters.weighed++
+    const shareMax = isShort ? LIVE_SHARE_MAX_WHEN_SHORT : this.#limits.liveShareMin
+    // A journal without room takes no copies.
+    if (alive > 0 && (alive >= shareMax * extent.bytes || !this.#pipeline.canWrite)) {
+      this.counters.leftAlone++
+      return
+    }
+    if (alive > 0) {
+      await this.#move(extent)
+      this.counters.emptied++
+    }
+    await this.#pins.drained()
+    await this.#journal.discard(extent.first, extent.next - 1)
+    this.counters.freed++
+    this.#pipeline.lookAgain()
+  }
+
+  /** Finds out what is alive in an extent, and puts the ledger right. @returns bytes alive */
+  async #weigh(extent: LedgerExtent): Promise<number> {
+    let bytes = 0
+    let weight = 0
+    const liveBefore = extent.live
+    await this.#scan(extent, async (claims, runs) => {
+      let counted: unknown
+      for (const claim of claims) {
+        const found = resolveClaim(claim, this.#index, this.#runs)
+        const row = found instanceof Promise ? await found : found
+        if (row === undefined) continue
+        const { log } = claim
+        const { entry } = row
+        const dead = log.deadOffsets(entry.base, entry.base + entry.offsets)
+        const share = liveShare(entry.batches, entry.offsets, dead)
+        // A shared copy is there once, whoever holds it.
+        if (counted !== claim.range) bytes += entry.length * share
+        counted = claim.range
+        weight += (entry.length / entry.sharers) * (row.run === undefined ? share : this.#index.liveShareOfRun(log, row.run))
+      }
+      for (const { run } of runs) {
+        bytes += run.length
+        weight += run.length
+      }
+    })
+    // What changed meanwhile may be in the sum or not.
+    extent.drift = Math.abs(extent.live - liveBefore)
+    extent.live = weight
+    extent.seenLive = weight
+    return bytes
+  }
+
+  async #move(extent: LedgerExtent): Promise<void> {
+    await this.#scan(extent, async (claims, runs) => {
+      await this.#mover.moveBatches(claims)
+      await this.#mover.moveRuns(runs)
+    })
+  }
+
+  /** Walks the directories of an extent; hands out, in portions and sorted by log, what may be alive. */
+  async #scan(extent: LedgerExtent, visit: (claims: readonly Claim[], runs: readonly LiveRun[]) => Promise<void>): Promise<void> {
+    let groups: Claim[][] = []
+    let runs: LiveRun[] = []
+    let count = 0
+    let commits = 0
+    for await (const commit of this.#reader.directories(extent.first, extent.next - 1)) {
+      if (this.#isStopped) throw new MillraceError('closed', 'The store is closing.')
+      const seq = commit.header.sequence
+      for (const range of payloadRanges(commit)) {
+        if (range.kind === RUN) {
+          const { log: id, base: first } = range.holders[0]!
+          const log = this.#index.logs.get(id)
+          const run =
+            log?.runs === undefined
+              ? undefined
+              : log.runs.find(first) < log.runs.count
+                ? log.runs.at(log.runs.find(first))
+                : undefined
+          if (log !== undefined && run !== undefined && run.seq === seq && run.position === range.position)
+            runs.push({ log, run })
+        } else if (range.kind === RECORDS) {
+          const claims: Claim[] = []
+          for (const { log: id, base } of range.holders) {
+            const log = this.#index.logs.get(id)
+            if (log === undefined || log.deadOffsets(base, base + range.offsets) === range.offsets) continue
+            claims.push({ log, base, seq, range })
+          }
+          if (claims.length > 0) groups.push(claims)
+          count += claims.length
+        }
+      }
+      if (count + runs.length >= PORTION) {
+        await visit(sorted(groups), stillThere(runs))
+        groups = []
+        runs = []
+        count = 0
+      }
+      if (++commits % COMMITS_PER_TURN === 0) await this.#turn()
+    }
+    await visit(sorted(groups), stillThere(runs))
+  }
+
+  /** Lets others run. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#platform.scheduler.endOfTurn(resolve))
+  }
+}
+
+export interface CollectorCounters {
+  weighed: number
+  leftAlone: number
+  emptied: number
+  freed: number
+  damaged: number
+}
+
+/** Claims, or runs, that are looked at together: neighbours in a log move together, and with them the run they are in is written once. */
+const PORTION = 16_384
+const COMMITS_PER_TURN = 32
+/** When room is short every little helps. */
+const LIVE_SHARE_MAX_WHEN_SHORT = 0.9
+/** An extent that was too much alive is looked at again when so much is left of that. */
+const SEEN_AGAIN_SHARE = 0.75
+
+function sorted(groups: Claim[][]): Claim[] {
+  groups.sort((a, b) => a[0]!.log.id - b[0]!.log.id || a[0]!.base - b[0]!.base)
+  return groups.flat()
+}
+
+function stillThere(runs: readonly LiveRun[]): readonly LiveRun[] {
+  return runs.filter(({ log, run }) => isSameRun(log, run))
+}

@@ -1,0 +1,44 @@
+import { KIB, MIB } from '../base/units.ts'
+import type { LogStoreLimits } from './log-store.ts'
+
+/** All that bounds the store. The fields beyond `LogStoreLimits` matter to nobody outside of this folder but the simulator. */
+export interface StorageLimits extends LogStoreLimits {
+  /** Adjacent batches of one log in one commit share an index entry up to this many bytes. */
+  readonly entryBytesMax: number
+  /** Batches of at least this size are written from where they are, not gathered per log, and have an index entry of their own. */
+  readonly largeBatchBytes: number
+  /** Decoded index runs kept for cold reads. */
+  readonly runCacheBytes: number
+  /** A checkpoint starts after this many commits even if they were small: what bounds the time to open. */
+  readonly checkpointCommits: number
+  /** Next checkpoint not before so many times the size of the last one was written. */
+  readonly checkpointRatio: number
+  /** Bytes of a checkpoint, of sealed runs and of copied records that one commit takes at most, each. */
+  readonly sliceBytes: number
+  /** Commits after which garbage collection looks for something to do. */
+  readonly collectCommits: number
+  /** Room in the journal that publishes leave for trims, acknowledgements, copying and checkpoints. */
+  readonly headroomReserveBytes: number
+  /** How long to wait before a commit is tried again that the journal had no room for, and before room is looked at again. */
+  readonly fullRetryMs: number
+}
+
+export const defaultStorageLimits: StorageLimits = {
+  batchBytesMax: 8 * MIB,
+  commitBytesMax: 4 * MIB,
+  pendingBytesHigh: 32 * MIB,
+  pendingBytesLow: 16 * MIB,
+  tailCacheBytes: 32 * MIB,
+  indexRunEntries: 128,
+  checkpointBytes: 64 * MIB,
+  liveShareMin: 0.5,
+  entryBytesMax: 64 * KIB,
+  largeBatchBytes: 16 * KIB,
+  runCacheBytes: 8 * MIB,
+  checkpointCommits: 20_000,
+  checkpointRatio: 8,
+  sliceBytes: 256 * KIB,
+  collectCommits: 256,
+  headroomReserveBytes: 32 * MIB,
+  fullRetryMs: 250,
+}

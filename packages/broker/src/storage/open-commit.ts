@@ -1,0 +1,551 @@
+import { batchMaxTimestampMs } from '@millrace/wire'
+import type { Crc32c } from '../ports/checksum.ts'
+import { COMMIT_HEADER_BYTES, writeCommitHeader, type CommitHeader } from './commit-format.ts'
+import {
+  CHECKPOINT,
+  CHECKPOINT_END,
+  CREATE,
+  DELETE,
+  DISCARD,
+  EPOCH,
+  MOVED_SHARED,
+  RECORDS,
+  REWRITE,
+  RUN,
+  SHARED,
+  TRIM,
+} from './commit-format.ts'
+import { DirectoryWriter } from './directory-writer.ts'
+import { finishRun } from './index-run.ts'
+import type { LogState } from './log-state.ts'
+import type { LogId, Ticket } from './log-store.ts'
+import type { CommitBytes } from './tail-cache.ts'
+
+// hot path (bench/src/log-store.ts)
+
+export interface OpenCommitLimits {
+  readonly entryBytesMax: number
+  readonly largeBatchBytes: number
+}
+
+/** A commit on its way to the journal. */
+export interface ClosedCommit {
+  readonly header: CommitHeader
+  readonly directory: Uint8Array
+  /** The journal batch. */
+  readonly parts: readonly Uint8Array[]
+  readonly bytes: number
+  /** The records in it, for the tail cache. */
+  readonly cached: CommitBytes
+}
+
+/** What a directory says of a sealed run. */
+export interface RunSummary {
+  readonly first: number
+  readonly end: number
+  readonly bytes: number
+  readonly weight: number
+  readonly maxTimestampMs: number
+  readonly seqMin: number
+}
+
+/** Upper bounds of what one directory entry takes, in bytes. */
+const RECORD_ENTRY_BYTES = 48
+const SHARER_BYTES = 16
+const SMALL_ENTRY_BYTES = 24
+
+/** A part of an entry's bytes in a `REWRITE`: one or more adjacent batches. */
+export interface RewrittenPiece {
+  readonly base: number
+  readonly offsets: number
+  readonly batches: number
+  readonly timestampMs: number
+  readonly bytes: Uint8Array
+}
+
+/**
+ * The commit that is being filled. Small batches are copied to one arena that is used for every commit; when the commit
+ * closes they are laid out per log, so that what a log got in one commit is one range and one index entry. Large
+ * batches keep their own copy.
+ */
+export class OpenCommit {
+  ticket: Ticket
+  readonly #limits: OpenCommitLimits
+  /** Upper bound of its size when encoded. */
+  #bytes = COMMIT_HEADER_BYTES
+  #baseTimestampMs = 0
+  #hasBaseTimestamp = false
+
+  // Records, one row per batch.
+  #records = 0
+  #arena = new Uint8Array(INITIAL_ARENA_BYTES)
+  #arenaUsed = 0
+  #base = new Float64Array(INITIAL_RECORDS)
+  #offsets = new Uint32Array(INITIAL_RECORDS)
+  #length = new Uint32Array(INITIAL_RECORDS)
+  #timestampMs = new Float64Array(INITIAL_RECORDS)
+  /** Where it is in the arena, or -1 - n for `#large[n]`. */
+  #place = new Int32Array(INITIAL_RECORDS)
+  /** Next row of the same log, or -1. */
+  #following = new Int32Array(INITIAL_RECORDS)
+  #large: Uint8Array[] = []
+  /** Logs with records in this commit, in the order of their first one. */
+  #logs: LogState[] = []
+
+  // Everything else is encoded as it comes.
+  readonly #creations = new DirectoryWriter()
+  readonly #recordEntries = new DirectoryWriter(4096)
+  readonly #others = new DirectoryWriter()
+  readonly #removals = new DirectoryWriter()
+  /** Payloads of `#others`, in order. `isCold`: not for the tail cache. */
+  #otherParts: { readonly bytes: Uint8Array; readonly isCold: boolean }[] = []
+  #otherBytes = 0
+  /** Payloads of sealed runs: they say where this commit's other payloads begin, which is known at its close. */
+  #runs: Uint8Array[] = []
+
+  // Shared batches with the same sharers, one after the other, become one entry.
+  #sharers: LogState[] = []
+  #sharedBases: number[] = []
+  #sharedOffsets = 0
+  #sharedBatches = 0
+  #sharedBytes: Uint8Array[] = []
+  #sharedLength = 0
+  #sharedTimestampMs = 0
+
+  constructor(ticket: Ticket, limits: OpenCommitLimits) {
+    this.ticket = ticket
+    this.#limits = limits
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get isEmpty(): boolean {
+    return this.#bytes === COMMIT_HEADER_BYTES
+  }
+
+  addRecords(log: LogState, base: number, offsets: number, batch: Uint8Array): void {
+    const row = this.#records
+    if (row === this.#base.length) this.#growRows()
+    const length = batch.length
+    const timestampMs = clamped(batchMaxTimestampMs(batch))
+    if (!this.#hasBaseTimestamp) this.#setBaseTimestamp(timestampMs)
+    this.#base[row] = base
+    this.#offsets[row] = offsets
+    this.#length[row] = length
+    this.#timestampMs[row] = timestampMs
+    if (length >= this.#limits.largeBatchBytes) {
+      this.#place[row] = -1 - this.#large.length
+      this.#large.push(batch.slice())
+    } else {
+      const at = this.#arenaUsed
+      if (at + length > this.#arena.length) this.#growArena(length)
+      this.#arena.set(batch, at)
+      this.#arenaUsed = at + length
+      this.#place[row] = at
+    }
+    this.#following[row] = -1
+    if (log.openTicket === this.ticket) this.#following[log.openLast] = row
+    else {
+      log.openTicket = this.ticket
+      log.openFirst = row
+      this.#logs.push(log)
+    }
+    log.openLast = row
+    this.#records = row + 1
+    this.#bytes += length + RECORD_ENTRY_BYTES
+  }
+
+  addShared(logs: readonly LogState[], bases: readonly number[], offsets: number, batch: Uint8Array): void {
+    const timestampMs = clamped(batchMaxTimestampMs(batch))
+    this.#bytes += batch.length
+    const copy = batch.slice()
+    if (this.#continuesShared(logs, bases, batch.length)) {
+      this.#sharedBytes.push(copy)
+      this.#sharedOffsets += offsets
+      this.#sharedBatches++
+      this.#sharedLength += batch.length
+      this.#sharedTimestampMs = Math.max(this.#sharedTimestampMs, timestampMs)
+      return
+    }
+    this.#flushShared()
+    this.#setBaseTimestamp(timestampMs)
+    this.#sharers = [...logs]
+    this.#sharedBases = [...bases]
+    this.#sharedOffsets = offsets
+    this.#sharedBatches = 1
+    this.#sharedBytes = [copy]
+    this.#sharedLength = batch.length
+    this.#sharedTimestampMs = timestampMs
+    this.#bytes += RECORD_ENTRY_BYTES + logs.length * SHARER_BYTES
+  }
+
+  addEpoch(epoch: number): void {
+    this.#creations.begin(EPOCH)
+    this.#creations.varint(epoch)
+    this.#bytes += SMALL_ENTRY_BYTES
+  }
+
+  addCreation(log: LogId): void {
+    this.#creations.begin(CREATE)
+    this.#creations.varint(log)
+    this.#bytes += SMALL_ENTRY_BYTES
+  }
+
+  addDeletion(log: LogId): void {
+    this.#removals.begin(DELETE)
+    this.#removals.varint(log)
+    this.#bytes += SMALL_ENTRY_BYTES
+  }
+
+  addTrim(log: LogId, start: number): void {
+    this.#removals.begin(TRIM)
+    this.#removals.varint(log)
+    this.#removals.varint(start)
+    this.#bytes += SMALL_ENTRY_BYTES
+  }
+
+  addDiscard(log: LogId, first: number, end: number): void {
+    this.#removals.begin(DISCARD)
+    this.#removals.varint(log)
+    this.#removals.varint(first)
+    this.#removals.varint(end - first)
+    this.#bytes += SMALL_ENTRY_BYTES
+  }
+
+  /**
+   * Batches that take the place of all that lies in [first, end) of `log`.
+   * @param origin the commit they were copied from, or -1
+   * @param weightBefore what they weighed there
+   * @returns where their bytes begin, counted from the first of `#otherParts`
+   */
+  addRewrite(
+    log: LogState,
+    first: number,
+    end: number,
+    origin: number,
+    weightBefore: number,
+    pieces: readonly RewrittenPiece[],
+  ): number {
+    this.#flushShared()
+    if (pieces.length > 0) this.#setBaseTimestamp(pieces[0]!.timestampMs)
+    const entries = this.#others
+    entries.begin(REWRITE)
+    entries.varint(log.id)
+    entries.varint(first)
+    entries.varint(end - first)
+    entries.varint(origin < 0 ? 0 : this.#seq - origin)
+    entries.varint(Math.round(weightBefore))
+    entries.varint(pieces.length)
+    const position = this.#otherBytes
+    let at = first
+    for (const piece of pieces) {
+      entries.varint(piece.base - at)
+      entries.varint(piece.offsets)
+      entries.varint(piece.batches)
+      entries.varint(piece.bytes.length)
+      entries.zigzag(clamped(piece.timestampMs) - this.#baseTimestampMs)
+      at = piece.base + piece.offsets
+      this.#addOther(piece.bytes, true)
+    }
+    this.#bytes += RECORD_ENTRY_BYTES * (1 + pieces.length)
+    return position
+  }
+
+  /** A batch that several logs share, copied from commit `origin`. @returns as `addRewrite` */
+  addMovedShared(
+    logs: readonly LogState[],
+    bases: readonly number[],
+    offsets: number,
+    batches: number,
+    timestampMs: number,
+    origin: number,
+    sharersBefore: number,
+    bytes: Uint8Array,
+  ): number {
+    this.#flushShared()
+    this.#setBaseTimestamp(timestampMs)
+    const entries = this.#others
+    this.#writeShared(MOVED_SHARED, logs.length, offsets, batches, bytes.length, timestampMs)
+    entries.varint(this.#seq - origin)
+    entries.varint(sharersBefore)
+    for (let n = 0; n < logs.length; n++) {
+      entries.varint(logs[n]!.id)
+      entries.varint(bases[n]!)
+    }
+    const position = this.#otherBytes
+    this.#addOther(bytes, true)
+    this.#bytes += 2 * RECORD_ENTRY_BYTES + logs.length * SHARER_BYTES
+    return position
+  }
+
+  /** A sealed run; the first RUN_HEAD_BYTES of `payload` are filled in when the commit closes. */
+  addRun(log: LogState, run: RunSummary, payload: Uint8Array): void {
+    this.#flushShared()
+    this.#setBaseTimestamp(run.maxTimestampMs)
+    const entries = this.#others
+    entries.begin(RUN)
+    entries.varint(log.id)
+    entries.varint(run.first)
+    entries.varint(run.end - run.first)
+    entries.varint(run.bytes)
+    entries.varint(Math.round(run.weight))
+    entries.zigzag(clamped(run.maxTimestampMs) - this.#baseTimestampMs)
+    entries.varint(this.#seq - run.seqMin)
+    entries.varint(payload.length)
+    this.#addOther(payload, true)
+    this.#runs.push(payload)
+    this.#bytes += 2 * RECORD_ENTRY_BYTES
+  }
+
+  /** Bytes of a checkpoint; `isEnd`: those that say where the others are. */
+  addCheckpoint(payload: Uint8Array, isEnd: boolean): void {
+    this.#flushShared()
+    this.#others.begin(isEnd ? CHECKPOINT_END : CHECKPOINT)
+    this.#others.varint(payload.length)
+    this.#addOther(payload, true)
+    this.#bytes += SMALL_ENTRY_BYTES
+  }
+
+  /** Encodes it and starts the next one, with the next ticket. */
+  close(nextLogId: number, checkpointFirst: number, checkpointLast: number, crc32c: Crc32c): ClosedCommit {
+    this.#flushShared()
+    const parts: Uint8Array[] = []
+    this.#layOutRecords(parts)
+    const recordParts = parts.length
+    for (const part of this.#otherParts) parts.push(part.bytes)
+
+    const sections = [this.#creations, this.#recordEntries, this.#others, this.#removals]
+    const directoryLength = sections.reduce((length, section) => length + section.at, 0)
+    const head = new Uint8Array(COMMIT_HEADER_BYTES + directoryLength)
+    let at = COMMIT_HEADER_BYTES
+    for (const section of sections) {
+      head.set(section.written(), at)
+      at += section.at
+    }
+    const directory = head.subarray(COMMIT_HEADER_BYTES)
+    const header: CommitHeader = {
+      sequence: this.#seq,
+      checkpointFirst,
+      checkpointLast,
+      nextLogId,
+      baseTimestampMs: this.#baseTimestampMs,
+      directoryLength,
+      entries: sections.reduce((entries, section) => entries + section.entries, 0),
+      directoryCrc: crc32c(directory),
+    }
+    writeCommitHeader(head, header, crc32c)
+
+    const cached = this.#cacheable(parts, recordParts, head.length)
+    for (const run of this.#runs) finishRun(run, cached.othersAt, crc32c)
+    const bytes = head.length + parts.reduce((sum, part) => sum + part.length, 0)
+    parts.unshift(head)
+    this.#reset()
+    return { header, directory, parts, bytes, cached: cached.commit }
+  }
+
+  get #seq(): number {
+    return this.ticket - 1
+  }
+
+  /** Fills the record entries of the directory and the parts they describe. */
+  #layOutRecords(parts: Uint8Array[]): void {
+    const entries = this.#recordEntries
+    const limit = this.#limits.entryBytesMax
+    const gathered = new Uint8Array(this.#arenaUsed)
+    let gatheredAt = 0
+    let partFrom = 0
+    // A stretch of the arena that is not copied yet: neighbours are copied at once.
+    let from = 0
+    let to = 0
+    for (const log of this.#logs) {
+      let row = log.openFirst
+      while (row >= 0) {
+        const base = this.#base[row]!
+        let offsets = this.#offsets[row]!
+        let batches = 1
+        let length = this.#length[row]!
+        let timestampMs = this.#timestampMs[row]!
+        const place = this.#place[row]!
+        row = this.#following[row]!
+        if (place < 0) {
+          gathered.set(this.#arena.subarray(from, to), gatheredAt)
+          gatheredAt += to - from
+          from = to
+          if (gatheredAt > partFrom) parts.push(gathered.subarray(partFrom, gatheredAt))
+          partFrom = gatheredAt
+          parts.push(this.#large[-1 - place]!)
+        } else {
+          if (place !== to) {
+            gathered.set(this.#arena.subarray(from, to), gatheredAt)
+            gatheredAt += to - from
+            from = place
+          }
+          to = place + length
+          while (
+            row >= 0 &&
+            this.#place[row]! >= 0 &&
+            this.#base[row] === base + offsets &&
+            length + this.#length[row]! <= limit
+          ) {
+            const next = this.#place[row]!
+            if (next !== to) {
+              gathered.set(this.#arena.subarray(from, to), gatheredAt)
+              gatheredAt += to - from
+              from = next
+            }
+            to = next + this.#length[row]!
+            offsets += this.#offsets[row]!
+            batches++
+            length += this.#length[row]!
+            if (this.#timestampMs[row]! > timestampMs) timestampMs = this.#timestampMs[row]!
+            row = this.#following[row]!
+          }
+        }
+        entries.begin(RECORDS)
+        entries.varint(log.id)
+        entries.varint(base)
+        entries.varint(offsets)
+        entries.varint(batches)
+        entries.varint(length)
+        entries.zigzag(timestampMs - this.#baseTimestampMs)
+      }
+    }
+    gathered.set(this.#arena.subarray(from, to), gatheredAt)
+    gatheredAt += to - from
+    if (gatheredAt > partFrom) parts.push(gathered.subarray(partFrom, gatheredAt))
+  }
+
+  #cacheable(parts: readonly Uint8Array[], recordParts: number, headLength: number): { commit: CommitBytes; othersAt: number } {
+    const starts: number[] = []
+    const kept: Uint8Array[] = []
+    let bytes = 0
+    let position = headLength
+    let othersAt = headLength
+    for (let n = 0; n < parts.length; n++) {
+      const part = parts[n]!
+      if (n === recordParts) othersAt = position
+      if (n < recordParts || !this.#otherParts[n - recordParts]!.isCold) {
+        starts.push(position)
+        kept.push(part)
+        bytes += part.length
+      }
+      position += part.length
+    }
+    return { commit: { starts, parts: kept, bytes }, othersAt }
+  }
+
+  #continuesShared(logs: readonly LogState[], bases: readonly number[], length: number): boolean {
+    if (this.#sharers.length !== logs.length || logs.length === 0) return false
+    if (this.#sharedLength + length > this.#limits.entryBytesMax) return false
+    for (let n = 0; n < logs.length; n++) {
+      if (this.#sharers[n] !== logs[n] || this.#sharedBases[n]! + this.#sharedOffsets !== bases[n]) return false
+    }
+    return true
+  }
+
+  #flushShared(): void {
+    if (this.#sharers.length === 0) return
+    this.#writeShared(
+      SHARED,
+      this.#sharers.length,
+      this.#sharedOffsets,
+      this.#sharedBatches,
+      this.#sharedLength,
+      this.#sharedTimestampMs,
+    )
+    for (let n = 0; n < this.#sharers.length; n++) {
+      this.#others.varint(this.#sharers[n]!.id)
+      this.#others.varint(this.#sharedBases[n]!)
+    }
+    this.#addOther(
+      this.#sharedBytes.length === 1 ? this.#sharedBytes[0]! : concatenated(this.#sharedBytes, this.#sharedLength),
+      false,
+    )
+    this.#bytes -= this.#sharedLength
+    this.#sharers = []
+    this.#sharedBases = []
+    this.#sharedBytes = []
+  }
+
+  #writeShared(kind: number, sharers: number, offsets: number, batches: number, length: number, timestampMs: number): void {
+    const entries = this.#others
+    entries.begin(kind)
+    entries.varint(sharers)
+    entries.varint(offsets)
+    entries.varint(batches)
+    entries.varint(length)
+    entries.zigzag(clamped(timestampMs) - this.#baseTimestampMs)
+  }
+
+  #addOther(bytes: Uint8Array, isCold: boolean): void {
+    this.#otherParts.push({ bytes, isCold })
+    this.#otherBytes += bytes.length
+    this.#bytes += bytes.length
+  }
+
+  #setBaseTimestamp(timestampMs: number): void {
+    if (this.#hasBaseTimestamp) return
+    this.#hasBaseTimestamp = true
+    this.#baseTimestampMs = clamped(timestampMs)
+  }
+
+  #growRows(): void {
+    const rows = this.#base.length * 2
+    this.#base = grown(this.#base, new Float64Array(rows))
+    this.#offsets = grown(this.#offsets, new Uint32Array(rows))
+    this.#length = grown(this.#length, new Uint32Array(rows))
+    this.#timestampMs = grown(this.#timestampMs, new Float64Array(rows))
+    this.#place = grown(this.#place, new Int32Array(rows))
+    this.#following = grown(this.#following, new Int32Array(rows))
+  }
+
+  #growArena(more: number): void {
+    const arena = new Uint8Array(Math.max(this.#arenaUsed + more, this.#arena.length * 2))
+    arena.set(this.#arena.subarray(0, this.#arenaUsed))
+    this.#arena = arena
+  }
+
+  #reset(): void {
+    this.ticket++
+    this.#bytes = COMMIT_HEADER_BYTES
+    this.#baseTimestampMs = 0
+    this.#hasBaseTimestamp = false
+    this.#records = 0
+    this.#arenaUsed = 0
+    this.#large = []
+    this.#logs.length = 0
+    this.#creations.reset()
+    this.#recordEntries.reset()
+    this.#others.reset()
+    this.#removals.reset()
+    this.#otherParts = []
+    this.#otherBytes = 0
+    this.#runs = []
+  }
+}
+
+const INITIAL_ARENA_BYTES = 65_536
+const INITIAL_RECORDS = 1024
+/** Clients may set any timestamp; the index keeps what fits its integers. */
+const TIMESTAMP_MAX = 2 ** 50
+
+function clamped(timestampMs: number): number {
+  return timestampMs > TIMESTAMP_MAX ? TIMESTAMP_MAX : timestampMs < -TIMESTAMP_MAX ? -TIMESTAMP_MAX : timestampMs
+}
+
+function grown<T extends Float64Array | Uint32Array | Int32Array>(from: T, to: T): T {
+  to.set(from)
+  return to
+}
+
+function concatenated(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length)
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}

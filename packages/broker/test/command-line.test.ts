@@ -1,0 +1,244 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { BrokerProcess } from '../../../bench/src/broker-process.ts'
+import { freePort } from './harness/free-port.ts'
+import { commandsFor, millrace } from './harness/run-command.ts'
+
+let broker: BrokerProcess
+let run: ReturnType<typeof commandsFor>
+
+beforeAll(async () => {
+  broker = await BrokerProcess.start()
+  run = commandsFor(broker.url)
+})
+
+afterAll(async () => {
+  await broker.stop()
+})
+
+/** Runs a command that must succeed, and returns its stdout. */
+async function out(...parameters: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(parameters)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) as string })
+  return stdout
+}
+
+describe('publish and consume', () => {
+  test('a message goes through a queue', async () => {
+    const published = await run(['pub', 'queue:mail', 'hello'])
+    expect(published).toEqual({ code: 0, stdout: '', stderr: 'published to queue:mail, partition 0, offset 0\n' })
+    expect(await out('sub', 'queue:mail', '--count', '1', '-q')).toBe('hello\n')
+    expect(JSON.parse(await out('queue', 'get', 'mail', '-o', 'json'))).toMatchObject({ name: 'mail', ready: 0, inFlight: 0 })
+  })
+
+  test('bodies come from arguments, pipes and files; receipts as JSON', async () => {
+    const file = join(broker.data, '..', 'body.txt')
+    writeFileSync(file, 'from a file')
+    const receipt = await run(['pub', 'queue:bodies', '--file', file, '-o', 'json'])
+    expect(JSON.parse(receipt.stdout)).toEqual({ destination: 'queue:bodies', partition: 0, offset: 0 })
+    expect((await run(['pub', 'queue:bodies', '-'], { input: 'from a pipe\nin two lines' })).code).toBe(0)
+    expect((await run(['pub', 'queue:bodies'], { input: 'piped without a dash' })).code).toBe(0)
+    expect((await run(['pub', 'queue:bodies', '--lines'], { input: 'one\ntwo\n' })).stderr).toBe(
+      'published 2 messages to queue:bodies\n',
+    )
+    expect((await run(['pub', 'queue:bodies', 'again', '--count', '3'])).stderr).toBe('published 3 messages to queue:bodies\n')
+    expect(await out('sub', 'queue:bodies', '--count', '8', '-q')).toBe(
+      'from a file\nfrom a pipe\nin two lines\npiped without a dash\none\ntwo\nagain\nagain\nagain\n',
+    )
+  })
+
+  test('keys and headers arrive; --raw writes nothing but bytes', async () => {
+    await out('pub', 'queue:rich', 'body', '--key', 'k1', '-H', 'trace=a=b', '-H', 'kind=test')
+    const [peeked] = JSON.parse(await out('peek', 'queue:rich', '-o', 'json')) as unknown[]
+    expect(peeked).toMatchObject({ offset: 0, key: 'k1', headers: { trace: 'a=b', kind: 'test' }, body: 'body' })
+    expect(JSON.parse(await out('sub', 'queue:rich', '--count', '1', '-o', 'ndjson', '-q'))).toMatchObject({
+      attempt: 1,
+      key: 'k1',
+    })
+    await out('pub', 'queue:rich', 'x')
+    expect(await out('sub', 'queue:rich', '--count', '1', '--raw', '-q')).toBe('x')
+  })
+
+  test('--no-ack gives messages back', async () => {
+    await out('pub', 'queue:back', 'still here')
+    expect(await out('sub', 'queue:back', '--count', '1', '--no-ack', '-q')).toBe('still here\n')
+    expect(await out('sub', 'queue:back', '--count', '1', '-q')).toBe('still here\n')
+  })
+
+  test('SIGINT gives back what was not printed, and is no error', async () => {
+    await out('pub', 'queue:interrupted', 'first')
+    const { code, stdout } = await run(['sub', 'queue:interrupted'], {
+      onOutput: (text, signal) => {
+        if (text === 'first\n') signal('SIGINT')
+      },
+    })
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'first\n' })
+    expect(JSON.parse(await out('queue', 'get', 'interrupted', '-o', 'json'))).toMatchObject({
+      ready: 0,
+      inFlight: 0,
+      consumers: 0,
+    })
+  })
+
+  test('--timeout ends the wait: an error only when a count was missed', async () => {
+    await out('pub', 'queue:short', 'only one')
+    const missed = await run(['sub', 'queue:short', '--count', '2', '--timeout', '300ms'])
+    expect(missed).toMatchObject({ code: 1, stdout: 'only one\n' })
+    expect(missed.stderr).toContain('millrace: Only 1 of 2 messages came from queue:short')
+    expect((await run(['sub', 'queue:short', '--timeout', '300ms'])).code).toBe(0)
+  })
+
+  test('a topic is read from anywhere, and keeps its messages', async () => {
+    await out('topic', 'create', 'events', '--partitions', '1')
+    for (const body of ['a', 'b', 'c']) await out('pub', 'topic:events', body)
+    expect(await out('sub', 'topic:events', '--from', 'earliest', '--count', '3', '-q')).toBe('a\nb\nc\n')
+    expect(await out('sub', 'topic:events', '--from', 'offset:1', '--count', '2', '-q')).toBe('b\nc\n')
+    expect(await out('peek', 'topic:events', '--from', 'offset:2')).toMatch(/^0\t2\t\d{4}-.*\t\t1\tc\n$/)
+  })
+
+  test('subscriptions of one topic each get all of it', async () => {
+    await out('topic', 'create', 'news')
+    for (const name of ['audit', 'search']) await out('subscription', 'create', `news/${name}`, '--from', 'earliest')
+    await out('pub', 'topic:news', 'extra')
+    for (const name of ['audit', 'search']) expect(await out('sub', `topic:news/${name}`, '--count', '1', '-q')).toBe('extra\n')
+    expect(await out('subscription', 'ls', 'news')).toMatch(/^news\taudit\t0\t.*\nnews\tsearch\t0\t.*\n$/)
+  })
+})
+
+describe('administration', () => {
+  test('queues are created, listed, changed and deleted', async () => {
+    await out('queue', 'create', 'orders', '--lease', '30s', '--max-attempts', '5', '--dead-letter', 'queue:orders-dead')
+    expect(JSON.parse(await out('queue', 'get', 'queue:orders', '-o', 'json'))).toMatchObject({
+      delivery: { leaseMs: 30_000, maxAttempts: 5, deadLetter: 'queue:orders-dead' },
+    })
+    await out('queue', 'update', 'orders', '--max-attempts', 'none', '--lease', '1m')
+    const { delivery } = JSON.parse(await out('queue', 'get', 'orders', '-o', 'json')) as { delivery: Record<string, unknown> }
+    expect(delivery).toMatchObject({ leaseMs: 60_000, deadLetter: 'queue:orders-dead' })
+    expect(delivery).not.toHaveProperty('maxAttempts')
+    expect((await out('queue', 'ls')).split('\n').some((line) => line.startsWith('orders\t'))).toBe(true)
+
+    expect(await run(['queue', 'rm', 'orders'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Add --yes') as string,
+    })
+    expect(await run(['queue', 'rm', 'orders', '--dry-run'])).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('would delete') as string,
+    })
+    await out('queue', 'get', 'orders')
+    await out('queue', 'rm', 'orders', '--yes')
+    expect(await run(['queue', 'get', 'orders'])).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr: expect.stringContaining('orders') as string,
+    })
+  })
+
+  test('topics grow, and retention limits come and go', async () => {
+    await out('topic', 'create', 'logs', '--partitions', '2', '--retention-ms', '7d', '--retention-bytes', '1GiB')
+    await out('topic', 'update', 'logs', '--partitions', '3', '--retention-bytes', 'none', '--retention-records', '1000')
+    expect(JSON.parse(await out('topic', 'get', 'logs', '-o', 'json'))).toMatchObject({
+      partitions: 3,
+      retention: { ms: 604_800_000, records: 1000 },
+    })
+    await out('topic', 'rm', 'logs', '-y')
+    expect((await run(['topic', 'get', 'logs'])).code).toBe(3)
+  })
+
+  test('status, in every format', async () => {
+    expect(JSON.parse(await out('status', '-o', 'json'))).toMatchObject({ pid: broker.pid, engine: 'disk', durability: 'fsync' })
+    expect(await out('status')).toContain(`pid\t${broker.pid}\n`)
+    expect(await out('status', '-o', 'yaml')).toContain(`pid: ${broker.pid}\n`)
+    expect((await out('queue', 'ls', '-o', 'ndjson')).trim().split('\n').length).toBeGreaterThan(1)
+  })
+
+  test('doctor finds the broker and the disk in order', async () => {
+    const { code, stdout } = await run(['doctor', '--data', broker.data])
+    expect({ code, failures: stdout.split('\n').filter((line) => line.startsWith('fail')) }).toEqual({ code: 0, failures: [] })
+    expect(stdout).toContain(`process ${broker.pid}`)
+    expect(stdout).toContain('fdatasync of 4 KiB takes')
+  })
+
+  test('bench measures, and removes its queue', async () => {
+    const { code, stdout, stderr } = await run(['bench', 'e2e', '--count', '2000', '-o', 'json'])
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('durability fsync') as string })
+    expect(JSON.parse(stdout)).toMatchObject({ messages: 2000, sizeBytes: 100, correctedForCoordinatedOmission: false })
+    expect((await run(['bench', 'pub', '--rate', '500', '--count', '200'])).stdout).toContain('latency p99.9')
+    const many = await run(['bench', 'pub', '--destinations', '5', '--batch', '10', '--count', '500', '-o', 'json'])
+    expect(JSON.parse(many.stdout)).toMatchObject({ messages: 500, destinations: 5 })
+    expect(await out('queue', 'ls')).not.toContain('bench-')
+  })
+})
+
+describe('mistakes', () => {
+  test('an unknown flag or command is answered with a suggestion', async () => {
+    expect(await run(['queue', 'ls', '--outptu', 'json'])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: "millrace: unknown option '--outptu'. Did you mean --output?\n",
+    })
+    expect(await run(['stat'])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: "millrace: unknown command 'stat'. Did you mean start?\n",
+    })
+    expect(await run(['start', '--dat', 'x'])).toMatchObject({
+      code: 2,
+      stderr: "millrace: unknown option '--dat'. Did you mean --data?\n",
+    })
+    expect((await run(['pub', 'queue:x', 'body', '--count', 'many'])).code).toBe(2)
+    expect((await run(['pub'])).code).toBe(2)
+  })
+
+  test('addresses, missing things and illegal names', async () => {
+    expect(await run(['pub', 'mail', 'x'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Write queue:mail or topic:mail') as string,
+    })
+    expect((await run(['peek', 'queue:nothing-here'])).code).toBe(3)
+    expect((await run(['sub', 'topic:nothing-here', '--count', '1'])).code).toBe(3)
+    expect((await run(['queue', 'create', 'a\u0001b'])).code).toBe(2)
+  })
+
+  test('a record that is too large is refused, and the next one is fine', async () => {
+    const input = new Uint8Array(9 * 1024 * 1024)
+    const { code, stderr } = await run(['pub', 'queue:large', '-'], { input })
+    expect({ code, stderr }).toMatchObject({ code: 4, stderr: expect.stringMatching(/^millrace: .*\n$/) as string })
+    await out('pub', 'queue:large', 'small')
+    expect(await out('sub', 'queue:large', '--count', '1', '-q')).toBe('small\n')
+  })
+
+  test('without a broker every command says where it looked and how to start one', async () => {
+    const startedMs = performance.now()
+    const { code, stdout, stderr } = await millrace([
+      'pub',
+      'queue:mail',
+      'hello',
+      '--url',
+      `millrace://127.0.0.1:${await freePort()}`,
+    ])
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(/^millrace: No broker answers at millrace:\/\/127\.0\.0\.1:\d+\. Start one with `npm start`.*\n$/)
+    expect(performance.now() - startedMs).toBeLessThan(6000)
+  })
+
+  test('doctor fails without a broker', async () => {
+    const { code, stdout } = await millrace([
+      'doctor',
+      '--data',
+      broker.data,
+      '--url',
+      `millrace://127.0.0.1:${await freePort()}`,
+    ])
+    expect(code).toBe(1)
+    expect(stdout).toContain('fail  broker: No broker answers')
+  })
+
+  test('help and version go to stdout', async () => {
+    expect(await millrace(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string })
+    expect(await millrace(['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('Commands:') as string })
+    expect(await millrace(['pub', '--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('--url') as string })
+    expect((await millrace(['completion', 'bash'])).stdout).toContain('complete -o default -F _millrace millrace')
+  })
+})

@@ -1,0 +1,80 @@
+// Publish, deliver and ack through the façade, over the memory engine. Build first (npm run build), then:
+//   node packages/broker/test/core/throughput.mjs
+/* oxlint-disable no-console */
+import { encodeBatch } from '@millrace/wire'
+import { openBroker } from '../../dist/core/open-broker.js'
+import { crc32c } from '../../dist/engines/disk/checksum.js'
+import { openMemoryJournal } from '../../dist/engines/memory/index.js'
+import { openLogStore } from '../../dist/storage/open-log-store.js'
+
+const VALUE_BYTES = 100
+const platform = {
+  clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
+  scheduler: {
+    /** @param {() => void} task */
+    endOfTurn: (task) => void setImmediate(task),
+    /** @param {number} delayMs @param {() => void} task */
+    after: (delayMs, task) => {
+      const timer = setTimeout(task, delayMs)
+      timer.unref()
+      return { cancel: () => clearTimeout(timer) }
+    },
+  },
+  random: { uint32: () => Math.floor(Math.random() * 2 ** 32) },
+}
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+async function measure(label, { batchRecords, messages, queues = 1, consumers = 1, credit = 10_000, reverse = false }) {
+  const journal = await openMemoryJournal()
+  const store = await openLogStore({ journal, platform, crc32c })
+  const broker = await openBroker({ store, platform, crc32c })
+  const batch = encodeBatch(
+    Array.from({ length: batchRecords }, () => ({ timestampMs: Date.now(), value: new Uint8Array(VALUE_BYTES) })),
+  )
+  const destinations = []
+  const done = { acked: 0 }
+  for (let q = 0; q < queues; q++) {
+    destinations.push(broker.destination(`queue:q${q}`, true))
+    for (let c = 0; c < consumers; c++) {
+      const pending = []
+      const settle = () => {
+        if (reverse) pending.reverse()
+        let count = 0
+        for (const { partition, first, last } of pending) {
+          consumer.settle(partition, first, last, { kind: 'ack' })
+          count += last - first + 1
+        }
+        pending.length = 0
+        done.acked += count
+        consumer.grant(count)
+      }
+      const consumer = broker.consume(
+        `queue:q${q}`,
+        {},
+        { deliver: (delivery) => void (pending.push(delivery) === 1 && setImmediate(settle)), closed: () => {} },
+      )
+      consumer.grant(credit)
+    }
+  }
+  const started = performance.now()
+  let sent = 0
+  while (done.acked < messages) {
+    for (let n = 0; n < 64 && sent < messages && sent - done.acked < 200_000 && !broker.congested; n++) {
+      destinations[(sent / batchRecords) % queues].publish(0, batch)
+      sent += batchRecords
+    }
+    await turn()
+  }
+  const seconds = (performance.now() - started) / 1000
+  const perSecond = Math.round(messages / seconds).toLocaleString('en')
+  console.log(`${label.padEnd(44)} ${perSecond.padStart(12)} messages/s   ${store.stats.commits} commits`)
+  await broker.close()
+  await store.close()
+}
+
+for (const label of ['warm-up', '100-record batches']) await measure(label, { batchRecords: 100, messages: 3_000_000 })
+for (const label of ['warm-up', 'single-record batches']) await measure(label, { batchRecords: 1, messages: 400_000 })
+await measure('single-record batches, 8 consumers', { batchRecords: 1, messages: 300_000, consumers: 8 })
+await measure('single-record batches, acked in reverse', { batchRecords: 1, messages: 300_000, reverse: true })
+await measure('single-record batches, 1,000 queues', { batchRecords: 1, messages: 300_000, queues: 1000 })
+await measure('100-record batches, 1,000 queues', { batchRecords: 100, messages: 3_000_000, queues: 1000 })

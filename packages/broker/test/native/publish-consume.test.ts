@@ -1,0 +1,361 @@
+import type { Message, Millrace } from '@millrace/client'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type NativeBroker, startNativeBroker } from './native-broker.ts'
+
+let broker: NativeBroker
+let client: Millrace
+
+beforeEach(async () => {
+  broker = await startNativeBroker()
+  client = await broker.connect()
+})
+
+afterEach(async () => {
+  await broker.close()
+})
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 10_000
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error('the condition did not become true')
+    await sleep(2)
+  }
+}
+
+describe('publishing', () => {
+  it('resolves with the place of the message', async () => {
+    const queue = client.queue('mail')
+    expect(await queue.publish('hello')).toEqual({ partition: 0, offset: 0 })
+    expect(await queue.publish({ to: 'ann' })).toEqual({ partition: 0, offset: 1 })
+    const [first, second] = await queue.peek()
+    expect(first!.text()).toBe('hello')
+    expect(second!.json()).toEqual({ to: 'ann' })
+    expect(new TextDecoder().decode(second!.headers['content-type']!)).toBe('application/json')
+  })
+
+  it('keeps key, headers and timestamp', async () => {
+    await client
+      .topic('orders')
+      .publish(Uint8Array.of(0, 255), { key: 'k', headers: { a: 'x', b: Uint8Array.of(1) }, timestampMs: 1234 })
+    const [message] = await client.topic('orders').peek()
+    expect(message!.timestampMs).toBe(1234)
+    expect(message!.value).toEqual(Uint8Array.of(0, 255))
+    expect(message!.key).toEqual(new TextEncoder().encode('k'))
+    expect({ ...message!.headers }).toEqual({ a: new TextEncoder().encode('x'), b: Uint8Array.of(1) })
+  })
+
+  it('confirms a batch with one receipt each, in order', async () => {
+    const messages = Array.from({ length: 2500 }, (_, n) => ({ body: `message ${n}` }))
+    const receipts = await client.queue('bulk').publishBatch(messages)
+    expect(receipts.map((receipt) => receipt.offset)).toEqual(messages.map((_, n) => n))
+    expect((await client.admin.queue('bulk')).ready).toBe(2500)
+  })
+
+  it('puts messages of one key into one partition, in order', async () => {
+    await client.admin.createTopic({ name: 'keyed', partitions: 8 })
+    const topic = client.topic('keyed')
+    const receipts = await topic.publishBatch(Array.from({ length: 400 }, (_, n) => ({ body: `${n}`, key: `key ${n % 10}` })))
+    for (let key = 0; key < 10; key++) {
+      const mine = receipts.filter((_, n) => n % 10 === key)
+      expect(new Set(mine.map((receipt) => receipt.partition)).size).toBe(1)
+      const offsets = mine.map((receipt) => receipt.offset)
+      expect(offsets).toEqual(offsets.toSorted((a, b) => a - b))
+    }
+    expect(new Set(receipts.map((receipt) => receipt.partition)).size).toBeGreaterThan(2)
+  })
+
+  it('holds back when the window is full', async () => {
+    let confirmed = 0
+    const publisher = client.publisher('queue:window', { window: 3, onConfirm: (messages) => (confirmed += messages) })
+    expect(publisher.send('1')).toBe(true)
+    expect(publisher.send('2')).toBe(true)
+    expect(publisher.send('3')).toBe(false)
+    expect(() => publisher.send('4')).toThrow(/window/)
+    await publisher.ready()
+    expect(publisher.unconfirmed).toBe(0)
+    expect(confirmed).toBe(3)
+    const later = Promise.all(Array.from({ length: 20 }, (_, n) => publisher.publish(`${n + 4}`)))
+    expect(publisher.unconfirmed).toBeLessThanOrEqual(3)
+    expect((await later).map((receipt) => receipt.offset)).toEqual(Array.from({ length: 20 }, (_, n) => n + 3))
+    await publisher.close()
+    await expect(publisher.publish('late')).rejects.toMatchObject({ code: 'closed' })
+  })
+
+  it('refuses what is too large without spoiling the rest', async () => {
+    const queue = client.queue('large')
+    const batchBytesMax = broker.context.broker.limits.batchBytesMax
+    await queue.publish('small')
+    await expect(queue.publish(new Uint8Array(batchBytesMax + 1))).rejects.toMatchObject({ code: 'record_too_large' })
+    expect((await queue.publish('small again')).offset).toBe(1)
+  })
+
+  it('tells who awaits and who listens when a destination is refused', async () => {
+    const errors: string[] = []
+    const publisher = client.publisher('queue:no spaces please', {
+      onError: (error, messages) => errors.push(`${error.name} ${messages}`),
+    })
+    publisher.send('one')
+    await expect(publisher.publish('two')).rejects.toMatchObject({ code: 'illegal_name', retryable: false })
+    expect(errors).toEqual(['MillraceError 2'])
+    await expect(publisher.flush()).rejects.toMatchObject({ code: 'illegal_name' })
+    await publisher.flush()
+  })
+})
+
+describe('consuming', () => {
+  it('acks what the handler returns from, in order', async () => {
+    const queue = client.queue('work')
+    await queue.publishBatch(Array.from({ length: 1000 }, (_, n) => ({ body: `${n}` })))
+    const seen: string[] = []
+    const consumption = queue.consume((message) => void seen.push(message.text()))
+    await until(async () => (await client.admin.queue('work')).counters.acked === 1000)
+    expect(seen).toEqual(Array.from({ length: 1000 }, (_, n) => `${n}`))
+    await consumption.stop()
+    await consumption.done
+    expect((await client.admin.queue('work')).consumers).toBe(0)
+  })
+
+  it('delivers again what the handler throws at, with the attempt counted', async () => {
+    const queue = client.queue('retry')
+    await queue.publish('poison')
+    const attempts: number[] = []
+    const errors: unknown[] = []
+    const consumption = queue.consume(
+      (message) => {
+        attempts.push(message.attempt)
+        if (message.attempt < 3) throw new Error(`no ${message.attempt}`)
+      },
+      { retryDelayMs: 1, onError: (error) => errors.push((error as Error).message) },
+    )
+    await until(() => attempts.length === 3)
+    await consumption.stop()
+    expect(attempts).toEqual([1, 2, 3])
+    expect(errors).toEqual(['no 1', 'no 2'])
+    expect((await client.admin.queue('retry')).counters.acked).toBe(1)
+  })
+
+  it('gives back what was fetched but never handled, without counting an attempt', async () => {
+    const queue = client.queue('prefetched')
+    await queue.publishBatch(['one', 'two', 'three'].map((body) => ({ body })))
+    for await (const message of queue.messages()) {
+      expect(message.text()).toBe('one')
+      break
+    }
+    const again = await queue.pull({ max: 3, waitMs: 5000 })
+    expect(again.map((message) => [message.text(), message.attempt])).toEqual([
+      ['one', 2],
+      ['two', 1],
+      ['three', 1],
+    ])
+  })
+
+  it('runs at most `concurrency` handlers and waits for them when stopped', async () => {
+    const queue = client.queue('parallel')
+    await queue.publishBatch(Array.from({ length: 50 }, (_, n) => ({ body: `${n}` })))
+    let running = 0
+    let most = 0
+    let finished = 0
+    const consumption = queue.consume(
+      async () => {
+        most = Math.max(most, ++running)
+        await sleep(5)
+        running--
+        finished++
+      },
+      { concurrency: 7 },
+    )
+    await until(() => finished >= 20)
+    await consumption.stop()
+    expect(running).toBe(0)
+    expect(most).toBe(7)
+    const { counters, ready, inFlight } = await client.admin.queue('parallel')
+    expect(counters.acked).toBe(finished)
+    expect(ready + inFlight).toBe(50 - finished)
+  })
+
+  it('iterates, and gives back what is unsettled when the loop is left', async () => {
+    const queue = client.queue('loop')
+    await queue.publishBatch(Array.from({ length: 10 }, (_, n) => ({ body: `${n}` })))
+    const seen: string[] = []
+    for await (const message of queue.messages({ prefetch: 4 })) {
+      seen.push(message.text())
+      if (seen.length === 6) break
+      await message.ack()
+    }
+    expect(seen).toEqual(['0', '1', '2', '3', '4', '5'])
+    const info = await client.admin.queue('loop')
+    expect(info.counters.acked).toBe(5)
+    expect(info.ready).toBe(5)
+    const [next] = await queue.pull({ max: 1 })
+    expect(next!.text()).toBe('5')
+    expect(next!.attempt).toBe(2)
+  })
+
+  it('ends the loop when its signal says so', async () => {
+    const abort = new AbortController()
+    const loop = (async () => {
+      const seen: string[] = []
+      for await (const message of client.queue('signal').messages({ signal: abort.signal })) seen.push(message.text())
+      return seen
+    })()
+    await client.queue('signal').publish('one')
+    await until(async () => (await client.admin.queue('signal')).inFlight === 1)
+    abort.abort()
+    expect(await loop).toEqual(['one'])
+    await until(async () => (await client.admin.queue('signal')).ready === 1)
+  })
+
+  it('pulls what is there, and waits only when nothing is', async () => {
+    const queue = client.queue('pull')
+    expect(await queue.pull()).toEqual([])
+    const waiting = queue.pull({ waitMs: 5000, max: 3 })
+    await queue.publishBatch([{ body: 'a' }, { body: 'b' }, { body: 'c' }, { body: 'd' }])
+    const messages = await waiting
+    expect(messages.map((message) => message.text())).toEqual(['a', 'b', 'c'])
+    await Promise.all(messages.map((message) => message.ack()))
+    expect((await queue.pull({ max: 10 })).map((message) => message.text())).toEqual(['d'])
+    expect(await queue.pull()).toEqual([])
+  })
+
+  it('says so when a message is settled twice, or after its lease', async () => {
+    const queue = client.queue('stale')
+    await queue.publishBatch([{ body: 'a' }, { body: 'b' }])
+    const [first, second] = await queue.pull({ max: 2, leaseMs: 60 })
+    await first!.ack()
+    await expect(first!.ack()).rejects.toMatchObject({ code: 'stale_delivery' })
+    await until(async () => (await client.admin.queue('stale')).ready === 1)
+    await expect(second!.ack()).rejects.toMatchObject({ code: 'stale_delivery' })
+    expect((await queue.pull())[0]!.text()).toBe('b')
+  })
+
+  it('keeps a message as long as its lease is extended', async () => {
+    const queue = client.queue('lease')
+    await queue.publish('long')
+    const [message] = await queue.pull({ leaseMs: 150 })
+    for (let n = 0; n < 6; n++) {
+      await sleep(50)
+      await message!.extend()
+    }
+    await message!.ack()
+    expect((await client.admin.queue('lease')).counters).toMatchObject({ acked: 1, redelivered: 0 })
+  })
+
+  it('nacks with a delay, and rejects to the dead letters', async () => {
+    await client.admin.createQueue({ name: 'dead' })
+    await client.admin.createQueue({ name: 'alive', delivery: { deadLetter: 'queue:dead' } })
+    const queue = client.queue('alive')
+    await queue.publishBatch([{ body: 'later' }, { body: 'never' }])
+    const [later, never] = await queue.pull({ max: 2 })
+    const startedMs = performance.now()
+    await later!.nack({ delayMs: 100, error: 'not yet' })
+    await never!.reject('bad')
+    const [again] = await queue.pull({ waitMs: 5000 })
+    expect(performance.now() - startedMs).toBeGreaterThan(95)
+    expect([again!.text(), again!.attempt]).toEqual(['later', 2])
+    const [dead] = await client.queue('dead').pull({ waitMs: 1000 })
+    expect(dead!.text()).toBe('never')
+  })
+
+  it('shares a topic between subscriptions, and one subscription between consumers', async () => {
+    await client.admin.createTopic({ name: 'news', partitions: 4 })
+    const topic = client.topic('news')
+    const left: string[] = []
+    const right: string[] = []
+    const other = await broker.connect()
+    const both = ['a', 'b'].flatMap((name, n) => [
+      topic
+        .subscription(name, { from: 'earliest' })
+        .consume((message: Message) => void (n === 0 ? left : right).push(message.text())),
+      other
+        .topic('news')
+        .subscription(name, { from: 'earliest' })
+        .consume((message: Message) => void (n === 0 ? left : right).push(message.text())),
+    ])
+    const bodies = Array.from({ length: 300 }, (_, n) => `${n}`)
+    await topic.publishBatch(bodies.map((body) => ({ body, key: body })))
+    await until(() => left.length >= 300 && right.length >= 300)
+    await Promise.all(both.map((consumption) => consumption.stop()))
+    expect(left.toSorted()).toEqual(bodies.toSorted())
+    expect(right.toSorted()).toEqual(bodies.toSorted())
+  })
+
+  it('tells the consumption when its queue is deleted', async () => {
+    await client.queue('gone').publish('x')
+    const consumption = client.queue('gone').consume(() => {})
+    await until(async () => (await client.admin.queue('gone')).counters.acked === 1)
+    await client.admin.deleteQueue('gone')
+    await expect(consumption.done).rejects.toMatchObject({ code: 'not_found' })
+  })
+})
+
+describe('reading', () => {
+  it('reads to the end, and follows it', async () => {
+    await client.admin.createTopic({ name: 'log', partitions: 3 })
+    const topic = client.topic('log')
+    await topic.publishBatch(Array.from({ length: 500 }, (_, n) => ({ body: `${n}`, key: `${n}` })))
+    const stored: number[] = []
+    for await (const message of topic.read({ from: 'earliest', untilEnd: true })) stored.push(Number(message.text()))
+    expect(stored.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 500 }, (_, n) => n))
+
+    const live = topic.read()
+    await topic.publish('live', { key: 'x' })
+    expect((await live.next()).value.text()).toBe('live')
+    await live.return!()
+  })
+
+  it('ends at once where there is nothing, and says what does not exist', async () => {
+    await client.admin.createTopic({ name: 'empty' })
+    for await (const message of client.topic('empty').read({ from: 'earliest', untilEnd: true }))
+      expect.unreachable(message.text())
+    for await (const message of client.topic('empty').read({ from: { timestampMs: 5 }, untilEnd: true }))
+      expect.unreachable(message.text())
+    await expect(client.topic('nowhere').read({ from: 'earliest' }).next()).rejects.toMatchObject({ code: 'not_found' })
+    await expect(client.topic('empty').read({ partition: 7 }).next()).rejects.toMatchObject({ code: 'not_found' })
+    expect(await client.topic('empty').peek()).toEqual([])
+  })
+
+  it('starts at an offset or a time', async () => {
+    const topic = client.topic('from')
+    for (let n = 0; n < 10; n++) await topic.publish(`${n}`, { timestampMs: 1000 + n })
+    const texts = async (from: { offset: number } | { timestampMs: number }) => {
+      const all: string[] = []
+      for await (const message of topic.read({ from, untilEnd: true })) all.push(message.text())
+      return all
+    }
+    expect(await texts({ offset: 7 })).toEqual(['7', '8', '9'])
+    expect(await texts({ timestampMs: 1008 })).toEqual(['8', '9'])
+    expect((await topic.peek({ from: { offset: 3 }, max: 2 })).map((message) => message.text())).toEqual(['3', '4'])
+  })
+})
+
+describe('administration', () => {
+  it('creates, changes, lists and deletes', async () => {
+    const { admin } = client
+    await admin.createTopic({ name: 't', partitions: 2, retention: { records: 100 } })
+    await admin.updateTopic('t', { partitions: 5 })
+    expect(await admin.topic('t')).toMatchObject({ name: 't', partitions: 5, retention: { records: 100 }, cleanup: 'delete' })
+    await admin.createSubscription({ topic: 't', name: 's', from: 'earliest' })
+    expect((await admin.subscriptions('t')).map((info) => info.name)).toEqual(['s'])
+    await admin.createQueue({ name: 'q', delivery: { leaseMs: 500 } })
+    await admin.updateQueue('q', { delivery: { leaseMs: 700 } })
+    expect((await admin.queue('q')).delivery.leaseMs).toBe(700)
+    expect((await admin.topics()).map((info) => info.name)).toEqual(['t'])
+    expect((await admin.queues()).map((info) => info.name)).toEqual(['q'])
+    await admin.deleteSubscription('t', 's')
+    await admin.deleteTopic('t')
+    await admin.deleteQueue('q')
+    expect(await admin.topics()).toEqual([])
+    await expect(admin.queue('q')).rejects.toMatchObject({ code: 'not_found' })
+    expect((await admin.status()).engine).toBe('memory')
+  })
+
+  it('names the mistake in a request', async () => {
+    await expect(client.admin.createTopic({ name: 'x', partition: 3 } as never)).rejects.toThrow(
+      /`partition` .*did you mean `partitions`/,
+    )
+    await expect(client.admin.createTopic({ name: 'x', partitions: 0 })).rejects.toMatchObject({ code: 'bad_request' })
+    await expect(client.admin.createTopic({ name: 'bad name!' })).rejects.toMatchObject({ code: 'illegal_name' })
+  })
+})

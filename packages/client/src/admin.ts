@@ -1,0 +1,106 @@
+import type { JsonObject } from '@millrace/wire'
+import type {
+  Admin,
+  BrokerStatus,
+  QueueInfo,
+  QueueSpec,
+  SubscriptionInfo,
+  SubscriptionSpec,
+  TopicInfo,
+  TopicSpec,
+} from './api.ts'
+import type { Link } from './link.ts'
+
+const PAGE = 10_000
+
+/** The control operations, as calls. All but deletions may be repeated when a connection is lost under them. */
+export class AdminCalls implements Admin {
+  readonly #link: () => Link
+
+  constructor(link: () => Link) {
+    this.#link = link
+  }
+
+  async createTopic(spec: TopicSpec): Promise<void> {
+    await this.#call('topic.create', spec)
+  }
+
+  async updateTopic(name: string, change: Omit<Partial<TopicSpec>, 'name'>): Promise<void> {
+    await this.#call('topic.update', { name, change })
+  }
+
+  async deleteTopic(name: string): Promise<void> {
+    await this.#delete('topic.delete', { name })
+  }
+
+  topic(name: string): Promise<TopicInfo> {
+    return this.#call('topic.get', { name })
+  }
+
+  topics(): Promise<readonly TopicInfo[]> {
+    return this.#list('topic.list', {})
+  }
+
+  async createQueue(spec: QueueSpec): Promise<void> {
+    await this.#call('queue.create', spec)
+  }
+
+  async updateQueue(name: string, change: Omit<Partial<QueueSpec>, 'name'>): Promise<void> {
+    await this.#call('queue.update', { name, change })
+  }
+
+  async deleteQueue(name: string): Promise<void> {
+    await this.#delete('queue.delete', { name })
+  }
+
+  queue(name: string): Promise<QueueInfo> {
+    return this.#call('queue.get', { name })
+  }
+
+  queues(): Promise<readonly QueueInfo[]> {
+    return this.#list('queue.list', {})
+  }
+
+  async createSubscription(spec: SubscriptionSpec): Promise<void> {
+    await this.#call('subscription.create', spec)
+  }
+
+  async deleteSubscription(topic: string, name: string): Promise<void> {
+    await this.#delete('subscription.delete', { topic, name })
+  }
+
+  subscription(topic: string, name: string): Promise<SubscriptionInfo> {
+    return this.#call('subscription.get', { topic, name })
+  }
+
+  subscriptions(topic?: string): Promise<readonly SubscriptionInfo[]> {
+    return this.#list('subscription.list', topic === undefined ? {} : { topic })
+  }
+
+  status(): Promise<BrokerStatus> {
+    return this.#call('status', {})
+  }
+
+  async #call<T>(method: string, params: object): Promise<T> {
+    return (await this.#link().call(method, params as JsonObject)) as unknown as T
+  }
+
+  async #delete(method: string, params: object): Promise<void> {
+    await this.#link().call(method, params as JsonObject, false)
+  }
+
+  async #list<T>(method: string, params: object): Promise<readonly T[]> {
+    const all: T[] = []
+    let after: string | undefined
+    do {
+      const page: { items: readonly T[]; next?: string } = await this.#call(method, {
+        ...params,
+        limit: PAGE,
+        ...(after === undefined ? {} : { after }),
+      })
+      all.push(...page.items)
+      after = page.next
+    } while (after !== undefined)
+    return all
+  }
+}

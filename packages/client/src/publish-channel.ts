@@ -1,0 +1,433 @@
+// hot path (bench/src/native.ts)
+import { partitionOfKey, RecordBatchBuilder, type RecordHeader } from '@millrace/wire'
+import type { Body, OutgoingMessage, Publisher, PublisherOptions, PublishOptions, Receipt } from './api.ts'
+import { callUser } from './call-user.ts'
+import { quietTimer } from './end-of-turn.ts'
+import { MillraceError } from './errors.ts'
+import { Fifo } from './fifo.ts'
+import type { Link } from './link.ts'
+import { encodeBody, encodeHeaders, encodeKey } from './outgoing.ts'
+import { ReceiptCollector, SingleReceipt, type ReceiptWaiter } from './receipts.ts'
+
+const WINDOW = 65_536
+const WINDOW_BYTES = 32 * 1024 * 1024
+const BATCH_BYTES = 65_536
+/** Room for what a record has besides key, value and headers, and for the batch header. */
+const RECORD_OVERHEAD_BYTES = 128
+
+/** A batch under way to the broker. Kept until its outcome is known, to be sent again on another connection. */
+export interface SentBatch {
+  readonly publisher: PublishChannel
+  readonly partition: number
+  readonly bytes: Uint8Array
+  readonly messages: number
+  /** What it takes from the window's bytes. */
+  readonly weight: number
+  /** Those who await single messages, by position in the batch. Sparse. */
+  readonly waiters: readonly (ReceiptWaiter | undefined)[] | undefined
+}
+
+interface Gathering {
+  readonly partition: number
+  readonly builder: RecordBatchBuilder
+  weight: number
+  waiters: (ReceiptWaiter | undefined)[] | undefined
+}
+
+/** A message that came before the broker told how many partitions there are. */
+interface Early {
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array
+  readonly headers: readonly RecordHeader[]
+  readonly timestampMs: number
+  readonly weight: number
+  readonly waiter: ReceiptWaiter | undefined
+}
+
+interface Queued {
+  readonly body: Body
+  readonly options: PublishOptions
+  readonly resolve: (receipt: Receipt) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * A publisher: gathers messages into one batch per partition, keeps a bounded number unconfirmed, and tells outcomes in order.
+ *
+ * idle -> opening -> open. A refused `open` fails what was waiting and goes back to idle: the next message tries again.
+ */
+export class PublishChannel implements Publisher {
+  readonly destination: string
+  readonly number: number
+  unconfirmed = 0
+  readonly #link: Link
+  readonly #isQueue: boolean
+  readonly #window: number
+  readonly #windowBytes: number
+  readonly #batchBytes: number
+  readonly #lingerMs: number
+  readonly #onConfirm: PublisherOptions['onConfirm']
+  readonly #onError: PublisherOptions['onError']
+  #state: 'idle' | 'opening' | 'open' | 'closed' = 'idle'
+  #partitions = 1
+  /** Where messages without a key go: one partition per batch, in turn. */
+  #stickyPartition = 0
+  /** By partition; and those of them that hold something. */
+  readonly #gatherings: (Gathering | undefined)[] = []
+  #filled: Gathering[] = []
+  #early: Early[] = []
+  #unconfirmedBytes = 0
+  #flushScheduled = false
+  #cancelLinger: (() => void) | undefined
+  /** Messages taken and finished so far: `flush` waits for the second to reach the first. */
+  #taken = 0
+  #finished = 0
+  #firstError: Error | undefined
+  #flushes: { readonly target: number; readonly resolve: () => void; readonly reject: (error: Error) => void }[] = []
+  readonly #queued = new Fifo<Queued>()
+  #readyPromise: Promise<void> | undefined
+  #becomeReady: (() => void) | undefined
+
+  constructor(link: Link, destination: string, options: PublisherOptions = {}) {
+    if (!/^(queue|topic):./.test(destination)) {
+      throw new MillraceError(
+        'bad_request',
+        `A destination is \`queue:NAME\` or \`topic:NAME\`, not ${JSON.stringify(destination)}.`,
+      )
+    }
+    this.destination = destination
+    this.#isQueue = destination.startsWith('queue:')
+    this.#link = link
+    this.#window = options.window ?? WINDOW
+    this.#windowBytes = options.windowBytes ?? WINDOW_BYTES
+    this.#batchBytes = options.batchBytes ?? BATCH_BYTES
+    this.#lingerMs = options.lingerMs ?? 0
+    this.#onConfirm = options.onConfirm
+    this.#onError = options.onError
+    if (!(this.#window >= 1)) throw new MillraceError('bad_request', `\`window\` must be at least 1, not ${this.#window}.`)
+    this.number = link.addPublisher(this)
+  }
+
+  // ---- Publisher ------------------------------------------------------------------------------------------------------
+
+  send(body: Body, options?: Omit<PublishOptions, 'signal'>): boolean {
+    if (this.#state === 'closed') throw this.#closedError()
+    if (this.#full) {
+      throw new MillraceError(
+        'overloaded',
+        `The window of ${this.#window} unconfirmed messages is full: wait for ready() when send() returned false.`,
+      )
+    }
+    this.#take(body, options, undefined)
+    return !this.#full
+  }
+
+  ready(): Promise<void> {
+    if (!this.#full || this.#state === 'closed') return Promise.resolve()
+    this.#readyPromise ??= new Promise((resolve) => {
+      this.#becomeReady = resolve
+    })
+    return this.#readyPromise
+  }
+
+  publish(body: Body, options: PublishOptions = {}): Promise<Receipt> {
+    const { signal } = options
+    if (signal?.aborted === true) return Promise.reject(signal.reason)
+    if (this.#state === 'closed') return Promise.reject(this.#closedError())
+    const published = new Promise<Receipt>((resolve, reject) => {
+      // Those that wait for room go first.
+      if (this.#full || this.#queued.length > 0) this.#queued.push({ body, options, resolve, reject })
+      else this.#take(body, options, new SingleReceipt(resolve, reject))
+    })
+    return signal === undefined ? published : unlessAborted(published, signal)
+  }
+
+  /** All of them in as few batches as possible. */
+  publishAll(messages: readonly OutgoingMessage[]): Promise<readonly Receipt[]> {
+    const collector = new ReceiptCollector(messages.length)
+    let n = 0
+    try {
+      for (; n < messages.length && !this.#full; n++) this.#takeOne(messages[n]!, collector, n)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    this.flushGathered()
+    return n === messages.length ? collector.promise : this.#publishRest(messages, n, collector)
+  }
+
+  /** Those for which the window had no room. */
+  async #publishRest(
+    messages: readonly OutgoingMessage[],
+    from: number,
+    collector: ReceiptCollector,
+  ): Promise<readonly Receipt[]> {
+    for (let n = from; n < messages.length; n++) {
+      if (this.#full) this.flushGathered()
+      while (this.#full) await this.ready()
+      this.#takeOne(messages[n]!, collector, n)
+    }
+    this.flushGathered()
+    return collector.promise
+  }
+
+  #takeOne(message: OutgoingMessage, collector: ReceiptCollector, position: number): void {
+    if (this.#state === 'closed') throw this.#closedError()
+    this.#take(message.body, message, collector.waiter(position))
+  }
+
+  flush(): Promise<void> {
+    this.flushGathered()
+    if (this.#finished === this.#taken && this.#queued.length === 0) return this.#flushed()
+    return new Promise((resolve, reject) => {
+      this.#flushes.push({ target: this.#taken + this.#queued.length, resolve, reject })
+    })
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === 'closed') return
+    try {
+      await this.flush()
+    } finally {
+      this.#state = 'closed'
+      this.#link.removePublisher(this)
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Whether the broker has, or is about to have, its number. */
+  get active(): boolean {
+    return this.#state === 'opening' || this.#state === 'open'
+  }
+
+  get closed(): boolean {
+    return this.#state === 'closed'
+  }
+
+  /** Whether nothing is under way. */
+  get idle(): boolean {
+    return this.unconfirmed === 0 && this.#queued.length === 0
+  }
+
+  // ---- for the link ---------------------------------------------------------------------------------------------------
+
+  opened(partitions: number): void {
+    this.#partitions = partitions
+    if (this.#state !== 'opening') return
+    this.#state = 'open'
+    const early = this.#early
+    this.#early = []
+    for (const message of early)
+      this.#gather(message.key, message.value, message.headers, message.timestampMs, message.weight, message.waiter)
+    this.flushGathered()
+  }
+
+  openFailed(error: MillraceError): void {
+    if (this.#state === 'closed') return
+    this.#state = 'idle'
+    this.#link.release(this)
+    const early = this.#early
+    this.#early = []
+    if (early.length === 0) return
+    for (const message of early) {
+      this.#unconfirmedBytes -= message.weight
+      message.waiter?.failed(error)
+    }
+    const told = early.every((message) => message.waiter !== undefined)
+    this.#fail(error, early.length, told)
+  }
+
+  confirmed(batch: SentBatch, baseOffset: number): void {
+    const { messages, waiters, partition } = batch
+    if (waiters !== undefined) {
+      for (let n = 0; n < waiters.length; n++) waiters[n]?.confirmed({ partition, offset: baseOffset + n })
+    }
+    this.unconfirmed -= messages
+    this.#unconfirmedBytes -= batch.weight
+    this.#finished += messages
+    callUser(this.#onConfirm, messages)
+    this.#roomMade()
+  }
+
+  refused(batch: SentBatch, error: MillraceError): void {
+    let told = 0
+    for (const waiter of batch.waiters ?? []) {
+      if (waiter === undefined) continue
+      waiter.failed(error)
+      told++
+    }
+    this.#unconfirmedBytes -= batch.weight
+    this.#fail(error, batch.messages, told === batch.messages)
+  }
+
+  /** Nothing can be sent any more. @param error why */
+  linkClosed(error: MillraceError): void {
+    if (this.#state === 'closed' && this.unconfirmed === 0) return
+    this.#state = 'closed'
+    const unknown = new MillraceError('outcome_unknown', `The client was closed before the broker confirmed: ${error.message}`, {
+      cause: error,
+    })
+    for (const message of this.#early) message.waiter?.failed(unknown)
+    for (const { waiters } of this.#filled) for (const waiter of waiters ?? []) waiter?.failed(unknown)
+    for (const queued of this.#queued.takeAll()) queued.reject(error)
+    this.#early = []
+    this.#filled = []
+    this.#gatherings.length = 0
+    if (this.unconfirmed > 0) this.#fail(unknown, this.unconfirmed, false)
+    this.#becomeReady?.()
+  }
+
+  /** Sends what was gathered in this turn. */
+  flushGathered(): void {
+    this.#cancelLinger?.()
+    this.#cancelLinger = undefined
+    const filled = this.#filled
+    if (filled.length === 0) return
+    this.#filled = []
+    for (let n = 0; n < filled.length; n++) if (filled[n]!.builder.records > 0) this.#cut(filled[n]!)
+  }
+
+  readonly #gatherer = {
+    flush: (): void => {
+      this.#flushScheduled = false
+      this.flushGathered()
+    },
+  }
+
+  // ---- inside ---------------------------------------------------------------------------------------------------------
+
+  get #full(): boolean {
+    return this.unconfirmed >= this.#window || this.#unconfirmedBytes >= this.#windowBytes
+  }
+
+  /** @throws MillraceError `record_too_large`, TypeError for a body that cannot be sent */
+  #take(body: Body, options: Omit<PublishOptions, 'signal'> | undefined, waiter: ReceiptWaiter | undefined): void {
+    const value = encodeBody(body)
+    const key = encodeKey(options?.key)
+    const headers = encodeHeaders(body, options?.headers)
+    const timestampMs = options?.timestampMs ?? Date.now()
+    let weight = value.length + RECORD_OVERHEAD_BYTES + (key?.length ?? 0)
+    for (const header of headers) weight += header.key.length * 3 + (header.value?.length ?? 0) + 10
+    const bytesMax = this.#link.facts?.batchBytesMax ?? Infinity
+    if (weight > bytesMax) {
+      throw new MillraceError('record_too_large', `The message has ${weight} bytes; this broker takes at most ${bytesMax}.`)
+    }
+    this.unconfirmed++
+    this.#unconfirmedBytes += weight
+    this.#taken++
+    if (this.#state === 'open') return this.#gather(key, value, headers, timestampMs, weight, waiter)
+    // Bytes of the caller's are only borrowed.
+    this.#early.push({
+      key: key?.slice() ?? null,
+      value: value === body ? value.slice() : value,
+      headers,
+      timestampMs,
+      weight,
+      waiter,
+    })
+    if (this.#state === 'opening') return
+    this.#state = 'opening'
+    this.#link.open(this)
+  }
+
+  #gather(
+    key: Uint8Array | null,
+    value: Uint8Array,
+    headers: readonly RecordHeader[],
+    timestampMs: number,
+    weight: number,
+    waiter: ReceiptWaiter | undefined,
+  ): void {
+    const partition = this.#isQueue ? 0 : key === null ? this.#stickyPartition : partitionOfKey(key, this.#partitions)
+    const gathering = (this.#gatherings[partition] ??= {
+      partition,
+      builder: new RecordBatchBuilder(),
+      weight: 0,
+      waiters: undefined,
+    })
+    const { builder } = gathering
+    const bytesMax = this.#link.facts?.batchBytesMax ?? Infinity
+    if (builder.records > 0 && builder.bytes + weight > bytesMax) this.#cut(gathering)
+    if (builder.records === 0) this.#filled.push(gathering)
+    if (waiter !== undefined) (gathering.waiters ??= [])[builder.records] = waiter
+    builder.append(timestampMs, key, value, headers)
+    gathering.weight += weight
+    if (builder.bytes >= this.#batchBytes) this.#cut(gathering)
+    else this.#scheduleFlush()
+  }
+
+  #cut(gathering: Gathering): void {
+    const { partition, builder, weight, waiters } = gathering
+    const messages = builder.records
+    // The builder's bytes are used again; these stay until they are confirmed.
+    const bytes = this.#link.pool.copy(builder.finish())
+    gathering.weight = 0
+    gathering.waiters = undefined
+    if (partition === this.#stickyPartition) this.#stickyPartition = (this.#stickyPartition + 1) % this.#partitions
+    this.#link.send({ publisher: this, partition, bytes, messages, weight, waiters })
+  }
+
+  #scheduleFlush(): void {
+    if (this.#lingerMs > 0) this.#cancelLinger ??= quietTimer(this.#lingerMs, () => this.flushGathered())
+    else if (!this.#flushScheduled) {
+      this.#flushScheduled = true
+      this.#link.dirty(this.#gatherer)
+    }
+  }
+
+  /** @param told whether everybody concerned has a promise that rejected */
+  #fail(error: Error, messages: number, told: boolean): void {
+    this.unconfirmed -= messages
+    this.#finished += messages
+    if (!told) this.#firstError ??= error
+    callUser(this.#onError, error, messages)
+    this.#roomMade()
+  }
+
+  #roomMade(): void {
+    while (this.#queued.length > 0 && !this.#full) {
+      const { body, options, resolve, reject } = this.#queued.shift()!
+      if (options.signal?.aborted === true) continue
+      try {
+        this.#take(body, options, new SingleReceipt(resolve, reject))
+      } catch (error) {
+        reject(error)
+      }
+    }
+    if (this.#becomeReady !== undefined && !this.#full) {
+      this.#becomeReady()
+      this.#becomeReady = this.#readyPromise = undefined
+    }
+    while (this.#flushes.length > 0 && (this.#finished >= this.#flushes[0]!.target || this.idle)) {
+      const { resolve, reject } = this.#flushes.shift()!
+      this.#flushed().then(resolve, reject)
+    }
+  }
+
+  /** The outcome since the flush before. */
+  #flushed(): Promise<void> {
+    const error = this.#firstError
+    this.#firstError = undefined
+    return error === undefined ? Promise.resolve() : Promise.reject(error)
+  }
+
+  #closedError(): MillraceError {
+    return new MillraceError('closed', 'This publisher is closed.')
+  }
+}
+
+/** Gives up waiting when the signal says so. What was sent is not called back. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  let abort: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason)
+    signal.addEventListener('abort', abort)
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort!)
+  }
+}

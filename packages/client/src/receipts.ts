@@ -1,0 +1,83 @@
+import type { Receipt } from './api.ts'
+
+/** Somebody who awaits one message. */
+export interface ReceiptWaiter {
+  confirmed(receipt: Receipt): void
+  failed(error: Error): void
+}
+
+export class SingleReceipt implements ReceiptWaiter {
+  readonly #resolve: (receipt: Receipt) => void
+  readonly #reject: (error: Error) => void
+
+  constructor(resolve: (receipt: Receipt) => void, reject: (error: Error) => void) {
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  confirmed(receipt: Receipt): void {
+    this.#resolve(receipt)
+  }
+
+  failed(error: Error): void {
+    this.#reject(error)
+  }
+}
+
+/** Receipts of many messages behind one promise, which rejects with the first error once all outcomes are known. */
+export class ReceiptCollector {
+  readonly promise: Promise<readonly Receipt[]>
+  readonly #receipts: Receipt[] = []
+  #missing: number
+  #error: Error | undefined
+  #resolve!: (receipts: readonly Receipt[]) => void
+  #reject!: (error: Error) => void
+
+  constructor(count: number) {
+    this.#receipts.length = count
+    this.#missing = count
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    if (count === 0) this.#resolve([])
+  }
+
+  waiter(position: number): ReceiptWaiter {
+    return new CollectedReceipt(this, position)
+  }
+
+  confirmed(position: number, receipt: Receipt): void {
+    this.#receipts[position] = receipt
+    this.#one()
+  }
+
+  failed(error: Error): void {
+    this.#error ??= error
+    this.#one()
+  }
+
+  #one(): void {
+    if (--this.#missing > 0) return
+    if (this.#error === undefined) this.#resolve(this.#receipts)
+    else this.#reject(this.#error)
+  }
+}
+
+class CollectedReceipt implements ReceiptWaiter {
+  readonly #collector: ReceiptCollector
+  readonly #position: number
+
+  constructor(collector: ReceiptCollector, position: number) {
+    this.#collector = collector
+    this.#position = position
+  }
+
+  confirmed(receipt: Receipt): void {
+    this.#collector.confirmed(this.#position, receipt)
+  }
+
+  failed(error: Error): void {
+    this.#collector.failed(error)
+  }
+}

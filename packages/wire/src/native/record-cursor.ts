@@ -1,0 +1,116 @@
+// hot path (bench/src/native.ts)
+import {
+  batchBaseTimestampMs,
+  batchRecordCount,
+  BatchFormatError,
+  BATCH_HEADER_BYTES,
+  type RecordHeader,
+} from '../record-batch.ts'
+
+const NO_HEADERS: readonly RecordHeader[] = []
+const decoder = new TextDecoder()
+
+/**
+ * Walks the records of a batch and tells where their parts are, so that a reader can keep positions now and make views or
+ * strings later, if at all. `RecordReader` gives the parts themselves.
+ */
+export class RecordCursor {
+  readonly batch: Uint8Array
+  offsetDelta = 0
+  timestampMs = 0
+  /** Position and length in `batch`; length -1 stands for null. */
+  keyAt = 0
+  keyLength = -1
+  valueAt = 0
+  valueLength = -1
+  /** Where the header count is, and one past the record. */
+  headersAt = 0
+  end: number = BATCH_HEADER_BYTES
+  readonly #baseTimestampMs: number
+  #left: number
+  #at = 0
+
+  constructor(batch: Uint8Array) {
+    this.batch = batch
+    this.#baseTimestampMs = batchBaseTimestampMs(batch)
+    this.#left = batchRecordCount(batch)
+  }
+
+  /** Moves to the next record. @throws BatchFormatError */
+  next(): boolean {
+    if (this.#left <= 0) return false
+    this.#left--
+    this.#at = this.end
+    const length = this.#varint()
+    const start = this.#at
+    const end = start + length
+    if (length < 6 || end > this.batch.length) throw new BatchFormatError(`a record claims ${length} bytes`)
+    this.#at = start + 1
+    this.timestampMs = this.#baseTimestampMs + this.#varint()
+    this.offsetDelta = this.#varint()
+    this.keyLength = this.#varint()
+    this.keyAt = this.#at
+    if (this.keyLength > 0) this.#at += this.keyLength
+    if (this.#at > end) throw new BatchFormatError('a key leaves its record')
+    this.valueLength = this.#varint()
+    this.valueAt = this.#at
+    if (this.valueLength > 0) this.#at += this.valueLength
+    if (this.#at > end) throw new BatchFormatError('a value leaves its record')
+    this.headersAt = this.#at
+    this.end = end
+    return true
+  }
+
+  #varint(): number {
+    const value = readVarint(this.batch, this.#at)
+    this.#at = varintEnd
+    return value
+  }
+}
+
+/** The headers of a record. @param at `RecordCursor.headersAt` @param end `RecordCursor.end` @throws BatchFormatError */
+export function readHeaders(batch: Uint8Array, at: number, end: number): readonly RecordHeader[] {
+  const count = readVarint(batch, at)
+  if (count === 0) return NO_HEADERS
+  if (count < 0 || count > end - varintEnd) throw new BatchFormatError(`a record claims ${count} headers`)
+  const headers: RecordHeader[] = []
+  for (let n = 0; n < count; n++) {
+    const key = readBlob(batch, varintEnd, end)
+    if (key === null) throw new BatchFormatError('a header has no key')
+    headers.push({ key: decoder.decode(key), value: readBlob(batch, varintEnd, end) })
+  }
+  return headers
+}
+
+function readBlob(batch: Uint8Array, at: number, end: number): Uint8Array | null {
+  const length = readVarint(batch, at)
+  if (length < 0) return null
+  const start = varintEnd
+  if (start + length > end) throw new BatchFormatError('a header leaves its record')
+  varintEnd = start + length
+  return batch.subarray(start, varintEnd)
+}
+
+/** Where the last `readVarint` or `readBlob` ended. */
+let varintEnd = 0
+
+/** Zigzag, up to 53 bits. */
+function readVarint(bytes: Uint8Array, at: number): number {
+  let byte = bytes[at]
+  if (byte === undefined) throw new BatchFormatError('a record ends early')
+  if (byte < 0x80) {
+    varintEnd = at + 1
+    return (byte >>> 1) ^ -(byte & 1)
+  }
+  let low = byte & 0x7f
+  let scale = 128
+  let next = at + 1
+  do {
+    byte = bytes[next++]
+    if (byte === undefined || scale > 2 ** 49) throw new BatchFormatError('a varint does not end')
+    low += (byte & 0x7f) * scale
+    scale *= 128
+  } while (byte >= 0x80)
+  varintEnd = next
+  return low % 2 === 0 ? low / 2 : -(low + 1) / 2
+}

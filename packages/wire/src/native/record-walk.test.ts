@@ -1,0 +1,116 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { BATCH_HEADER_BYTES, batchProblem, decodeBatch, encodeBatch, RecordBatchBuilder } from '../record-batch.ts'
+import { readHeaders, RecordCursor } from './record-cursor.ts'
+import { BatchCutter, recordsProblem } from './record-walk.ts'
+
+const blob = fc.uint8Array({ maxLength: 200 })
+const record = fc.record({
+  timestampMs: fc.nat({ max: 2 ** 45 }),
+  key: fc.option(blob),
+  value: fc.option(blob),
+  headers: fc.array(fc.record({ key: fc.string(), value: fc.option(blob) }), { maxLength: 4 }),
+})
+const records = fc.array(record, { minLength: 1, maxLength: 20 })
+
+describe('recordsProblem', () => {
+  it('finds nothing in a batch that was built', () => {
+    fc.assert(
+      fc.property(records, (list) => {
+        expect(recordsProblem(encodeBatch(list))).toBeUndefined()
+      }),
+    )
+    const gaps = new RecordBatchBuilder()
+    gaps.append(1, null, Uint8Array.of(1), [], 3)
+    gaps.append(1, null, Uint8Array.of(2), [], 9)
+    expect(recordsProblem(gaps.finish(12))).toBeUndefined()
+  })
+
+  it('finds a cut at every byte', () => {
+    fc.assert(
+      fc.property(records, (list) => {
+        const batch = encodeBatch(list)
+        for (let length = BATCH_HEADER_BYTES; length < batch.length; length++) {
+          expect(recordsProblem(batch.subarray(0, length))).toBeDefined()
+        }
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('lets nothing pass that a reader would stumble over', () => {
+    const changes = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 3 })
+    fc.assert(
+      fc.property(records, changes, (list, mutations) => {
+        const batch = encodeBatch(list).slice()
+        for (const [at, value] of mutations) batch[BATCH_HEADER_BYTES + (at % (batch.length - BATCH_HEADER_BYTES))] = value
+        if (recordsProblem(batch) !== undefined) return
+        const decoded = decodeBatch(batch, 0)
+        expect(decoded.length).toBe(list.length)
+        decoded.forEach((entry, n) => {
+          if (n > 0) expect(entry.offset).toBeGreaterThan(decoded[n - 1]!.offset)
+        })
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('refuses counts, orders and leftovers that do not fit', () => {
+    const batch = encodeBatch([
+      { timestampMs: 1, value: Uint8Array.of(1) },
+      { timestampMs: 1, value: Uint8Array.of(2) },
+    ]).slice()
+    const view = new DataView(batch.buffer)
+    view.setInt32(57, 1)
+    expect(recordsProblem(batch)).toMatch(/follow the last record/)
+    view.setInt32(57, 3)
+    expect(recordsProblem(batch)).toBeDefined()
+    view.setInt32(57, 2)
+    view.setInt32(23, 0)
+    expect(recordsProblem(batch)).toMatch(/out of order/)
+  })
+})
+
+describe('BatchCutter', () => {
+  it('cuts any runs into batches that hold just those records', () => {
+    fc.assert(
+      fc.property(records, fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1 }), (list, sizes) => {
+        const batch = encodeBatch(list)
+        const cutter = new BatchCutter()
+        for (let first = 0, n = 0; first < list.length; n++) {
+          const last = Math.min(list.length, first + sizes[n % sizes.length]!) - 1
+          const cut = cutter.cut(batch, first, last)
+          expect(batchProblem(cut)).toBeUndefined()
+          expect(recordsProblem(cut)).toBeUndefined()
+          expect(decodeBatch(cut, 0)).toEqual(decodeBatch(batch, 0, first, last))
+          first = last + 1
+        }
+        // Also backwards, and again after another batch.
+        expect(decodeBatch(cutter.cut(batch, 0, 0), 0)).toEqual(decodeBatch(batch, 0, 0, 0))
+      }),
+    )
+  })
+})
+
+describe('RecordCursor', () => {
+  it('finds what a full decode finds', () => {
+    fc.assert(
+      fc.property(records, (list) => {
+        const batch = encodeBatch(list)
+        const cursor = new RecordCursor(batch)
+        const part = (at: number, length: number): Uint8Array | null => (length < 0 ? null : batch.slice(at, at + length))
+        const found = []
+        while (cursor.next()) {
+          found.push({
+            offset: cursor.offsetDelta,
+            timestampMs: cursor.timestampMs,
+            key: part(cursor.keyAt, cursor.keyLength),
+            value: part(cursor.valueAt, cursor.valueLength),
+            headers: readHeaders(batch, cursor.headersAt, cursor.end),
+          })
+        }
+        expect(found).toEqual(decodeBatch(batch, 0))
+      }),
+    )
+  })
+})
