@@ -2,6 +2,8 @@
 import { ProtocolError } from './frames.ts'
 
 const LENGTH_BYTES = 4
+/** Larger buffers are not kept for every connection. */
+const KEPT_BYTES_MAX = 256 * 1024
 
 /**
  * Cuts a byte stream into frames. A frame that lies whole in a chunk is shown in place; one that spans chunks is gathered
@@ -11,7 +13,8 @@ const LENGTH_BYTES = 4
  *     while (reader.next()) handle(reader.bytes, reader.view, reader.start, reader.end)
  *
  * The bytes of a frame belong to the chunk they came in: they live as long as the caller lets chunks live. A gathered frame is
- * the reader's gift and never reused.
+ * the reader's gift, unless the reader was told that frames are only borrowed until `next()`: then its buffer is used
+ * again, because memory that large frames take anew makes the garbage collector run all the time.
  */
 export class FrameReader {
   /** What holds the current frame, and a view of the same bytes. */
@@ -30,9 +33,14 @@ export class FrameReader {
   #gatheredBytes = 0
   readonly #length = new Uint8Array(LENGTH_BYTES)
   #lengthBytes = 0
+  readonly #borrowed: boolean
+  /** The buffer to use again. */
+  #kept: Uint8Array = EMPTY
 
-  constructor(frameBytesMax: number) {
+  /** @param borrowed whether the bytes of a frame may go away with the following `next()` */
+  constructor(frameBytesMax: number, borrowed = false) {
     this.frameBytesMax = frameBytesMax
+    this.#borrowed = borrowed
   }
 
   /** Gives the next piece of the stream. The one before must be used up: `next()` returned false. */
@@ -90,8 +98,13 @@ export class FrameReader {
   }
 
   #startGathering(length: number): void {
-    this.#gathered = new Uint8Array(length)
     this.#gatheredBytes = 0
+    if (!this.#borrowed || length > KEPT_BYTES_MAX) this.#gathered = new Uint8Array(length)
+    else {
+      if (this.#kept.length < length)
+        this.#kept = new Uint8Array(Math.max(length, Math.min(2 * this.#kept.length, KEPT_BYTES_MAX)))
+      this.#gathered = new Uint8Array(this.#kept.buffer, 0, length)
+    }
   }
 
   #gather(): boolean {
@@ -106,7 +119,7 @@ export class FrameReader {
     }
     this.#gathered = undefined
     this.bytes = gathered
-    this.view = new DataView(gathered.buffer)
+    this.view = new DataView(gathered.buffer, 0, gathered.length)
     this.start = 0
     this.end = gathered.length
     return true

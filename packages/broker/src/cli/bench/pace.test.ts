@@ -6,6 +6,7 @@ test('at a rate, messages are due by schedule and latency counts from the schedu
   expect(pace.due(1000)).toBe(1)
   expect(pace.due(1099)).toBe(10)
   expect(pace.due(1100)).toBe(11)
+  expect(pace.intendedMs(10, 1101.5)).toBe(1101.5)
   expect(pace.intendedMs(10, 5000)).toBe(1100)
   expect([pace.finished(10, 1499), pace.finished(10, 1500)]).toEqual([false, true])
 })

@@ -1,3 +1,6 @@
+/** A timer of 1 ms comes up to so late on an idle machine. */
+const TIMER_LATENESS_MS = 2
+
 /** When messages are due: at a fixed rate, or at once. Time is `performance.now()`. */
 export class Pace {
   readonly #startMs: number
@@ -19,21 +22,31 @@ export class Pace {
   }
 
   /**
-   * When message `n` was meant to be sent. At a fixed rate that is its place in the schedule: a message that had to wait behind
-   * a slow one is charged for the wait, which a client that measures from the actual send would hide (coordinated omission).
+   * When message `n` counts as sent. At a fixed rate that is its place in the schedule, so that a message that had to wait
+   * behind a slow one is charged for the wait, which a client that measures from the actual send would hide (coordinated
+   * omission). The timer's own lateness is not charged.
    */
   intendedMs(n: number, nowMs: number): number {
-    return this.#rate === undefined ? nowMs : this.#startMs + (n * 1000) / this.#rate
+    if (this.#rate === undefined) return nowMs
+    const plannedMs = this.#plannedMs(n)
+    return nowMs - plannedMs <= TIMER_LATENESS_MS ? nowMs : plannedMs
   }
 
   finished(sent: number, nowMs: number): boolean {
     return sent >= this.#count || nowMs >= this.#endMs
   }
 
-  /** Lets input and output happen, until message `n` is nearly due. Timers are too coarse for the last millisecond. */
+  /**
+   * Lets input and output happen, until message `n` is due or a little later. It sleeps rather than spins: a spinning load
+   * takes the processor from the broker that it measures.
+   */
   async pause(n: number): Promise<void> {
-    const waitMs = this.intendedMs(n, 0) - performance.now()
-    if (this.#rate === undefined || waitMs < 2) await new Promise((resolve) => setImmediate(resolve))
-    else await new Promise((resolve) => setTimeout(resolve, waitMs - 2))
+    const waitMs = this.#rate === undefined ? 0 : this.#plannedMs(n) - performance.now()
+    if (waitMs <= 0) await new Promise((resolve) => setImmediate(resolve))
+    else await new Promise((resolve) => setTimeout(resolve, waitMs))
+  }
+
+  #plannedMs(n: number): number {
+    return this.#startMs + (n * 1000) / this.#rate!
   }
 }

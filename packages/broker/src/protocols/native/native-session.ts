@@ -38,7 +38,7 @@ const CLOSING: State = { name: 'closing' }
 export class NativeSession implements Session, CommitWaiter {
   readonly #connection: Connection
   readonly #context: SessionContext
-  readonly #reader = new FrameReader(limits.helloBytesMax)
+  readonly #reader = new FrameReader(limits.helloBytesMax, true)
   readonly #writer = new FrameWriter()
   readonly #publishing: Publishing
   readonly #consuming: Consuming
