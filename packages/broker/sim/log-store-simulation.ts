@@ -333,10 +333,16 @@ class LogStoreSimulation {
 
   async #restart(): Promise<void> {
     await this.#finishLateReads()
+    let isFull = false
     try {
       await this.#platform.until(this.#store.close())
     } catch (error) {
-      if (!isOutcomeUnknown(error)) throw error
+      isFull = error instanceof MillraceError && error.code === 'disk_full'
+      if (!isFull && !isOutcomeUnknown(error)) throw error
+    }
+    if (isFull) {
+      await this.#crash('closedFull')
+      return
     }
     if (this.#failure !== undefined) {
       await this.#crash('failed')

@@ -89,7 +89,7 @@ export class VirtualPlatform implements Platform {
     let isDone = false
     const done = promise.finally(() => (isDone = true))
     done.catch(() => undefined)
-    for (;;) {
+    for (let n = 0; n < TIMERS_MAX; n++) {
       await this.settle()
       if (isDone) return done
       const next = this.#timers.shift()
@@ -97,6 +97,7 @@ export class VirtualPlatform implements Platform {
       this.#moveTo(next.atMs)
       if (!next.isCancelled) next.task()
     }
+    throw new Error(`the promise did not settle in ${TIMERS_MAX} timers`)
   }
 
   /** Forgets everything that is planned, as a crash does. */
@@ -128,6 +129,9 @@ export class VirtualPlatform implements Platform {
     }
   }
 }
+
+/** Whoever waits longer waits for ever. */
+const TIMERS_MAX = 100_000
 
 /** Lets promises, and I/O of the real machine, make progress. */
 function realTurn(): Promise<void> {

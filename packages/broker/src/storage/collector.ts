@@ -122,12 +122,14 @@ export class Collector {
   }
 
   async #collect(extent: LedgerExtent): Promise<void> {
-    const isShort = this.#pipeline.isShortOfRoom
-    const alive = await this.#weigh(extent)
+    const shareMax = this.#pipeline.isShortOfRoom ? LIVE_SHARE_MAX_WHEN_SHORT : this.#limits.liveShareMin
+    const enough = shareMax * extent.bytes
+    const wasSureToPay = extent.live < enough
+    let alive = await this.#weigh(extent, false)
+    // Compaction leaves batches behind whose offsets are alive elsewhere.
+    if (alive >= enough && wasSureToPay) alive = await this.#weigh(extent, true)
     this.counters.weighed++
-    const shareMax = isShort ? LIVE_SHARE_MAX_WHEN_SHORT : this.#limits.liveShareMin
-    // A journal without room takes no copies.
-    if (alive > 0 && (alive >= shareMax * extent.bytes || !this.#pipeline.canWrite)) {
+    if (alive > 0 && (alive >= enough || !this.#pipeline.canCopy(alive))) {
       this.counters.leftAlone++
       return
     }
@@ -141,25 +143,25 @@ export class Collector {
     this.#pipeline.lookAgain()
   }
 
-  /** Finds out what is alive in an extent, and puts the ledger right. @returns bytes alive */
-  async #weigh(extent: LedgerExtent): Promise<number> {
+  /**
+   * Finds out what is alive in an extent, and puts the ledger right.
+   * @param isExact looks up every batch in the index, which loads runs; otherwise a batch counts if its offsets are not forgotten
+   * @returns bytes alive; at least as many as there are
+   */
+  async #weigh(extent: LedgerExtent, isExact: boolean): Promise<number> {
     let bytes = 0
     let weight = 0
     const liveBefore = extent.live
-    await this.#scan(extent, async (claims, runs) => {
+    await this.#scan(extent, async (groups, runs) => {
       let counted: unknown
-      for (const claim of claims) {
-        const found = resolveClaim(claim, this.#index, this.#runs)
-        const row = found instanceof Promise ? await found : found
-        if (row === undefined) continue
-        const { log } = claim
-        const { entry } = row
-        const dead = log.deadOffsets(entry.base, entry.base + entry.offsets)
-        const share = liveShare(entry.batches, entry.offsets, dead)
+      for (const claim of isExact ? sorted(groups) : groups.flat()) {
+        const { log, base, range } = claim
+        if (isExact && (await resolveClaim(claim, this.#index, this.#runs)) === undefined) continue
+        const share = liveShare(range.batches, range.offsets, log.deadOffsets(base, base + range.offsets))
         // A shared copy is there once, whoever holds it.
-        if (counted !== claim.range) bytes += entry.length * share
-        counted = claim.range
-        weight += (entry.length / entry.sharers) * (row.run === undefined ? share : this.#index.liveShareOfRun(log, row.run))
+        if (counted !== range) bytes += range.length * share
+        counted = range
+        weight += (range.length / range.holders.length) * this.#index.ledgerShare(log, base, share)
       }
       for (const { run } of runs) {
         bytes += run.length
@@ -174,14 +176,14 @@ export class Collector {
   }
 
   async #move(extent: LedgerExtent): Promise<void> {
-    await this.#scan(extent, async (claims, runs) => {
-      await this.#mover.moveBatches(claims)
+    await this.#scan(extent, async (groups, runs) => {
+      await this.#mover.moveBatches(sorted(groups))
       await this.#mover.moveRuns(runs)
     })
   }
 
-  /** Walks the directories of an extent; hands out, in portions and sorted by log, what may be alive. */
-  async #scan(extent: LedgerExtent, visit: (claims: readonly Claim[], runs: readonly LiveRun[]) => Promise<void>): Promise<void> {
+  /** Walks the directories of an extent; hands out, in portions, what may be alive: a group is all claims to one stored copy. */
+  async #scan(extent: LedgerExtent, visit: (groups: Claim[][], runs: readonly LiveRun[]) => Promise<void>): Promise<void> {
     let groups: Claim[][] = []
     let runs: LiveRun[] = []
     let count = 0
@@ -213,14 +215,14 @@ export class Collector {
         }
       }
       if (count + runs.length >= PORTION) {
-        await visit(sorted(groups), stillThere(runs))
+        await visit(groups, stillThere(runs))
         groups = []
         runs = []
         count = 0
       }
       if (++commits % COMMITS_PER_TURN === 0) await this.#turn()
     }
-    await visit(sorted(groups), stillThere(runs))
+    await visit(groups, stillThere(runs))
   }
 
   /** Lets others run. */

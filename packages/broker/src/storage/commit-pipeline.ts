@@ -98,9 +98,10 @@ export class CommitPipeline {
     return this.#isFull || this.#headroomBytes - this.pendingBytes < 2 * this.#limits.headroomReserveBytes
   }
 
-  /** Whether the journal took the last commit it was given. */
-  get canWrite(): boolean {
-    return this.#failure === undefined && !this.#isFull
+  /** Whether `bytes` can be copied without using up the room that trims and acknowledgements need. */
+  canCopy(bytes: number): boolean {
+    if (this.#failure !== undefined || this.#isFull) return false
+    return this.#headroomBytes - this.pendingBytes - bytes >= this.#limits.headroomReserveBytes / 4
   }
 
   /** hot path: makes sure that `bytes` more fit into the open commit. @throws what made the journal fail */
@@ -142,21 +143,27 @@ export class CommitPipeline {
     return new Promise((resolve, reject) => this.#waiters.push({ ticket, resolve, reject }))
   }
 
-  /** Resolves once the open commit and all before it are durable. @throws MillraceError `disk_full` if the journal has no room */
+  /** Resolves once the open commit and all before it are durable. @throws MillraceError `disk_full` as soon as the journal has no room for one */
   async flush(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
-    if (!this.open.isEmpty || this.#isTouched) this.closeOpen()
-    const last = this.open.ticket - 1
-    if (this.#isFull) this.#write()
-    await this.whenCommitted(last)
-  }
-
-  /** As `flush`, but comes back, too, when the journal has no room for it now. */
-  async flushOrFull(): Promise<void> {
     let stop: (() => void) | undefined
-    const full = new Promise<void>((resolve) => (stop = this.#becameFull.add(resolve)))
-    await Promise.race([this.flush(), full])
-    stop?.()
+    const full = new Promise<never>((_, reject) => {
+      stop = this.#becameFull.add(() =>
+        reject(
+          new MillraceError(
+            'disk_full',
+            'The journal has no room for what is pending: it was not confirmed and is not kept. Free some space.',
+          ),
+        ),
+      )
+    })
+    if (!this.open.isEmpty || this.#isTouched) this.closeOpen()
+    if (this.#isFull && !this.#isWriting) this.#write()
+    try {
+      await Promise.race([this.whenCommitted(this.open.ticket - 1), full])
+    } finally {
+      stop?.()
+    }
   }
 
   /** Something gave room back: tries again at once. */

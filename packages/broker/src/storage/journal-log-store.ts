@@ -260,16 +260,22 @@ export class JournalLogStore implements LogStore {
   }
 
   async close(): Promise<void> {
-    await this.#collector.stop()
-    if (this.pipeline.failure === undefined) {
-      await this.pipeline.flush()
-      if (this.#checkpointer.commitsSince > 0) this.#checkpointer.request()
-      while (this.#checkpointer.isUnderway) {
-        this.pipeline.touch()
-        await this.pipeline.flush()
-      }
+    const collected = this.#collector.stop()
+    try {
+      if (this.pipeline.failure === undefined) await this.#writeAll()
+    } finally {
+      this.pipeline.stop()
+      await collected
     }
-    this.pipeline.stop()
+  }
+
+  async #writeAll(): Promise<void> {
+    await this.pipeline.flush()
+    if (this.#checkpointer.commitsSince > 0) this.#checkpointer.request()
+    while (this.#checkpointer.isUnderway) {
+      this.pipeline.touch()
+      await this.pipeline.flush()
+    }
   }
 
   // ---- what the pipeline asks -------------------------------------------------------------------------------------------

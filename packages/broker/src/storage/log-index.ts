@@ -1,4 +1,4 @@
-import { entryShape, EntryPool, shapeBatches, shapeSharers, type EntryColumns } from './entry-pool.ts'
+import { EntryPool, shapeBatches, shapeSharers, type EntryColumns } from './entry-pool.ts'
 import { ExtentLedger } from './extent-ledger.ts'
 import { LogState } from './log-state.ts'
 import type { LogId } from './log-store.ts'
@@ -91,6 +91,13 @@ export class LogIndex {
     const mixed = Math.imul(log.id, 0x9e3779b1) >>> 8
     if (log.sealedEnd === 0) return 2 * eighth + (mixed % (5 * eighth))
     return 6 * eighth + (mixed % (eighth + 1))
+  }
+
+  /** Which part of an entry the ledger counts: what is known of the entry in the tail, what is known of its run in a run. */
+  ledgerShare(log: LogState, base: number, entryShare: number): number {
+    const n = log.runs?.find(base) ?? 0
+    if (log.runs === undefined || n === log.runs.count || log.runs.first(n) > base) return entryShare
+    return this.liveShareOfRun(log, log.runs.at(n))
   }
 
   queueForSealing(log: LogState): void {
@@ -279,8 +286,6 @@ export class LogIndex {
 
 /** Object, map slot and numbers of a log that has nothing in it. */
 const LOG_BYTES = 200
-
-export const SINGLE_BATCH: number = entryShape(1, 1)
 
 /** How much of an entry is alive. Space returns for whole batches only; how the batches lie in an entry of several is not known. */
 export function liveShare(batches: number, offsets: number, dead: number): number {

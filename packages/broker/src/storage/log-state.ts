@@ -33,9 +33,8 @@ export class LogState {
   /** Ticket of the last commit that moves or seals its entries: nobody else may until that is durable. */
   busyUntil = 0
 
-  /** Its records in the open commit, as a linked list; valid while `openTicket` is that commit's. */
+  /** Its records in the open commit, as a list of rows; `openLast` is valid while `openTicket` is that commit's. */
   openTicket = 0
-  openFirst = 0
   openLast = 0
 
   constructor(id: LogId, end: number) {

@@ -42,7 +42,9 @@ export interface LogStore {
   /**
    * Replaces all stored batches that lie in `first..last` by `batch` (or by nothing), in the open commit, for compaction: offsets keep
    * their meaning, the batch holds a subset of them (`lastOffsetDelta` may leave gaps) and its first offset is `baseOffset`.
-   * `first..last` must cover whole batches, all committed. Ignored, with `false`, if the range changed meanwhile.
+   * `first..last` must cover whole batches, all committed. The batch is borrowed until the promise settles, which is when the
+   * replacement is durable; `false` if the range is forgotten, or was not committed, by the time it could be written.
+   * @throws MillraceError `record_too_large`, `not_found`, `data_corrupt`, `outcome_unknown`
    */
   replace(log: LogId, first: number, last: number, baseOffset: number, batch: Uint8Array | undefined): Promise<boolean>
 
@@ -75,7 +77,7 @@ export interface LogStore {
 
   /**
    * The oldest stored batches' extent without reading them, for retention: for each batch its offsets, bytes and timestamp,
-   * oldest first, at most `batchesMax`.
+   * oldest first, at most `batchesMax`. Small neighbours that were committed together count as one, up to 64 KiB.
    */
   oldest(log: LogId, batchesMax: number): Promise<readonly BatchInfo[]>
 
@@ -90,7 +92,10 @@ export interface LogStore {
 
   readonly stats: LogStoreStats
   readonly limits: LogStoreLimits
-  /** Writes what is pending, writes a checkpoint, and stops. The journal is closed by whoever opened it. */
+  /**
+   * Writes what is pending, writes a checkpoint, and stops. The journal is closed by whoever opened it.
+   * @throws MillraceError `disk_full` when the journal has no room for what is pending; it stops all the same
+   */
   close(): Promise<void>
 }
 
@@ -103,7 +108,7 @@ export interface LogBounds {
   readonly start: number
   /** One past the last committed offset. */
   readonly end: number
-  /** Bytes of the stored batches in it. */
+  /** Bytes of the stored batches in it; in proportion where neighbours that were committed together are forgotten in part. */
   readonly bytes: number
 }
 

@@ -45,9 +45,9 @@ export class LogTable {
   atOrAfter(id: LogId): LogState | undefined {
     let first = id % PAGE_LOGS
     for (let n = Math.floor(id / PAGE_LOGS); n < this.#pages.length; n++) {
-      const page = this.#pages[n]
-      for (let at = first; page !== undefined && at < PAGE_LOGS; at++) {
-        const log = page.logs[at]
+      const logs = this.#pages[n]?.logs ?? NO_LOGS
+      for (let at = first; at < logs.length; at++) {
+        const log = logs[at]
         if (log !== undefined) return log
       }
       first = 0
@@ -67,3 +67,4 @@ interface Page {
 }
 
 const PAGE_LOGS = 1024
+const NO_LOGS: readonly (LogState | undefined)[] = []

@@ -9,7 +9,6 @@ import {
   DISCARD,
   EPOCH,
   MOVED_SHARED,
-  RECORDS,
   REWRITE,
   RUN,
   SHARED,
@@ -19,14 +18,10 @@ import { DirectoryWriter } from './directory-writer.ts'
 import { finishRun } from './index-run.ts'
 import type { LogState } from './log-state.ts'
 import type { LogId, Ticket } from './log-store.ts'
+import { RecordRows, type RecordRowsLimits } from './record-rows.ts'
 import type { CommitBytes } from './tail-cache.ts'
 
 // hot path (bench/src/log-store.ts)
-
-export interface OpenCommitLimits {
-  readonly entryBytesMax: number
-  readonly largeBatchBytes: number
-}
 
 /** A commit on its way to the journal. */
 export interface ClosedCommit {
@@ -64,33 +59,18 @@ export interface RewrittenPiece {
 }
 
 /**
- * The commit that is being filled. Small batches are copied to one arena that is used for every commit; when the commit
- * closes they are laid out per log, so that what a log got in one commit is one range and one index entry. Large
- * batches keep their own copy.
+ * The commit that is being filled. What is added is encoded at once, except for records: they are laid out when it closes. One object
+ * serves one commit after the other.
  */
 export class OpenCommit {
   ticket: Ticket
-  readonly #limits: OpenCommitLimits
+  readonly #limits: RecordRowsLimits
   /** Upper bound of its size when encoded. */
   #bytes = COMMIT_HEADER_BYTES
   #baseTimestampMs = 0
   #hasBaseTimestamp = false
 
-  // Records, one row per batch.
-  #records = 0
-  #arena = new Uint8Array(INITIAL_ARENA_BYTES)
-  #arenaUsed = 0
-  #base = new Float64Array(INITIAL_RECORDS)
-  #offsets = new Uint32Array(INITIAL_RECORDS)
-  #length = new Uint32Array(INITIAL_RECORDS)
-  #timestampMs = new Float64Array(INITIAL_RECORDS)
-  /** Where it is in the arena, or -1 - n for `#large[n]`. */
-  #place = new Int32Array(INITIAL_RECORDS)
-  /** Next row of the same log, or -1. */
-  #following = new Int32Array(INITIAL_RECORDS)
-  #large: Uint8Array[] = []
-  /** Logs with records in this commit, in the order of their first one. */
-  #logs: LogState[] = []
+  readonly #rows: RecordRows
 
   // Everything else is encoded as it comes.
   readonly #creations = new DirectoryWriter()
@@ -112,9 +92,10 @@ export class OpenCommit {
   #sharedLength = 0
   #sharedTimestampMs = 0
 
-  constructor(ticket: Ticket, limits: OpenCommitLimits) {
+  constructor(ticket: Ticket, limits: RecordRowsLimits) {
     this.ticket = ticket
     this.#limits = limits
+    this.#rows = new RecordRows(limits)
   }
 
   get bytes(): number {
@@ -126,35 +107,10 @@ export class OpenCommit {
   }
 
   addRecords(log: LogState, base: number, offsets: number, batch: Uint8Array): void {
-    const row = this.#records
-    if (row === this.#base.length) this.#growRows()
-    const length = batch.length
     const timestampMs = clamped(batchMaxTimestampMs(batch))
     if (!this.#hasBaseTimestamp) this.#setBaseTimestamp(timestampMs)
-    this.#base[row] = base
-    this.#offsets[row] = offsets
-    this.#length[row] = length
-    this.#timestampMs[row] = timestampMs
-    if (length >= this.#limits.largeBatchBytes) {
-      this.#place[row] = -1 - this.#large.length
-      this.#large.push(batch.slice())
-    } else {
-      const at = this.#arenaUsed
-      if (at + length > this.#arena.length) this.#growArena(length)
-      this.#arena.set(batch, at)
-      this.#arenaUsed = at + length
-      this.#place[row] = at
-    }
-    this.#following[row] = -1
-    if (log.openTicket === this.ticket) this.#following[log.openLast] = row
-    else {
-      log.openTicket = this.ticket
-      log.openFirst = row
-      this.#logs.push(log)
-    }
-    log.openLast = row
-    this.#records = row + 1
-    this.#bytes += length + RECORD_ENTRY_BYTES
+    this.#rows.add(this.ticket, log, base, offsets, timestampMs, batch)
+    this.#bytes += batch.length + RECORD_ENTRY_BYTES
   }
 
   addShared(logs: readonly LogState[], bases: readonly number[], offsets: number, batch: Uint8Array): void {
@@ -312,7 +268,7 @@ export class OpenCommit {
   close(nextLogId: number, checkpointFirst: number, checkpointLast: number, crc32c: Crc32c): ClosedCommit {
     this.#flushShared()
     const parts: Uint8Array[] = []
-    this.#layOutRecords(parts)
+    this.#rows.layOut(this.#recordEntries, this.#baseTimestampMs, parts)
     const recordParts = parts.length
     for (const part of this.#otherParts) parts.push(part.bytes)
 
@@ -347,74 +303,6 @@ export class OpenCommit {
 
   get #seq(): number {
     return this.ticket - 1
-  }
-
-  /** Fills the record entries of the directory and the parts they describe. */
-  #layOutRecords(parts: Uint8Array[]): void {
-    const entries = this.#recordEntries
-    const limit = this.#limits.entryBytesMax
-    const gathered = new Uint8Array(this.#arenaUsed)
-    let gatheredAt = 0
-    let partFrom = 0
-    // A stretch of the arena that is not copied yet: neighbours are copied at once.
-    let from = 0
-    let to = 0
-    for (const log of this.#logs) {
-      let row = log.openFirst
-      while (row >= 0) {
-        const base = this.#base[row]!
-        let offsets = this.#offsets[row]!
-        let batches = 1
-        let length = this.#length[row]!
-        let timestampMs = this.#timestampMs[row]!
-        const place = this.#place[row]!
-        row = this.#following[row]!
-        if (place < 0) {
-          gathered.set(this.#arena.subarray(from, to), gatheredAt)
-          gatheredAt += to - from
-          from = to
-          if (gatheredAt > partFrom) parts.push(gathered.subarray(partFrom, gatheredAt))
-          partFrom = gatheredAt
-          parts.push(this.#large[-1 - place]!)
-        } else {
-          if (place !== to) {
-            gathered.set(this.#arena.subarray(from, to), gatheredAt)
-            gatheredAt += to - from
-            from = place
-          }
-          to = place + length
-          while (
-            row >= 0 &&
-            this.#place[row]! >= 0 &&
-            this.#base[row] === base + offsets &&
-            length + this.#length[row]! <= limit
-          ) {
-            const next = this.#place[row]!
-            if (next !== to) {
-              gathered.set(this.#arena.subarray(from, to), gatheredAt)
-              gatheredAt += to - from
-              from = next
-            }
-            to = next + this.#length[row]!
-            offsets += this.#offsets[row]!
-            batches++
-            length += this.#length[row]!
-            if (this.#timestampMs[row]! > timestampMs) timestampMs = this.#timestampMs[row]!
-            row = this.#following[row]!
-          }
-        }
-        entries.begin(RECORDS)
-        entries.varint(log.id)
-        entries.varint(base)
-        entries.varint(offsets)
-        entries.varint(batches)
-        entries.varint(length)
-        entries.zigzag(timestampMs - this.#baseTimestampMs)
-      }
-    }
-    gathered.set(this.#arena.subarray(from, to), gatheredAt)
-    gatheredAt += to - from
-    if (gatheredAt > partFrom) parts.push(gathered.subarray(partFrom, gatheredAt))
   }
 
   #cacheable(parts: readonly Uint8Array[], recordParts: number, headLength: number): { commit: CommitBytes; othersAt: number } {
@@ -491,31 +379,12 @@ export class OpenCommit {
     this.#baseTimestampMs = clamped(timestampMs)
   }
 
-  #growRows(): void {
-    const rows = this.#base.length * 2
-    this.#base = grown(this.#base, new Float64Array(rows))
-    this.#offsets = grown(this.#offsets, new Uint32Array(rows))
-    this.#length = grown(this.#length, new Uint32Array(rows))
-    this.#timestampMs = grown(this.#timestampMs, new Float64Array(rows))
-    this.#place = grown(this.#place, new Int32Array(rows))
-    this.#following = grown(this.#following, new Int32Array(rows))
-  }
-
-  #growArena(more: number): void {
-    const arena = new Uint8Array(Math.max(this.#arenaUsed + more, this.#arena.length * 2))
-    arena.set(this.#arena.subarray(0, this.#arenaUsed))
-    this.#arena = arena
-  }
-
   #reset(): void {
     this.ticket++
     this.#bytes = COMMIT_HEADER_BYTES
     this.#baseTimestampMs = 0
     this.#hasBaseTimestamp = false
-    this.#records = 0
-    this.#arenaUsed = 0
-    this.#large = []
-    this.#logs.length = 0
+    this.#rows.reset()
     this.#creations.reset()
     this.#recordEntries.reset()
     this.#others.reset()
@@ -526,18 +395,11 @@ export class OpenCommit {
   }
 }
 
-const INITIAL_ARENA_BYTES = 65_536
-const INITIAL_RECORDS = 1024
 /** Clients may set any timestamp; the index keeps what fits its integers. */
 const TIMESTAMP_MAX = 2 ** 50
 
 function clamped(timestampMs: number): number {
   return timestampMs > TIMESTAMP_MAX ? TIMESTAMP_MAX : timestampMs < -TIMESTAMP_MAX ? -TIMESTAMP_MAX : timestampMs
-}
-
-function grown<T extends Float64Array | Uint32Array | Int32Array>(from: T, to: T): T {
-  to.set(from)
-  return to
 }
 
 function concatenated(parts: readonly Uint8Array[], length: number): Uint8Array {

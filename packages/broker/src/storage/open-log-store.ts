@@ -43,8 +43,9 @@ function limitsFor(journal: Journal, wanted: StorageLimits): StorageLimits {
 async function takeOver(store: JournalLogStore, platform: Platform): Promise<void> {
   store.pipeline.open.addEpoch(platform.random.uint32())
   try {
-    await store.pipeline.flushOrFull()
+    await store.pipeline.flush()
   } catch (error) {
+    if (error instanceof MillraceError && error.code === 'disk_full') return
     throw new MillraceError('data_in_use', 'Another broker opened the journal at the same time. Stop one of them.', {
       cause: error,
     })

@@ -6,8 +6,7 @@ export const FUNCTION_LINES_MAX = 70
 
 /** File -> lines. */
 export const longFiles: Readonly<Record<string, number>> = {
-  'packages/broker/src/core/delivery/cursor.ts': 640,
-  'packages/broker/src/storage/open-commit.ts': 555,
+  'packages/broker/src/core/delivery/cursor.ts': 621,
 }
 
 /** `file: function` -> lines. */
