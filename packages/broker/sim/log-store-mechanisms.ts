@@ -11,6 +11,7 @@ const MECHANISMS = [
   'sealedRuns',
   'loadedRuns',
   'checkpoints',
+  'slicedCheckpoints',
   'checkpointsSkipped',
   'refusedDamage',
   'indexesCompared',

@@ -26,7 +26,7 @@ const TINY: StorageLimits = {
   entryBytesMax: 700,
   largeBatchBytes: 500,
   runCacheBytes: 3000,
-  sliceBytes: 1500,
+  sliceBytes: 400,
   collectCommits: 6,
   headroomReserveBytes: 40 * 1024,
   fullRetryMs: 20,

@@ -40,6 +40,8 @@ export class Checkpointer {
   /** First commit that the checkpoint before the current one needs: as long as it is kept, a damaged checkpoint costs nothing. */
   previousFirst: number
   completed = 0
+  /** Those that were written while the store went on: of several moments. */
+  sliced = 0
   readonly #index: LogIndex
   readonly #journal: Journal
   readonly #crc32c: Crc32c
@@ -142,6 +144,7 @@ export class Checkpointer {
     this.#lastBytes = underway.bytes
     this.#underway = undefined
     this.completed++
+    if (underway.seqs.length > 1) this.sliced++
   }
 
   /** Adds one section to the stream: about `bytes` of logs, and at the end of the logs the ledger. */

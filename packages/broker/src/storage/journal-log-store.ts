@@ -253,6 +253,7 @@ export class JournalLogStore implements LogStore {
       sealedRuns: this.#sealer.sealed,
       loadedRuns: this.#runs.loads,
       checkpoints: this.#checkpointer.completed,
+      slicedCheckpoints: this.#checkpointer.sliced,
       ...this.#collector.counters,
       ...this.#collector.mover.counters,
       ...this.#replacement.counters,
