@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import type { Broker } from '../core/broker.ts'
 import { nativeDoor } from '../protocols/native/native-door.ts'
-import { allowAll, type SessionContext } from '../protocols/session.ts'
 import type { Config, ListenEntry } from './config/config.ts'
 import { refuseInsecureBinds } from './listeners/loopback.ts'
 import type { Listener } from './listeners/listener.ts'
@@ -12,7 +10,7 @@ import { openLog } from './log/open-log.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { nodePlatform } from './node-platform.ts'
 import { openCore } from './open-core.ts'
-import { readVersion } from './version.ts'
+import { sessionContext } from './session-context.ts'
 
 export interface RunningServer {
   /** Door to the address it accepts connections on. */
@@ -41,7 +39,6 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   let draining = false
   let failure: Error | undefined
   void core.failed.then((error) => (failure = error))
-  const version = readVersion()
   const addresses = (): Record<string, string> => Object.fromEntries(open.map(({ door, address }) => [door, address]))
   const metrics = new Metrics({
     broker,
@@ -50,21 +47,7 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
     config: config.metrics,
     nowMs: () => platform.clock.nowMs(),
   })
-  const session: SessionContext = {
-    broker,
-    platform,
-    commits: core.commits,
-    identity: { brokerId: randomUUID(), brokerVersion: version },
-    authorize: allowAll,
-    status: () => ({
-      version,
-      pid: process.pid,
-      uptimeMs: Math.round(performance.now() - startedMs),
-      engine: config.engine,
-      durability: config.engine === 'memory' ? 'none' : config.durability,
-      listeners: addresses(),
-    }),
-  }
+  const session = sessionContext(core, platform, config, startedMs, addresses)
   const health = {
     checks: () => ({
       journal: failure === undefined ? undefined : `it failed: ${failure.message}`,
@@ -99,7 +82,7 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   }
   const listeners = addresses()
   log.info('broker.ready', readySentence(config, listeners), {
-    version,
+    version: session.identity.brokerVersion,
     listeners,
     engine: config.engine,
     durability: session.status().durability,

@@ -1,13 +1,11 @@
-import { randomUUID } from 'node:crypto'
 import { type ConnectOptions, connectInProcess, type Millrace } from '@millrace/client'
 import { nativeDoor } from '../protocols/native/native-door.ts'
-import { allowAll, type SessionContext } from '../protocols/session.ts'
 import { loadConfig } from './config/load.ts'
 import type { Config } from './config/config.ts'
 import { silentLog } from './log/log.ts'
 import { nodePlatform } from './node-platform.ts'
 import { openCore } from './open-core.ts'
-import { readVersion } from './version.ts'
+import { sessionContext } from './session-context.ts'
 
 export interface EmbeddedOptions {
   /** Directory that holds the messages; without it they are kept in memory and are gone at the end. */
@@ -44,22 +42,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
   const warn = options.onWarning
   const log = warn === undefined ? silentLog : { ...silentLog, warn: (_event: string, message: string) => warn(message) }
   const core = await openCore(config, platform, log)
-  const version = readVersion()
-  const context: SessionContext = {
-    broker: core.broker,
-    platform,
-    commits: core.commits,
-    identity: { brokerId: randomUUID(), brokerVersion: version },
-    authorize: allowAll,
-    status: () => ({
-      version,
-      pid: process.pid,
-      uptimeMs: Math.round(performance.now() - startedMs),
-      engine: config.engine,
-      durability: config.engine === 'memory' ? 'none' : config.durability,
-      listeners: {},
-    }),
-  }
+  const context = sessionContext(core, platform, config, startedMs, () => ({}))
   const clients = new Set<Millrace>()
   const connect = async (clientOptions: EmbeddedOptions['client'] = {}): Promise<Millrace> => {
     const client = await connectInProcess((connection) => nativeDoor.accept(connection, context), clientOptions)

@@ -4,6 +4,7 @@
  * cost more time at start than the rest of the broker together.
  */
 import { unreachable } from '../../base/assert.ts'
+import { editDistance } from '../../base/edit-distance.ts'
 import { MillraceError } from '../../base/errors.ts'
 
 export type JsonSchema =
@@ -145,7 +146,7 @@ function objectProblem(schema: ObjectSchema, value: unknown, at: string, depth: 
 
 function unknownProperty(schema: ObjectSchema, at: string, name: string): string {
   const known = Object.keys(schema.properties)
-  const near = known.find((candidate) => editDistance(candidate.toLowerCase(), name.toLowerCase()) <= 2)
+  const near = known.find((candidate) => editDistance(comparable(candidate), comparable(name)) <= 2)
   const hint = near !== undefined ? `did you mean \`${near}\`?` : `known are ${known.map((n) => `\`${n}\``).join(', ') || 'none'}`
   return `\`${join(at, name).slice(0, 100)}\` is not a known property (${hint})`
 }
@@ -169,17 +170,7 @@ function join(at: string, name: string): string {
   return at === '' ? name : `${at}.${name}`
 }
 
-/** Levenshtein, with names cut to a length at which the quadratic cost is nothing. */
-function editDistance(left: string, right: string): number {
-  const a = left.slice(0, 32)
-  const b = right.slice(0, 32)
-  let before = Array.from({ length: b.length + 1 }, (_, n) => n)
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      row.push(Math.min(before[j]! + 1, row[j - 1]! + 1, before[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    }
-    before = row
-  }
-  return before[b.length]!
+/** Only so much is compared: names come from outside. */
+function comparable(name: string): string {
+  return name.toLowerCase().slice(0, 32)
 }
