@@ -31,6 +31,7 @@ async function runLoad(url: string, load: Load): Promise<LoadResult> {
     destinations: load.destinations,
     rate: load.rate,
     count: load.messages,
+    warmup: `${(load.warmupSeconds ?? 1) * 1000}ms`,
   }
   for (const [name, value] of Object.entries(settings)) if (value !== undefined) parameters.push(`--${name}`, String(value))
   const { stdout } = await run(process.execPath, [commandLine, ...parameters], {

@@ -8,7 +8,18 @@ export interface RawDisk {
   /** The same into a file that grows. */
   readonly growingBytesPerSecond: Readonly<Record<string, number>>
   /** fdatasync of 4 KiB into a prefilled file, 1,000 times a second. */
-  readonly syncMs: { readonly p50: number; readonly p99: number; readonly p999: number }
+  readonly syncMs: Percentiles
+  /**
+   * The least that a message can take from when it is due until it is durable, at 1,000 a second with group commit: it waits for
+   * the fdatasync under way, and for the next.
+   */
+  readonly groupCommitMs: Percentiles
+}
+
+export interface Percentiles {
+  readonly p50: number
+  readonly p99: number
+  readonly p999: number
 }
 
 const FILE_BYTES = 256 * 1024 * 1024
@@ -18,7 +29,7 @@ const SYNC_INTERVAL_MS = 1
 
 export function measureRawDisk(directory: string, seconds: number): RawDisk {
   const file = join(directory, 'raw-disk')
-  const perChunkMs = (seconds * 1000) / (2 * CHUNKS.length + 2)
+  const perChunkMs = (seconds * 1000) / (2 * CHUNKS.length + 4)
   try {
     const growing = CHUNKS.map((chunk) => [String(chunk), throughput(file, 'w', chunk, perChunkMs)] as const)
     prefill(file)
@@ -27,6 +38,7 @@ export function measureRawDisk(directory: string, seconds: number): RawDisk {
       prefilledBytesPerSecond: Object.fromEntries(prefilled),
       growingBytesPerSecond: Object.fromEntries(growing),
       syncMs: syncLatency(file, 2 * perChunkMs),
+      groupCommitMs: groupCommitLatency(file, 2 * perChunkMs),
     }
   } finally {
     rmSync(file, { force: true })
@@ -58,7 +70,7 @@ function prefill(file: string): void {
 }
 
 /** Duration of each write + fdatasync; the pace is kept by spinning, because timers are too coarse. */
-function syncLatency(file: string, durationMs: number): RawDisk['syncMs'] {
+function syncLatency(file: string, durationMs: number): Percentiles {
   const descriptor = openSync(file, 'r+')
   const block = new Uint8Array(SYNC_BYTES).fill(0x6d)
   const latencies: number[] = []
@@ -71,6 +83,28 @@ function syncLatency(file: string, durationMs: number): RawDisk['syncMs'] {
     latencies.push(performance.now() - before)
   }
   closeSync(descriptor)
+  return percentiles(latencies)
+}
+
+function groupCommitLatency(file: string, durationMs: number): Percentiles {
+  const descriptor = openSync(file, 'r+')
+  const block = new Uint8Array(SYNC_BYTES).fill(0x6d)
+  const latencies: number[] = []
+  const startedMs = performance.now()
+  for (let n = 0; performance.now() - startedMs < durationMs; n++) {
+    const dueMs = (message: number): number => startedMs + message * SYNC_INTERVAL_MS
+    while (performance.now() < dueMs(latencies.length));
+    const due = Math.floor((performance.now() - startedMs) / SYNC_INTERVAL_MS) + 1
+    writeSync(descriptor, block, 0, SYNC_BYTES, (n * SYNC_BYTES) % FILE_BYTES)
+    fdatasyncSync(descriptor)
+    const now = performance.now()
+    while (latencies.length < due) latencies.push(now - dueMs(latencies.length))
+  }
+  closeSync(descriptor)
+  return percentiles(latencies)
+}
+
+function percentiles(latencies: readonly number[]): Percentiles {
   const sorted = latencies.toSorted((a, b) => a - b)
   const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!
   return { p50: at(0.5), p99: at(0.99), p999: at(0.999) }

@@ -19,6 +19,8 @@ export interface Load {
   readonly mode: 'pub' | 'e2e'
   readonly sizeBytes: number
   readonly seconds: number
+  /** The same load before, unmeasured: code is compiled while it runs. Default 1. */
+  readonly warmupSeconds?: number
   /** Stop after so many messages, if that is sooner. */
   readonly messages?: number
   readonly batchMessages?: number

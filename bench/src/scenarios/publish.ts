@@ -57,7 +57,7 @@ async function recycledLargeBatches(running: RunningSystem, limit: number): Prom
   const rates: number[] = []
   for (let n = 0; n < RECYCLED_ROUNDS; n++) {
     await sleep(RECYCLE_MS)
-    const { bytesPerSecond } = await running.load({ ...LARGE, seconds: 10, messages: RECYCLED_MESSAGES })
+    const { bytesPerSecond } = await running.load({ ...LARGE, seconds: 10, warmupSeconds: 0, messages: RECYCLED_MESSAGES })
     rates.push(bytesPerSecond)
   }
   return largeFigure('recycled space', rates.toSorted((a, b) => a - b)[Math.floor(RECYCLED_ROUNDS / 2)]!, limit)

@@ -29,7 +29,7 @@ export function memoryEngine(platform: VirtualPlatform): SimulatedEngine {
 }
 
 export function diskEngine(platform: VirtualPlatform): SimulatedEngine {
-  const capacityBytes = isSmall(platform) ? 270 * 1024 : Infinity
+  const capacityBytes = isSmall(platform) ? 240 * 1024 : Infinity
   const files = new FaultFileSystem({ random: platform.random, shortWritesOf256: 4, capacityBytes })
   return {
     name: 'disk',

@@ -52,6 +52,8 @@ describe('publish and consume', () => {
     await out('pub', 'queue:rich', 'body', '--key', 'k1', '-H', 'trace=a=b', '-H', 'kind=test')
     const [peeked] = JSON.parse(await out('peek', 'queue:rich', '-o', 'json')) as unknown[]
     expect(peeked).toMatchObject({ offset: 0, key: 'k1', headers: { trace: 'a=b', kind: 'test' }, body: 'body' })
+    const overHttp = await fetch(`${broker.httpUrl}/v1/queues/rich/messages`)
+    expect(await overHttp.json()).toEqual({ messages: [peeked] })
     expect(JSON.parse(await out('sub', 'queue:rich', '--count', '1', '-o', 'ndjson', '-q'))).toMatchObject({
       attempt: 1,
       key: 'k1',
@@ -103,6 +105,10 @@ describe('publish and consume', () => {
     await out('pub', 'topic:news', 'extra')
     for (const name of ['audit', 'search']) expect(await out('sub', `topic:news/${name}`, '--count', '1', '-q')).toBe('extra\n')
     expect(await out('subscription', 'ls', 'news')).toMatch(/^news\taudit\t0\t.*\nnews\tsearch\t0\t.*\n$/)
+    await out('subscription', 'update', 'news/audit', '--lease', '90s')
+    expect(JSON.parse(await out('subscription', 'get', 'news/audit', '-o', 'json'))).toMatchObject({
+      delivery: { leaseMs: 90_000 },
+    })
   })
 })
 

@@ -65,6 +65,14 @@ export class AdminCalls implements Admin {
     await this.#call('subscription.create', spec)
   }
 
+  async updateSubscription(
+    topic: string,
+    name: string,
+    change: Omit<Partial<SubscriptionSpec>, 'topic' | 'name' | 'from'>,
+  ): Promise<void> {
+    await this.#call('subscription.update', { topic, name, change })
+  }
+
   async deleteSubscription(topic: string, name: string): Promise<void> {
     await this.#delete('subscription.delete', { topic, name })
   }

@@ -1,6 +1,6 @@
 import type { ConnectOptions, Millrace } from './api.ts'
 import { openMillrace } from './open-millrace.ts'
-import { endOfTurn } from './end-of-turn.ts'
+import { type ClientPlatform, systemPlatform } from './client-platform.ts'
 import type { Dial, Transport, TransportEvents } from './transport.ts'
 
 /** The broker's side of an in-process pair: what its session gets (`Connection` in protocols/session.ts). */
@@ -31,12 +31,16 @@ const TICK_MS = 1000
  * The same client without sockets: `accept` makes the broker's session for each connection, and bytes are handed over at the end
  * of the turn, without a copy. A paused broker side lets bytes wait, as a socket does.
  */
-export function connectInProcess(accept: InProcessAccept, options: Omit<ConnectOptions, 'WebSocket'> = {}): Promise<Millrace> {
-  return openMillrace(inProcessDial(accept), 'the embedded broker', options)
+export function connectInProcess(
+  accept: InProcessAccept,
+  options: Omit<ConnectOptions, 'WebSocket'> = {},
+  platform: ClientPlatform = systemPlatform,
+): Promise<Millrace> {
+  return openMillrace(inProcessDial(accept, platform), 'the embedded broker', options, platform)
 }
 
-export function inProcessDial(accept: InProcessAccept): Dial {
-  return (events) => Promise.resolve(new Pair(accept, events))
+export function inProcessDial(accept: InProcessAccept, platform: ClientPlatform = systemPlatform): Dial {
+  return (events) => Promise.resolve(new Pair(accept, events, platform))
 }
 
 class Pair implements Transport {
@@ -45,7 +49,8 @@ class Pair implements Transport {
   readonly #session: InProcessSession
   readonly #client: TransportEvents
   /** Keeps the process running while the connection is open, as a socket does. */
-  readonly #ticks: ReturnType<typeof setInterval>
+  readonly #stopTicks: () => void
+  readonly #platform: ClientPlatform
   #toBroker: Uint8Array[] = []
   #toClient: Uint8Array[] = []
   #paused = false
@@ -54,10 +59,11 @@ class Pair implements Transport {
   #closing = false
   #closed = false
 
-  constructor(accept: InProcessAccept, client: TransportEvents) {
+  constructor(accept: InProcessAccept, client: TransportEvents, platform: ClientPlatform) {
+    this.#platform = platform
     this.#client = client
     this.#session = accept(new BrokerEnd(this))
-    this.#ticks = setInterval(() => this.#session.tick(performance.now()), TICK_MS)
+    this.#stopTicks = platform.keepAlive(TICK_MS, () => this.#session.tick(platform.monotonicMs()))
   }
 
   // ---- the client's end -----------------------------------------------------------------------------------------------
@@ -100,7 +106,7 @@ class Pair implements Transport {
   #schedule(): void {
     if (this.#scheduled || this.#closed) return
     this.#scheduled = true
-    endOfTurn(this.#handOver)
+    this.#platform.endOfTurn(this.#handOver)
   }
 
   readonly #handOver = (): void => {
@@ -109,7 +115,7 @@ class Pair implements Transport {
     this.#handToClient()
     if (!this.#closing || this.#closed) return
     this.#closed = true
-    clearInterval(this.#ticks)
+    this.#stopTicks()
     this.#session.connectionClosed()
     this.#client.closed()
   }

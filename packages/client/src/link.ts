@@ -1,5 +1,6 @@
 // hot path (bench/src/native.ts)
 import {
+  type Checksum,
   ConfirmFrame,
   DeliverFrame,
   type Frame,
@@ -7,11 +8,12 @@ import {
   type JsonObject,
   ProtocolError,
   reasonOf,
+  type RecordBatchBuilder,
   writeFrame,
   writePublish,
 } from '@millrace/wire'
 import { BytePool } from './byte-pool.ts'
-import { endOfTurn, quietTimer } from './end-of-turn.ts'
+import type { ClientPlatform } from './client-platform.ts'
 import { errorOf, MillraceError } from './errors.ts'
 import { Fifo } from './fifo.ts'
 import type { PublishChannel, SentBatch } from './publish-channel.ts'
@@ -24,7 +26,10 @@ export interface LinkOptions {
   readonly dial: Dial
   /** For messages: `millrace://localhost:6455`. */
   readonly address: string
+  readonly platform: ClientPlatform
   readonly hello: HelloOptions
+  /** Of batches; the portable one without it. */
+  readonly crc32c: Checksum | undefined
   readonly reconnectDelayMs: { readonly min: number; readonly max: number }
   onState(link: Link, connected: boolean, cause?: MillraceError): void
 }
@@ -59,6 +64,10 @@ export class Link implements FrameHandler {
   facts: BrokerFacts | undefined
   /** For bytes that are kept until they are confirmed. */
   readonly pool: BytePool = new BytePool()
+  /** Empty ones: publishers borrow one for each batch, so that few are in use at a time, and those in the processor's cache. */
+  readonly builders: RecordBatchBuilder[] = []
+  readonly platform: ClientPlatform
+  readonly crc32c: Checksum | undefined
   readonly #options: LinkOptions
   readonly #publishers = new Map<number, PublishChannel>()
   #nextPublisher = 0
@@ -85,6 +94,8 @@ export class Link implements FrameHandler {
 
   constructor(options: LinkOptions) {
     this.#options = options
+    this.platform = options.platform
+    this.crc32c = options.crc32c
   }
 
   /** Publishers and subscribers that use it: the pool gives the next one to the link with the fewest. */
@@ -100,34 +111,35 @@ export class Link implements FrameHandler {
 
   /** @param timeoutMs how long to try; `false`: for ever. @throws MillraceError */
   async connect(timeoutMs: number | false, signal: AbortSignal | undefined): Promise<void> {
-    const deadlineMs = timeoutMs === false ? Infinity : performance.now() + timeoutMs
+    const deadlineMs = timeoutMs === false ? Infinity : this.platform.monotonicMs() + timeoutMs
     const { min, max } = this.#options.reconnectDelayMs
     for (let delayMs = min; ; delayMs = Math.min(max, delayMs * 2)) {
-      const leftMs = deadlineMs - performance.now()
+      const leftMs = deadlineMs - this.platform.monotonicMs()
       try {
         return await this.#attempt(Math.max(1, Math.min(ATTEMPT_MS_MAX, leftMs)), signal)
       } catch (error) {
         if (this.#closed !== undefined) throw this.#closed
         signal?.throwIfAborted()
         if (!(error instanceof MillraceError) || FINAL_CODES.has(error.code)) throw error
-        const waitMs = delayMs * (0.5 + Math.random() / 2)
-        if (performance.now() + waitMs >= deadlineMs) {
+        const waitMs = delayMs * (0.5 + this.platform.random() / 2)
+        if (this.platform.monotonicMs() + waitMs >= deadlineMs) {
           const what = `No broker answered at ${this.#options.address} within ${timeoutMs} ms. The last attempt: ${error.message}`
           throw new MillraceError('timeout', what, { cause: error })
         }
-        await pause(waitMs)
+        await this.platform.sleep(waitMs)
       }
     }
   }
 
   async #attempt(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     const limit = new AbortController()
-    const cancel = quietTimer(timeoutMs, () =>
+    const cancel = this.platform.after(timeoutMs, () =>
       limit.abort(new MillraceError('timeout', `${this.#options.address} did not answer within ${Math.round(timeoutMs)} ms`)),
     )
     try {
       const signals = [limit.signal, this.#stop.signal, ...(signal === undefined ? [] : [signal])]
-      const connection = await WireConnection.open(this.#options.dial, this.#options.hello, this, AbortSignal.any(signals))
+      const { dial, hello } = this.#options
+      const connection = await WireConnection.open(dial, hello, this, AbortSignal.any(signals), this.platform)
       this.#established(connection)
     } finally {
       cancel()
@@ -221,7 +233,7 @@ export class Link implements FrameHandler {
   /** Has `flush` called at the end of the turn. */
   dirty(gatherer: Gatherer): void {
     this.#dirty.push(gatherer)
-    if (this.#dirty.length === 1) endOfTurn(this.#flushDirty)
+    if (this.#dirty.length === 1) this.platform.endOfTurn(this.#flushDirty)
   }
 
   readonly #flushDirty = (): void => {
@@ -308,8 +320,11 @@ export class Link implements FrameHandler {
       if (batch === undefined) throw new ProtocolError('`confirm` counts more than was published.')
       const ordinal = this.#publishOrdinal++
       const baseOffset = frame.baseOffset(n)
-      if (!Number.isNaN(baseOffset)) batch.publisher.confirmed(batch, baseOffset)
-      else this.#refused(batch, ordinal)
+      if (Number.isNaN(baseOffset)) this.#refused(batch, ordinal)
+      else {
+        this.pool.giveBack(batch.bytes)
+        batch.publisher.confirmed(batch, baseOffset)
+      }
     }
   }
 
@@ -400,10 +415,4 @@ export class Link implements FrameHandler {
 
 function outcomeUnknown(cause: MillraceError): MillraceError {
   return new MillraceError('outcome_unknown', `The connection was lost before the broker answered: ${cause.message}`, { cause })
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms)
-  })
 }

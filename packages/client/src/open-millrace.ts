@@ -11,12 +11,13 @@ import type {
   Topic,
 } from './api.ts'
 import { callUser } from './call-user.ts'
-import { quietTimer } from './end-of-turn.ts'
+import { type ClientPlatform, systemPlatform } from './client-platform.ts'
 import { MillraceError } from './errors.ts'
 import { Link } from './link.ts'
 import { PublishChannel } from './publish-channel.ts'
 import { type Hub, QueueHandle, TopicHandle } from './sources.ts'
 import type { Dial } from './transport.ts'
+import type { Declaration } from './typed/declarations.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 const RECONNECT_DELAY_MS = { min: 50, max: 5000 }
@@ -25,8 +26,13 @@ const SHARED_PUBLISHERS_MAX = 10_000
 const CLOSE_TIMEOUT_MS = 10_000
 
 /** Connects all links of a client. @throws MillraceError */
-export async function openMillrace(dial: Dial, address: string, options: ConnectOptions): Promise<Millrace> {
-  const client = new MillraceClient(dial, address, options)
+export async function openMillrace(
+  dial: Dial,
+  address: string,
+  options: ConnectOptions,
+  platform: ClientPlatform = systemPlatform,
+): Promise<Millrace> {
+  const client = new MillraceClient(dial, address, options, platform)
   await client.connect(options)
   return client
 }
@@ -39,10 +45,12 @@ class MillraceClient implements Millrace, Hub {
   readonly #consumptions = new Set<Consumption>()
   readonly #listeners = new Set<(state: ConnectionState, cause?: Error) => void>()
   #state: ConnectionState = 'connecting'
+  readonly #platform: ClientPlatform
   readonly #closeTimeoutMs: number
   #closing: Promise<void> | undefined
 
-  constructor(dial: Dial, address: string, options: ConnectOptions) {
+  constructor(dial: Dial, address: string, options: ConnectOptions, platform: ClientPlatform) {
+    this.#platform = platform
     const { clientId, user, password, connections = 1, reconnectDelayMs = RECONNECT_DELAY_MS } = options
     this.#closeTimeoutMs = options.closeTimeoutMs ?? CLOSE_TIMEOUT_MS
     const hello = {
@@ -55,7 +63,9 @@ class MillraceClient implements Millrace, Hub {
         new Link({
           dial,
           address,
+          platform,
           hello,
+          crc32c: options.crc32c,
           reconnectDelayMs,
           onState: (_, connected, cause) => this.#linkChanged(connected, cause),
         }),
@@ -86,6 +96,10 @@ class MillraceClient implements Millrace, Hub {
 
   topic(name: string): Topic {
     return new TopicHandle(this, name)
+  }
+
+  use<Handle>(declaration: Declaration<Handle>): Handle {
+    return declaration.on(this)
   }
 
   publisher(destination: string, options?: PublisherOptions): Publisher {
@@ -164,7 +178,7 @@ class MillraceClient implements Millrace, Hub {
 
   /** Closing may wait for answers, but not for ever for a broker that is not there. */
   #cutWhenLost(): () => void {
-    return quietTimer(this.#closeTimeoutMs, () => {
+    return this.#platform.after(this.#closeTimeoutMs, () => {
       for (const link of this.#links) {
         if (link.connection === undefined) {
           link.close(new MillraceError('timeout', `There was no connection for ${this.#closeTimeoutMs} ms while closing.`))

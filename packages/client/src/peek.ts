@@ -22,7 +22,7 @@ export function peek(link: Link, source: string, options: PeekOptions): Promise<
     const subscriber: Subscriber = new Subscriber(link, () => request, new FixedCredit(max), {
       available() {
         while (messages.length < max) {
-          const message = subscriber.take()
+          const message = subscriber.takeStored()
           if (message === undefined) return
           messages.push(message)
         }

@@ -2,7 +2,6 @@
 import { partitionOfKey, RecordBatchBuilder, type RecordHeader } from '@millrace/wire'
 import type { Body, OutgoingMessage, Publisher, PublisherOptions, PublishOptions, Receipt } from './api.ts'
 import { callUser } from './call-user.ts'
-import { quietTimer } from './end-of-turn.ts'
 import { MillraceError } from './errors.ts'
 import { Fifo } from './fifo.ts'
 import type { Link } from './link.ts'
@@ -14,6 +13,8 @@ const WINDOW_BYTES = 32 * 1024 * 1024
 const BATCH_BYTES = 65_536
 /** Room for what a record has besides key, value and headers, and for the batch header. */
 const RECORD_OVERHEAD_BYTES = 128
+/** Larger builders are not kept for the next batch. */
+const BUILDER_BYTES_MAX: number = 256 * 1024
 
 /** A batch under way to the broker. Kept until its outcome is known, to be sent again on another connection. */
 export interface SentBatch {
@@ -29,7 +30,8 @@ export interface SentBatch {
 
 interface Gathering {
   readonly partition: number
-  readonly builder: RecordBatchBuilder
+  /** Borrowed from the link while there is something in it. */
+  builder: RecordBatchBuilder | undefined
   weight: number
   waiters: (ReceiptWaiter | undefined)[] | undefined
 }
@@ -226,6 +228,8 @@ export class PublishChannel implements Publisher {
 
   openFailed(error: MillraceError): void {
     if (this.#state === 'closed') return
+    // The broker refuses what was sent meanwhile, and what is gathered.
+    this.flushGathered()
     this.#state = 'idle'
     this.#link.release(this)
     const early = this.#early
@@ -286,7 +290,10 @@ export class PublishChannel implements Publisher {
     const filled = this.#filled
     if (filled.length === 0) return
     this.#filled = []
-    for (let n = 0; n < filled.length; n++) if (filled[n]!.builder.records > 0) this.#cut(filled[n]!)
+    for (let n = 0; n < filled.length; n++) {
+      const { builder } = filled[n]!
+      if (builder !== undefined) this.#cut(filled[n]!, builder)
+    }
   }
 
   readonly #gatherer = {
@@ -307,7 +314,7 @@ export class PublishChannel implements Publisher {
     const value = encodeBody(body)
     const key = encodeKey(options?.key)
     const headers = encodeHeaders(body, options?.headers)
-    const timestampMs = options?.timestampMs ?? Date.now()
+    const timestampMs = options?.timestampMs ?? this.#link.platform.nowMs()
     let weight = value.length + RECORD_OVERHEAD_BYTES + (key?.length ?? 0)
     for (const header of headers) weight += header.key.length * 3 + (header.value?.length ?? 0) + 10
     const bytesMax = this.#link.facts?.batchBytesMax ?? Infinity
@@ -317,7 +324,12 @@ export class PublishChannel implements Publisher {
     this.unconfirmed++
     this.#unconfirmedBytes += weight
     this.#taken++
-    if (this.#state === 'open') return this.#gather(key, value, headers, timestampMs, weight, waiter)
+    if (this.#state === 'idle') {
+      this.#state = 'opening'
+      this.#link.open(this)
+    }
+    // A queue has one partition, whatever the broker answers.
+    if (this.#state === 'open' || this.#isQueue) return this.#gather(key, value, headers, timestampMs, weight, waiter)
     // Bytes of the caller's are only borrowed.
     this.#early.push({
       key: key?.slice() ?? null,
@@ -327,9 +339,6 @@ export class PublishChannel implements Publisher {
       weight,
       waiter,
     })
-    if (this.#state === 'opening') return
-    this.#state = 'opening'
-    this.#link.open(this)
   }
 
   #gather(
@@ -343,26 +352,28 @@ export class PublishChannel implements Publisher {
     const partition = this.#isQueue ? 0 : key === null ? this.#stickyPartition : partitionOfKey(key, this.#partitions)
     const gathering = (this.#gatherings[partition] ??= {
       partition,
-      builder: new RecordBatchBuilder(),
+      builder: undefined,
       weight: 0,
       waiters: undefined,
     })
-    const { builder } = gathering
     const bytesMax = this.#link.facts?.batchBytesMax ?? Infinity
-    if (builder.records > 0 && builder.bytes + weight > bytesMax) this.#cut(gathering)
-    if (builder.records === 0) this.#filled.push(gathering)
+    if (gathering.builder !== undefined && gathering.builder.bytes + weight > bytesMax) this.#cut(gathering, gathering.builder)
+    if (gathering.builder === undefined) this.#filled.push(gathering)
+    const builder = (gathering.builder ??= this.#link.builders.pop() ?? new RecordBatchBuilder(undefined, this.#link.crc32c))
     if (waiter !== undefined) (gathering.waiters ??= [])[builder.records] = waiter
     builder.append(timestampMs, key, value, headers)
     gathering.weight += weight
-    if (builder.bytes >= this.#batchBytes) this.#cut(gathering)
+    if (builder.bytes >= this.#batchBytes) this.#cut(gathering, builder)
     else this.#scheduleFlush()
   }
 
-  #cut(gathering: Gathering): void {
-    const { partition, builder, weight, waiters } = gathering
+  #cut(gathering: Gathering, builder: RecordBatchBuilder): void {
+    const { partition, weight, waiters } = gathering
     const messages = builder.records
     // The builder's bytes are used again; these stay until they are confirmed.
     const bytes = this.#link.pool.copy(builder.finish())
+    if (builder.capacityBytes <= BUILDER_BYTES_MAX) this.#link.builders.push(builder)
+    gathering.builder = undefined
     gathering.weight = 0
     gathering.waiters = undefined
     if (partition === this.#stickyPartition) this.#stickyPartition = (this.#stickyPartition + 1) % this.#partitions
@@ -370,7 +381,7 @@ export class PublishChannel implements Publisher {
   }
 
   #scheduleFlush(): void {
-    if (this.#lingerMs > 0) this.#cancelLinger ??= quietTimer(this.#lingerMs, () => this.flushGathered())
+    if (this.#lingerMs > 0) this.#cancelLinger ??= this.#link.platform.after(this.#lingerMs, () => this.flushGathered())
     else if (!this.#flushScheduled) {
       this.#flushScheduled = true
       this.#link.dirty(this.#gatherer)

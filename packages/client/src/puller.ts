@@ -1,5 +1,4 @@
 import type { Message, PullOptions } from './api.ts'
-import { quietTimer } from './end-of-turn.ts'
 import type { MillraceError } from './errors.ts'
 import type { Link } from './link.ts'
 import type { HeldMessage } from './received-message.ts'
@@ -20,6 +19,7 @@ interface Pull {
 
 /** Takes messages on demand: grants what is asked for, and takes back the credit that was not used. One pull at a time. */
 export class Puller {
+  readonly #link: Link
   readonly #subscriber: Subscriber
   readonly #forget: (puller: Puller) => void
   #pull: Pull | undefined
@@ -28,6 +28,7 @@ export class Puller {
 
   /** @param forget called when it is of no use any more */
   constructor(link: Link, request: SubscribeRequest, forget: (puller: Puller) => void) {
+    this.#link = link
     this.#forget = forget
     this.#subscriber = new Subscriber(link, () => request, undefined, {
       available: () => this.#collect(),
@@ -48,12 +49,18 @@ export class Puller {
       this.#pull = { max, messages: [], resolve, reject }
       this.#revoking = false
       this.#subscriber.grant(max)
-      this.#cancelTimer = quietTimer(Math.max(ANSWER_MS, options.waitMs ?? 0), () => this.#revoke())
+      this.#cancelTimer = this.#timeOut(options.waitMs ?? 0)
     })
   }
 
   leave(): Promise<void> {
     return this.#subscriber.leave()
+  }
+
+  #timeOut(waitMs: number): () => void {
+    const { platform } = this.#link
+    const revoke = (): void => this.#revoke()
+    return waitMs > ANSWER_MS ? platform.after(waitMs, revoke) : platform.lull(ANSWER_MS, revoke)
   }
 
   #collect(): void {
@@ -65,7 +72,7 @@ export class Puller {
     if (pull.messages.length >= pull.max) return this.#finish()
     if (before > 0 || this.#revoking) return
     this.#cancelTimer?.()
-    this.#cancelTimer = quietTimer(GATHER_MS, () => this.#revoke())
+    this.#cancelTimer = this.#link.platform.lull(GATHER_MS, () => this.#revoke())
   }
 
   #revoke(): void {

@@ -5,7 +5,7 @@ import type { Message, StoredMessage } from './api.ts'
 const decoder = new TextDecoder()
 
 /** A message as it lies in the batch it came in. Parts are decoded when they are looked at; they keep the batch alive. */
-class ReceivedMessage implements StoredMessage {
+export class ReceivedMessage implements StoredMessage {
   readonly partition: number
   readonly offset: number
   readonly timestampMs: number

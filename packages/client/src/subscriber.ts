@@ -9,13 +9,12 @@ import {
   RecordCursor,
   writeFrame,
 } from '@millrace/wire'
-import type { StartPosition } from './api.ts'
+import type { StartPosition, StoredMessage } from './api.ts'
 import type { Credit } from './credit.ts'
-import { quietTimer } from './end-of-turn.ts'
 import { errorOf, MillraceError } from './errors.ts'
 import { Fifo } from './fifo.ts'
 import type { Link } from './link.ts'
-import { HeldMessage, type SettleKind, type Settler, type SettleWaiter } from './received-message.ts'
+import { HeldMessage, ReceivedMessage, type SettleKind, type Settler, type SettleWaiter } from './received-message.ts'
 import { SettleGroup } from './settle-group.ts'
 
 const RETRY_MS = 500
@@ -86,8 +85,22 @@ export class Subscriber implements Settler {
 
   // ---- for the owner --------------------------------------------------------------------------------------------------
 
-  /** The next message, or undefined when none is here. */
+  /** The next message of a consumer, or undefined when none is here. */
   take(): HeldMessage | undefined {
+    const received = this.#next()
+    if (received === undefined) return undefined
+    const { partition, baseOffset, cursor, attempt, turn } = received
+    return new HeldMessage(partition, baseOffset, cursor, attempt, this.#link.generation, turn, this)
+  }
+
+  /** The next message of a reader, which holds nothing and so has nothing to settle. */
+  takeStored(): StoredMessage | undefined {
+    const received = this.#next()
+    return received === undefined ? undefined : new ReceivedMessage(received.partition, received.baseOffset, received.cursor)
+  }
+
+  /** Has the first of what was received stand on its next record. */
+  #next(): Received | undefined {
     for (;;) {
       const received = this.#received.at(0)
       if (received === undefined) return undefined
@@ -96,15 +109,7 @@ export class Subscriber implements Settler {
         while (cursor.next()) {
           if (cursor.offsetDelta < firstDelta) continue
           if (cursor.offsetDelta > lastDelta) break
-          return new HeldMessage(
-            received.partition,
-            baseOffset,
-            cursor,
-            received.attempt,
-            this.#link.generation,
-            received.turn,
-            this,
-          )
+          return received
         }
       } catch (error) {
         if (!(error instanceof BatchFormatError)) throw error
@@ -276,7 +281,7 @@ export class Subscriber implements Settler {
     if (this.#state === 'leaving') return this.#end(undefined)
     if (!isRetryable(reason.code)) return this.#fail(errorOf(reason))
     this.#interrupt(errorOf(reason))
-    this.#cancelRetry = quietTimer(RETRY_MS, () => this.subscribe())
+    this.#cancelRetry = this.#link.platform.after(RETRY_MS, () => this.subscribe())
   }
 
   /** The connection is gone. */

@@ -1,6 +1,5 @@
 import type { ReadOptions, StartPosition, StoredMessage, TopicInfo } from './api.ts'
 import { ByteCredit } from './credit.ts'
-import { quietInterval } from './end-of-turn.ts'
 import { asMillraceError, MillraceError } from './errors.ts'
 import type { Link } from './link.ts'
 import { MessageStream } from './message-stream.ts'
@@ -55,7 +54,8 @@ export class TopicReader {
       }
       const partitions = partition === undefined ? info.partitionInfo.map((_, n) => n) : [partition]
       for (const n of partitions) this.#add(n, from === 'latest' ? { offset: info.partitionInfo[n]!.end } : from)
-      if (partition === undefined && !untilEnd) this.#stopGrowthCheck = quietInterval(GROWTH_CHECK_MS, () => void this.#grow())
+      if (partition === undefined && !untilEnd)
+        this.#stopGrowthCheck = this.#link.platform.every(GROWTH_CHECK_MS, () => void this.#grow())
     } catch (error) {
       this.#fail(asMillraceError(error, 'closed', `cannot read topic ${this.#topic}`))
     }
@@ -112,7 +112,7 @@ export class TopicReader {
   #take(): StoredMessage | undefined {
     for (let n = 0; n < this.#readers.length; n++) {
       const reader = this.#readers[(this.#turn + n) % this.#readers.length]!
-      const message = reader.subscriber.take()
+      const message = reader.subscriber.takeStored()
       if (message === undefined) continue
       reader.next = message.offset + 1
       reader.subscriber.free(1)

@@ -11,7 +11,7 @@ import {
   reasonOf,
   writeFrame,
 } from '@millrace/wire'
-import { endOfTurn, quietInterval } from './end-of-turn.ts'
+import { type ClientPlatform, systemPlatform } from './client-platform.ts'
 import { asMillraceError, errorOf, MillraceError } from './errors.ts'
 import type { Dial, Transport } from './transport.ts'
 
@@ -52,6 +52,7 @@ export class WireConnection {
   facts: BrokerFacts = { brokerId: '', brokerVersion: '', heartbeatMs: HEARTBEAT_MS, frameBytesMax: 0, batchBytesMax: 0 }
   readonly #reader = new FrameReader(FRAME_BYTES_MAX)
   readonly #handler: FrameHandler
+  readonly #platform: ClientPlatform
   #transport: Transport | undefined
   /** Settles the wait for `welcome`; undefined afterwards. */
   #greeting: { readonly resolve: () => void; readonly reject: (error: MillraceError) => void } | undefined
@@ -62,13 +63,20 @@ export class WireConnection {
   #unsentTicks = 0
   #stopTicks: (() => void) | undefined
 
-  private constructor(handler: FrameHandler) {
+  private constructor(handler: FrameHandler, platform: ClientPlatform) {
     this.#handler = handler
+    this.#platform = platform
   }
 
   /** Connects and shakes hands. @throws MillraceError what the broker refused with, or `closed` with the cause */
-  static async open(dial: Dial, hello: HelloOptions, handler: FrameHandler, signal: AbortSignal): Promise<WireConnection> {
-    const connection = new WireConnection(handler)
+  static async open(
+    dial: Dial,
+    hello: HelloOptions,
+    handler: FrameHandler,
+    signal: AbortSignal,
+    platform: ClientPlatform = systemPlatform,
+  ): Promise<WireConnection> {
+    const connection = new WireConnection(handler, platform)
     const abort = (): void => connection.#fail(asMillraceError(signal.reason, 'timeout', 'the broker did not answer in time'))
     try {
       connection.#transport = await dial(
@@ -96,7 +104,7 @@ export class WireConnection {
   wake(): void {
     if (this.#flushing) return
     this.#flushing = true
-    endOfTurn(this.#flushNow)
+    this.#platform.endOfTurn(this.#flushNow)
   }
 
   flush(): void {
@@ -158,7 +166,7 @@ export class WireConnection {
     }
     this.facts = { ...this.facts, ...(facts as Partial<BrokerFacts>) }
     // Four looks per heartbeat are precise enough for a limit of two heartbeats.
-    this.#stopTicks = quietInterval(heartbeatMs / 4, () => this.#tick())
+    this.#stopTicks = this.#platform.every(heartbeatMs / 4, () => this.#tick())
     this.#greeting?.resolve()
     this.#greeting = undefined
   }

@@ -1,3 +1,4 @@
+export * from './buffer-pool.ts'
 export * from './crc32c.ts'
 export * from './error-codes.ts'
 export * from './murmur2.ts'

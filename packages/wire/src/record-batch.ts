@@ -116,6 +116,11 @@ export class RecordBatchBuilder {
     return this.#records
   }
 
+  /** Memory that it holds, in bytes. */
+  get capacityBytes(): number {
+    return this.#bytes.length
+  }
+
   /**
    * Adds a record; the bytes are copied.
    * @param offsetDelta its position relative to the base offset; by default the next one. Must grow.

@@ -11,11 +11,15 @@ export const errorCatalogue = {
   already_exists: { retryable: false, summary: 'The name is taken by something with other settings.' },
   in_use: { retryable: false, summary: 'The object still has consumers.' },
   offset_out_of_range: { retryable: false, summary: 'The offset was trimmed or is not written yet.' },
+  bad_selector: { retryable: false, summary: 'The selector is not a valid expression.' },
   // records
   record_too_large: { retryable: false, summary: 'The record or batch is larger than the limit.' },
   bad_batch: { retryable: false, summary: 'The record batch is not a valid Kafka v2 batch.' },
+  schema_mismatch: { retryable: false, summary: 'The body does not have the declared shape.' },
   // delivery
   stale_delivery: { retryable: false, summary: 'The delivery was settled before, or its lease ran out.' },
+  stale_claim: { retryable: false, summary: 'The claim of an idempotency key is not held any more.' },
+  payload_mismatch: { retryable: false, summary: 'An idempotency key came again with another payload.' },
   // capacity
   overloaded: { retryable: true, summary: 'The broker has no room for this now.' },
   disk_full: { retryable: true, summary: 'The data directory has no space for new messages.' },

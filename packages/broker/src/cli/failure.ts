@@ -23,6 +23,7 @@ export function usageError(message: string): CommandError {
 const exitCodeOfErrorCode: Partial<Record<ErrorCode, ExitCode>> = {
   bad_request: EXIT.usage,
   illegal_name: EXIT.usage,
+  bad_selector: EXIT.usage,
   bad_config: EXIT.usage,
   not_found: EXIT.notFound,
   already_exists: EXIT.refused,

@@ -49,9 +49,9 @@ export async function withBroker<Result>(command: Command, work: (client: Millra
 
 /** @throws CommandError that names the address when no broker answers there */
 export async function connectTo(url: string): Promise<Millrace> {
-  const { connect } = await import('@millrace/client')
+  const [{ connect }, { crc32c }] = await Promise.all([import('@millrace/client'), import('../server/native-checksum.ts')])
   try {
-    return await connect(url, { clientId: `millrace-cli-${process.pid}`, connectTimeoutMs: CONNECT_TIMEOUT_MS })
+    return await connect(url, { clientId: `millrace-cli-${process.pid}`, connectTimeoutMs: CONNECT_TIMEOUT_MS, crc32c })
   } catch (error) {
     const code = errorCodeOf(error)
     if (code !== undefined && !unreachableCodes.has(code)) throw error

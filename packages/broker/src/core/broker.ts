@@ -7,6 +7,9 @@ import type { Ticket } from '../storage/log-store.ts'
  * `open-broker.ts` implements it over a LogStore.
  */
 export interface Broker {
+  /** Made when the data was new, and the same as long as the data is. */
+  readonly id: string
+
   // ---- definitions ------------------------------------------------------------------------------------------------
   /** Creates it, or does nothing if it exists with the same settings. @throws `already_exists`, `illegal_name`, `limit_reached`, `bad_request` */
   createTopic(spec: TopicSpec): Ticket
@@ -15,6 +18,8 @@ export interface Broker {
   /** Changes settings of an existing topic; partitions can only grow. @throws `not_found`, `bad_request` */
   updateTopic(name: string, change: Partial<Omit<TopicSpec, 'name'>>): Ticket
   updateQueue(name: string, change: Partial<Omit<QueueSpec, 'name'>>): Ticket
+  /** Where it begins is no setting any more once it exists. */
+  updateSubscription(topic: string, name: string, change: SubscriptionChange): Ticket
   /** Deletes it with its records; its consumers are closed with `not_found`. @throws `not_found` */
   deleteTopic(name: string): Ticket
   deleteQueue(name: string): Ticket
@@ -97,6 +102,8 @@ export interface SubscriptionSpec {
   readonly delivery?: DeliveryPolicy
 }
 
+export type SubscriptionChange = Partial<Omit<SubscriptionSpec, 'topic' | 'name' | 'from'>>
+
 /** How messages are handed out and what happens to those that fail. Shared by queues and subscriptions. */
 export interface DeliveryPolicy {
   /** A delivery that is not settled for so long is given to another consumer. Default 60,000. */
@@ -172,6 +179,8 @@ export interface ConsumeOptions {
 /** Where deliveries go. Called from within the broker: must not throw and must not call back into the broker synchronously, other than `grant`. */
 export interface DeliverySink {
   deliver(delivery: Delivery): void
+  /** Of a reader, once: everything that was committed when it got there was delivered. */
+  caughtUp?(): void
   /** The consumer is gone: deleted, drained or failed. Nothing follows. */
   closed(reason: MillraceError): void
 }
@@ -201,8 +210,12 @@ export interface Consumer {
    * @throws `stale_delivery` when any of them is not held by it (any more); the others of the range are settled all the same
    */
   settle(partition: number, first: number, last: number, outcome: Outcome, attempt?: number): void
-  /** Extends the lease of `first..last` to now + its lease time. @throws `stale_delivery` */
-  extend(partition: number, first: number, last: number): void
+  /**
+   * Extends the lease of `first..last` to now + its lease time.
+   * @param attempt when given, the deliveries must have this attempt number
+   * @throws `stale_delivery` when any of them is not held by it (any more); the others of the range are extended all the same
+   */
+  extend(partition: number, first: number, last: number, attempt?: number): void
   /** Leaves. What it holds goes back to its original position, at once. Idempotent. */
   close(): void
 }

@@ -12,6 +12,7 @@ import type {
   QueueSpec,
   ReadOptions,
   Reader,
+  SubscriptionChange,
   SubscriptionInfo,
   SubscriptionSpec,
   TopicInfo,
@@ -29,6 +30,7 @@ import type { Shard } from './shard.ts'
 import { checkStartPosition } from './start-position.ts'
 
 export class CoreBroker implements Broker {
+  readonly id: string
   readonly limits: BrokerLimits
   readonly #shard: Shard
   readonly #store: LogStore
@@ -41,6 +43,7 @@ export class CoreBroker implements Broker {
 
   /** @param background what is stopped first when the broker closes */
   constructor(shard: Shard, registry: Registry, waiters: CommittedWaiters, background: readonly { stop(): void }[]) {
+    this.id = shard.id
     this.limits = shard.limits
     this.#shard = shard
     this.#store = shard.store
@@ -76,6 +79,11 @@ export class CoreBroker implements Broker {
 
   updateQueue(name: string, change: Partial<Omit<QueueSpec, 'name'>>): Ticket {
     this.#registry.updateQueue(name, change)
+    return this.#changed()
+  }
+
+  updateSubscription(topic: string, name: string, change: SubscriptionChange): Ticket {
+    this.#registry.updateSubscription(topic, name, change)
     return this.#changed()
   }
 

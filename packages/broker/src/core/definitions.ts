@@ -3,12 +3,13 @@ import { MillraceError } from '../base/errors.ts'
 import type { LogId } from '../storage/log-store.ts'
 import type { BrokerLimits, DeliveryPolicy, Retention, TopicSpec } from './broker.ts'
 import { ATTEMPTS_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX } from './limits.ts'
+import type { BrokerDefinition } from './broker-identity.ts'
 import type { CompactionState } from './log-tail.ts'
 import { parseDestination } from './names.ts'
 import type { ByteWriter } from './state/bytes.ts'
 import { StateCell } from './state/state-log.ts'
 
-export type Definition = TopicDefinition | QueueDefinition | SubscriptionDefinition
+export type Definition = BrokerDefinition | TopicDefinition | QueueDefinition | SubscriptionDefinition
 
 export interface TopicDefinition {
   readonly kind: 'topic'

@@ -159,6 +159,36 @@ describe('a queue', () => {
     expect(t.broker.queue('work')).toMatchObject({ ready: 0, inFlight: 0, counters: { acked: 2, redelivered: 1 } })
   })
 
+  test('counts a lease that was shortened from the next extension on', async () => {
+    const t = await TestBroker.open()
+    t.broker.createQueue({ name: 'work', delivery: { leaseMs: 60_000 } })
+    t.publish('queue:work', 'a')
+    const consumer = t.consume('queue:work')
+    await t.settle()
+    t.broker.updateQueue('work', { delivery: { leaseMs: 1000 } })
+    consumer.consumer.extend(0, 0, 0)
+    await t.advance(1100)
+    expect(consumer.taken()).toEqual(['a#1', 'a#2'])
+  })
+
+  test('extends the delivery that is meant, not a later one to the same consumer', async () => {
+    const t = await TestBroker.open()
+    t.broker.createQueue({ name: 'work', delivery: { leaseMs: 1000 } })
+    t.publish('queue:work', 'a', 'b', 'c')
+    const consumer = t.consume('queue:work')
+    await t.settle()
+    await t.advance(600)
+    consumer.consumer.extend(0, 0, 0, 1)
+    consumer.consumer.extend(0, 2, 2, 1)
+    await t.advance(600)
+    expect(consumer.taken()).toEqual(['a#1', 'b#1', 'c#1', 'b#2'])
+    expect(() => consumer.consumer.extend(0, 0, 2, 1)).toThrow(/1 of 3 messages .* as delivery 1/)
+    await t.advance(900)
+    expect(consumer.taken()).toEqual(['b#3'])
+    expect(() => consumer.consumer.extend(0, 1, 1, 2)).toThrow(expect.objectContaining({ code: 'stale_delivery' }))
+    consumer.ack(0, 2)
+  })
+
   test('shares a batch out among its consumers', async () => {
     const t = await TestBroker.open()
     const consumers = [t.consume('queue:work'), t.consume('queue:work'), t.consume('queue:work', 1)]
@@ -304,6 +334,42 @@ describe('a topic', () => {
     expect(() => t.read('topic:log', { offset: 9 })).toThrow(/has the offsets 0\.\.3, and 4 is the next/)
   })
 
+  test('tells its readers once that they have caught up', async () => {
+    const t = await TestBroker.open()
+    t.broker.createTopic({ name: 'log' })
+    await t.settle()
+    const empty = t.read('topic:log', 'earliest', 0, 0)
+    await t.settle()
+    expect(empty.caughtUpAfter).toEqual([0])
+    t.publish('topic:log', 'a', 'b', 'c')
+    await t.settle()
+    const early = t.read('topic:log', 'earliest', 0, 2)
+    const late = t.read('topic:log', 'latest')
+    await t.settle()
+    const timed = t.read('topic:log', { timestampMs: t.platform.clock.nowMs() })
+    await t.settle()
+    t.publish('topic:log', 'd')
+    await t.settle()
+    expect([empty, early, late, timed].map((reader) => reader.caughtUpAfter)).toEqual([[0], [], [0], [3]])
+    early.reader.grant(2)
+    await t.settle()
+    expect([early.values, early.caughtUpAfter]).toEqual([['a', 'b', 'c', 'd'], [4]])
+    // Browsing a queue, one is at the end too when what was left is settled.
+    t.publish('queue:work', 'x', 'y')
+    await t.settle()
+    const browser = t.read('queue:work', 'earliest', 0, 1)
+    const consumer = t.consume('queue:work')
+    await t.settle()
+    expect(browser.caughtUpAfter).toEqual([])
+    consumer.ack(1)
+    t.publish('queue:work', 'z')
+    await t.settle()
+    consumer.ack(2)
+    browser.reader.grant(1)
+    await t.settle()
+    expect([browser.values, browser.caughtUpAfter]).toEqual([['x'], [1]])
+  })
+
   test('spreads batches without a partition, and keeps those of a key together as Kafka does', async () => {
     const t = await TestBroker.open()
     t.broker.createTopic({ name: 'log', partitions: 3 })
@@ -363,12 +429,38 @@ describe('definitions', () => {
     t.broker.updateTopic('log', { retention: { bytes: 5 } })
     t.broker.createQueue({ name: 'work', delivery: { leaseMs: 5 } })
     t.broker.updateQueue('work', { delivery: { maxAttempts: 7, deadLetter: 'queue:dead' } })
+    t.broker.createSubscription({ topic: 'log', name: 'all', delivery: { leaseMs: 5 } })
+    t.broker.updateSubscription('log', 'all', { delivery: { maxAttempts: 2 } })
+    t.broker.updateSubscription('log', 'all', {})
+    expect(() => t.broker.updateSubscription('log', 'all', { delivery: { deadLetter: 'topic:log' } })).toThrow(
+      /where they come from/,
+    )
     await t.restart()
     expect(t.broker.topic('log')).toMatchObject({ partitions: 2, retention: { bytes: 5 }, cleanup: 'delete' })
+    expect(t.broker.subscription('log', 'all').delivery).toEqual({ leaseMs: 60_000, maxAttempts: 2 })
     expect(t.broker.queues().map((queue) => [queue.name, queue.delivery])).toEqual([
       ['work', { leaseMs: 60_000, maxAttempts: 7, deadLetter: 'queue:dead' }],
       ['dead', { leaseMs: 60_000 }],
     ])
+  })
+
+  test('are not all that is kept: the broker has the same id, whatever ends it', async () => {
+    const t = await TestBroker.open({ limits: { stateLogBytesFloor: 500 } }, 7)
+    const { id } = t.broker
+    expect(id).toMatch(/^[0-9a-f]{32}$/)
+    await t.crash()
+    expect(t.broker.id).toBe(id)
+    // Enough that the state log was written anew.
+    const consumer = t.consume('queue:work')
+    for (let n = 0; n < 200; n++) {
+      t.publish('queue:work', 'a')
+      await t.settle()
+      consumer.ack(n)
+    }
+    await t.restart()
+    expect(t.broker.id).toBe(id)
+    expect(t.store.bounds(t.store.logs()[0]!).start).toBeGreaterThan(100)
+    expect((await TestBroker.open({}, 8)).broker.id).not.toBe(id)
   })
 
   test('are refused with an explanation', async () => {

@@ -3,9 +3,10 @@ import type { Crc32c } from '../ports/checksum.ts'
 import type { Platform } from '../ports/platform.ts'
 import type { LogStore } from '../storage/log-store.ts'
 import type { Broker } from './broker.ts'
+import { BROKER_ENTITY, newBrokerId } from './broker-identity.ts'
 import { CommittedWaiters } from './committed-waiters.ts'
 import { CoreBroker } from './core-broker.ts'
-import type { Definition } from './definitions.ts'
+import { type Definition, DefinitionCell } from './definitions.ts'
 import { newDeliveryState } from './delivery/delivery-state.ts'
 import type { Topic } from './entities.ts'
 import { type LimitSettings, STATE_LOG_BYTES_FLOOR, brokerLimits } from './limits.ts'
@@ -37,8 +38,11 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const { store, platform, crc32c } = options
   const log = store.logs()[0] ?? store.createLog()
   const recovered = await readStateLog(store, log)
+  const knownId = recoveredId(recovered.entities)
+  const id = knownId ?? newBrokerId(platform.random)
   const stateLog = new StateLog(store, log, crc32c, options.limits?.stateLogBytesFloor ?? STATE_LOG_BYTES_FLOOR)
   const shard = newShard({
+    id,
     store,
     platform,
     crc32c,
@@ -49,17 +53,33 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const autoCreate = { queues: true, topics: true, subscriptions: true, partitions: 1, ...options.autoCreate }
   const registry = new Registry(shard, autoCreate)
   registry.reserveIds(recovered.highestId)
-  stateLog.adopt(restore(registry, recovered.entities))
+  const identity = new DefinitionCell(BROKER_ENTITY, () => ({ kind: 'broker', id }))
+  stateLog.adopt(restore(registry, recovered.entities, identity))
   const waiters = new CommittedWaiters(store)
   const upkeep = [
     new RetentionRounds(shard, registry.topics, waiters),
     new CompactionRounds(shard, registry.topics, { ...compactorDefaults, ...options.compaction }),
   ]
-  return new CoreBroker(shard, registry, waiters, upkeep)
+  const broker = new CoreBroker(shard, registry, waiters, upkeep)
+  if (knownId === undefined) {
+    stateLog.snapshot(identity)
+    // Nobody may hear of an id that a crash would change.
+    await broker.whenCommitted(store.ticket())
+  }
+  return broker
+}
+
+function recoveredId(entities: ReadonlyMap<number, RecoveredEntity>): string | undefined {
+  const part = entities.get(BROKER_ENTITY)?.definition
+  if (part === undefined) return undefined
+  const definition = parse(part.content)
+  if (definition.kind !== 'broker')
+    throw new MillraceError('data_corrupt', 'what the state log says of the broker is something else')
+  return definition.id
 }
 
 /** Topics first: subscriptions refer to them. */
-function restore(registry: Registry, entities: ReadonlyMap<number, RecoveredEntity>): RecoveredCell[] {
+function restore(registry: Registry, entities: ReadonlyMap<number, RecoveredEntity>, identity: DefinitionCell): RecoveredCell[] {
   const cells: RecoveredCell[] = []
   const topics = new Map<number, Topic>()
   const found: { entity: RecoveredEntity; definition: Definition }[] = []
@@ -87,7 +107,7 @@ function restore(registry: Registry, entities: ReadonlyMap<number, RecoveredEnti
         const part = entity.cursors?.get(cursor.part)
         if (part !== undefined) cells.push(recoveredCell(cursor, part))
       }
-    }
+    } else if (definition.kind === 'broker') cells.push(recoveredCell(identity, entity.definition!))
   }
   return cells
 }

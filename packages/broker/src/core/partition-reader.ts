@@ -32,6 +32,7 @@ export class PartitionReader implements Reader, LogReader, Task {
   #position = 0
   #credit = 0
   #state: 'seeking' | 'reading' | 'closed' = 'reading'
+  #toldEnd = false
 
   /** @throws MillraceError `offset_out_of_range` */
   constructor(
@@ -53,6 +54,8 @@ export class PartitionReader implements Reader, LogReader, Task {
     this.#begin(from)
     source.tail.readers ??= new Set()
     source.tail.readers.add(this)
+    // It may be at the end already.
+    shard.dispatcher.wake(this)
   }
 
   grant(messages: number): void {
@@ -88,12 +91,14 @@ export class PartitionReader implements Reader, LogReader, Task {
   }
 
   committed(): void {
-    if (this.#credit > 0) this.#shard.dispatcher.wake(this)
+    if (this.#credit > 0 || !this.#toldEnd) this.#shard.dispatcher.wake(this)
   }
 
   work(): boolean {
     try {
-      return this.#deliver()
+      const again = this.#deliver()
+      this.#tellEnd()
+      return again
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
       if (error.code === 'offset_out_of_range') {
@@ -183,6 +188,12 @@ export class PartitionReader implements Reader, LogReader, Task {
       })
     }
     return this.#credit > 0 && this.#state === 'reading'
+  }
+
+  #tellEnd(): void {
+    if (this.#toldEnd || !this.atEnd) return
+    this.#toldEnd = true
+    this.#sink.caughtUp?.()
   }
 
   #end(): number {

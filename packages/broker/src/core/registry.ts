@@ -1,7 +1,7 @@
 /** All topics, queues and subscriptions by name: creates, changes, deletes and restores them. */
 import { MillraceError } from '../base/errors.ts'
 import { KIB } from '../base/units.ts'
-import type { DeliveryPolicy, QueueSpec, StartPosition, SubscriptionSpec, TopicSpec } from './broker.ts'
+import type { DeliveryPolicy, QueueSpec, StartPosition, SubscriptionChange, SubscriptionSpec, TopicSpec } from './broker.ts'
 import {
   DefinitionCell,
   type QueueDefinition,
@@ -170,12 +170,7 @@ export class Registry {
 
   updateQueue(name: string, change: Partial<Omit<QueueSpec, 'name'>>): void {
     this.#checkOpen()
-    const queue = this.queue(name)
-    if (change.delivery === undefined) return
-    const delivery = checkDelivery(change.delivery, `queue:${name}`)
-    this.#checkDeadLetter(delivery)
-    queue.group.policy = delivery
-    this.#shard.stateLog.snapshot(queue.cell)
+    this.#updateDelivery(this.queue(name), change.delivery)
   }
 
   deleteQueue(name: string): void {
@@ -210,6 +205,11 @@ export class Registry {
       const cursor = this.#addCursor(subscription, tail, startState(from, tail))
       this.#shard.stateLog.snapshot(cursor)
     }
+  }
+
+  updateSubscription(topic: string, name: string, change: SubscriptionChange): void {
+    this.#checkOpen()
+    this.#updateDelivery(this.subscription(topic, name), change.delivery)
   }
 
   deleteSubscription(topic: string, name: string): void {
@@ -332,6 +332,14 @@ export class Registry {
       if (!(error instanceof MillraceError)) throw error
       if (!cursor.closed) this.#shard.warn(`${cursor.owner.address} cannot find where to begin: ${error.message}`)
     }
+  }
+
+  #updateDelivery({ group, cell }: Queue | Subscription, change: DeliveryPolicy | undefined): void {
+    if (change === undefined) return
+    const delivery = checkDelivery(change, group.address)
+    this.#checkDeadLetter(delivery)
+    group.policy = delivery
+    this.#shard.stateLog.snapshot(cell)
   }
 
   #dropSubscription(subscription: Subscription, why: string): void {

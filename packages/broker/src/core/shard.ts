@@ -13,6 +13,8 @@ import { Timers } from './timers.ts'
 
 /** What everything that lives over one journal shares. */
 export interface Shard {
+  /** Of the broker: see `Broker.id`. */
+  readonly id: string
   readonly store: LogStore
   readonly platform: Platform
   readonly crc32c: Crc32c
@@ -38,6 +40,7 @@ interface Totals extends DeliveryCounters {
 }
 
 export interface ShardParts {
+  readonly id: string
   readonly store: LogStore
   readonly platform: Platform
   readonly crc32c: Crc32c

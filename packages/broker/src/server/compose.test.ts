@@ -46,6 +46,7 @@ test('what was confirmed by one door is there for the other, also after a restar
   await server.close()
 
   const again = await startServer(await config(settings), silentLog)
+  expect(again.broker.id).toBe(server.broker.id)
   const peeked = (await (await fetch(`http://${again.listeners['http']}/v1/queues/mail/messages`)).json()) as {
     messages: unknown
   }

@@ -1,4 +1,5 @@
 import { type ConnectOptions, connectInProcess, type Millrace } from '@millrace/client'
+import { crc32c } from '../engines/disk/checksum.ts'
 import { nativeDoor } from '../protocols/native/native-door.ts'
 import { loadConfig } from './config/load.ts'
 import type { Config } from './config/config.ts'
@@ -45,7 +46,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
   const context = sessionContext(core, platform, config, startedMs, () => ({}))
   const clients = new Set<Millrace>()
   const connect = async (clientOptions: EmbeddedOptions['client'] = {}): Promise<Millrace> => {
-    const client = await connectInProcess((connection) => nativeDoor.accept(connection, context), clientOptions)
+    const client = await connectInProcess((connection) => nativeDoor.accept(connection, context), { crc32c, ...clientOptions })
     clients.add(client)
     return client
   }

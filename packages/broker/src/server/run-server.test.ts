@@ -12,14 +12,19 @@ const soon = { timeout: 20_000 }
 
 // A real process of the built broker: `npm test` builds before it tests.
 const built = new URL('../../dist/server/', import.meta.url)
-// `faultySync` stands for a disk that fails while the broker runs.
+// `faultyDisk` stands for a disk that fails while the broker runs.
 const program = `
-  if (process.argv[3] === 'faultySync') {
+  if (process.argv[3] === 'faultyDisk') {
     const { default: fs } = await import('node:fs')
     const { syncBuiltinESMExports } = await import('node:module')
-    const { fdatasync } = fs
+    const { write, writeSync } = fs
     let broken = false
-    fs.fdatasync = (fd, done) => (broken ? done(Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' })) : fdatasync(fd, done))
+    const error = () => Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' })
+    fs.write = (fd, ...rest) => (broken && fd > 2 ? rest.at(-1)(error()) : write(fd, ...rest))
+    fs.writeSync = (fd, ...rest) => {
+      if (broken && fd > 2) throw error()
+      return writeSync(fd, ...rest)
+    }
     syncBuiltinESMExports()
     process.on('SIGUSR2', () => (broken = true))
   }
@@ -128,7 +133,7 @@ test('a fault ends the process with a line that says so', async () => {
 })
 
 test('a disk that fails: what was not confirmed is answered as unknown, the process ends, a new one recovers', async () => {
-  const broker = run({}, 'faultySync')
+  const broker = run({}, 'faultyDisk')
   const { listeners } = await ready()
   const url = `http://${listeners['http']}/v1/queues/q/messages`
   expect((await fetch(url, { method: 'POST', body: 'kept' })).status).toBe(201)

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { Platform } from '../ports/platform.ts'
 import { allowAll, type SessionContext } from '../protocols/session.ts'
 import type { Config } from './config/config.ts'
@@ -22,7 +21,7 @@ export function sessionContext(
     broker: core.broker,
     platform,
     commits: core.commits,
-    identity: { brokerId: randomUUID(), brokerVersion: version },
+    identity: { brokerId: core.broker.id, brokerVersion: version },
     authorize: allowAll,
     status: () => ({
       version,

@@ -1,3 +1,4 @@
+import type { BufferPool } from '@millrace/wire'
 import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import type { Crc32c } from '../ports/checksum.ts'
@@ -61,7 +62,15 @@ export class CommitPipeline {
   #waiters: { readonly ticket: Ticket; readonly resolve: () => void; readonly reject: (error: Error) => void }[] = []
 
   /** @param next the sequence of the first commit */
-  constructor(journal: Journal, platform: Platform, crc32c: Crc32c, limits: StorageLimits, next: number, hooks: PipelineHooks) {
+  constructor(
+    journal: Journal,
+    platform: Platform,
+    crc32c: Crc32c,
+    limits: StorageLimits,
+    next: number,
+    pool: BufferPool,
+    hooks: PipelineHooks,
+  ) {
     this.#journal = journal
     this.#platform = platform
     this.#crc32c = crc32c
@@ -69,7 +78,7 @@ export class CommitPipeline {
     this.#hooks = hooks
     this.#hardBytesMax = journal.limits.batchBytesMax
     this.committedTicket = next
-    this.open = new OpenCommit(this.committedTicket + 1, limits)
+    this.open = new OpenCommit(this.committedTicket + 1, limits, pool)
     this.#headroomBytes = journal.headroomBytes()
   }
 

@@ -15,7 +15,8 @@ export interface LedgerExtent {
 }
 
 /**
- * Keeps the live weight of each extent. It only chooses what garbage collection looks at first: before an extent is given up
+ * Keeps the live weight of each extent. The sum is exact: what is taken off is what was put on. Where it is taken off is a
+ * guess for whatever lies in sealed runs. It only chooses what garbage collection looks at first: before an extent is given up
  * its directories are read, so an error here costs time, never data.
  *
  * Asking the journal for its extents after every commit would cost too much, so the newest commits are kept one by one
@@ -34,8 +35,9 @@ export class ExtentLedger {
     return this.#extents
   }
 
+  /** Of the journal as a whole. What the sum of fractions is off by does not count. */
   get liveBytes(): number {
-    return this.#liveBytes
+    return Math.max(0, this.#liveBytes)
   }
 
   /** Commits that are not folded in yet. */
@@ -64,18 +66,14 @@ export class ExtentLedger {
 
   /** hot path: `weight` more (or less) is alive in commit `seq`. */
   add(seq: number, weight: number): void {
-    if (seq >= this.#windowFirst) this.#window[seq - this.#windowFirst]! += weight
-    else {
-      const n = this.#find(seq)
-      if (n === this.#extents.length || this.#extents[n]!.first > seq) return
-      this.#extents[n]!.live += weight
-    }
     this.#liveBytes += weight
+    this.#attribute(seq, weight)
   }
 
   /** `weight` more (or less) is alive in the commits `first..last`, who knows where. */
   spread(first: number, last: number, weight: number): void {
     if (weight === 0) return
+    this.#liveBytes += weight
     const from = this.#find(first)
     const inWindow = Math.max(0, last + 1 - Math.max(first, this.#windowFirst))
     let commits = inWindow
@@ -88,9 +86,8 @@ export class ExtentLedger {
       const share = (weight * overlap(extent, first, last)) / commits
       extent.live += share
       if (!isExact) extent.drift += Math.abs(share)
-      this.#liveBytes += share
     }
-    if (inWindow > 0) this.add(last, (weight * inWindow) / commits)
+    if (inWindow > 0) this.#attribute(last, (weight * inWindow) / commits)
   }
 
   /** Folds the newest commits into the extents as the journal has them now. */
@@ -103,21 +100,42 @@ export class ExtentLedger {
       known.bytes = bytes
       return known
     })
-    this.#liveBytes = 0
-    for (const extent of this.#extents) this.#liveBytes += extent.live
     const windowEnd = this.#windowFirst + this.#windowCount
     const seqs = this.#windowFirst
     this.#windowFirst = windowEnd
     this.#windowCount = 0
     for (let seq = seqs; seq < windowEnd; seq++) {
-      if (this.#window[seq - seqs] !== 0) this.add(seq, this.#window[seq - seqs]!)
+      if (this.#window[seq - seqs] !== 0) this.#attribute(seq, this.#window[seq - seqs]!)
     }
+    this.#balance()
   }
 
   /** Takes over what a checkpoint says; later commits go on top of it. Call before `refresh`. */
   restore(first: number, next: number, live: number, drift: number): void {
     this.#extents.push({ first, next, bytes: 0, live, drift, seenLive: Infinity })
     this.#liveBytes += live
+  }
+
+  /**
+   * Extents that went, and those that were looked at closely, took with them what had been guessed wrongly about them. What the
+   * others now have too much or too little together goes to the newest, which is not looked at yet: so a checkpoint has the true sum.
+   */
+  #balance(): void {
+    const newest = this.#extents.at(-1)
+    if (newest === undefined) return
+    let missing = this.#liveBytes
+    for (const extent of this.#extents) missing -= extent.live
+    newest.live += missing
+    newest.drift += Math.abs(missing)
+  }
+
+  #attribute(seq: number, weight: number): void {
+    if (seq >= this.#windowFirst) {
+      this.#window[seq - this.#windowFirst]! += weight
+      return
+    }
+    const n = this.#find(seq)
+    if (n < this.#extents.length && this.#extents[n]!.first <= seq) this.#extents[n]!.live += weight
   }
 
   /** Index of the extent that holds `seq`, or of the next one after it. */

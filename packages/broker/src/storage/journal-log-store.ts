@@ -1,4 +1,4 @@
-import { batchOffsets } from '@millrace/wire'
+import { batchOffsets, BufferPool } from '@millrace/wire'
 import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import type { Crc32c } from '../ports/checksum.ts'
@@ -67,12 +67,13 @@ export class JournalLogStore implements LogStore {
     this.index = recovered.index
     this.#nextLogId = recovered.nextLogId
     this.#replay = new DirectoryReplay(recovered.index)
-    this.#cache = new TailCache(limits.tailCacheBytes)
+    const pool = new BufferPool(limits.pendingBytesHigh)
+    this.#cache = new TailCache(limits.tailCacheBytes, pool)
     this.#runs = new RunCache(journal, crc32c, limits.runCacheBytes)
     this.#reader = new LogReader(recovered.index, this.#cache, this.#runs, journal, crc32c, this.#pins)
     this.#sealer = new Sealer(recovered.index, limits)
     this.#checkpointer = new Checkpointer(recovered.index, journal, crc32c, limits, recovered.checkpoint)
-    this.pipeline = new CommitPipeline(journal, platform, crc32c, limits, recovered.next, this)
+    this.pipeline = new CommitPipeline(journal, platform, crc32c, limits, recovered.next, pool, this)
     const upkeep: UpkeepParts = {
       index: recovered.index,
       runs: this.#runs,

@@ -1,4 +1,4 @@
-import { batchMaxTimestampMs } from '@millrace/wire'
+import { batchMaxTimestampMs, type BufferPool } from '@millrace/wire'
 import type { Crc32c } from '../ports/checksum.ts'
 import { COMMIT_HEADER_BYTES, writeCommitHeader, type CommitHeader } from './commit-format.ts'
 import {
@@ -92,10 +92,11 @@ export class OpenCommit {
   #sharedLength = 0
   #sharedTimestampMs = 0
 
-  constructor(ticket: Ticket, limits: RecordRowsLimits) {
+  /** @param pool for records; what is cached goes back to it when the cache drops it */
+  constructor(ticket: Ticket, limits: RecordRowsLimits, pool: BufferPool) {
     this.ticket = ticket
     this.#limits = limits
-    this.#rows = new RecordRows(limits)
+    this.#rows = new RecordRows(limits, pool)
   }
 
   get bytes(): number {
@@ -321,7 +322,7 @@ export class OpenCommit {
       }
       position += part.length
     }
-    return { commit: { starts, parts: kept, bytes }, othersAt }
+    return { commit: { starts, parts: kept, bytes, buffers: this.#rows.buffers }, othersAt }
   }
 
   #continuesShared(logs: readonly LogState[], bases: readonly number[], length: number): boolean {

@@ -1,3 +1,4 @@
+import type { BufferPool } from '@millrace/wire'
 import { RECORDS } from './commit-format.ts'
 import type { DirectoryWriter } from './directory-writer.ts'
 import type { LogState } from './log-state.ts'
@@ -29,13 +30,22 @@ export class RecordRows {
   /** Next row of the same log, or -1. */
   #following = new Int32Array(INITIAL_RECORDS)
   #large: Uint8Array[] = []
+  readonly #pool: BufferPool
+  /** Of the pool, for this commit. */
+  #buffers: ArrayBuffer[] = []
   #log = new Float64Array(INITIAL_RECORDS)
   /** The first row of each log, in the order in which they came. */
   #heads = new Int32Array(INITIAL_RECORDS)
   #logs = 0
 
-  constructor(limits: RecordRowsLimits) {
+  constructor(limits: RecordRowsLimits, pool: BufferPool) {
     this.#limits = limits
+    this.#pool = pool
+  }
+
+  /** What the parts of this commit lie in, as far as it is of the pool. */
+  get buffers(): readonly ArrayBuffer[] {
+    return this.#buffers
   }
 
   add(ticket: Ticket, log: LogState, base: number, offsets: number, timestampMs: number, batch: Uint8Array): void {
@@ -49,7 +59,9 @@ export class RecordRows {
     this.#timestampMs[row] = timestampMs
     if (length >= this.#limits.largeBatchBytes) {
       this.#place[row] = -1 - this.#large.length
-      this.#large.push(batch.slice())
+      const copy = this.#memory(length)
+      copy.set(batch)
+      this.#large.push(copy)
     } else {
       const at = this.#arenaUsed
       if (at + length > this.#arena.length) this.#growArena(length)
@@ -70,7 +82,7 @@ export class RecordRows {
   /** Writes the directory entries, and the parts they describe. */
   layOut(entries: DirectoryWriter, baseTimestampMs: number, parts: Uint8Array[]): void {
     const limit = this.#limits.entryBytesMax
-    const gathered = new Uint8Array(this.#arenaUsed)
+    const gathered = this.#memory(this.#arenaUsed)
     let gatheredAt = 0
     let partFrom = 0
     // A stretch of the arena that is not copied yet: neighbours are copied at once.
@@ -139,7 +151,15 @@ export class RecordRows {
     this.#records = 0
     this.#arenaUsed = 0
     this.#large = []
+    this.#buffers = []
     this.#logs = 0
+  }
+
+  #memory(bytes: number): Uint8Array {
+    if (bytes < POOLED_BYTES_MIN) return new Uint8Array(bytes)
+    const buffer = this.#pool.take(bytes)
+    this.#buffers.push(buffer)
+    return new Uint8Array(buffer, 0, bytes)
   }
 
   #growRows(): void {
@@ -163,6 +183,8 @@ export class RecordRows {
 
 const INITIAL_ARENA_BYTES = 65_536
 const INITIAL_RECORDS = 1024
+/** Smaller buffers are cheap to make. */
+const POOLED_BYTES_MIN = 8192
 
 function grown<T extends Float64Array | Uint32Array | Int32Array>(from: T, to: T): T {
   to.set(from)

@@ -1,3 +1,4 @@
+import { BufferPool } from '@millrace/wire'
 import { expect, test } from 'vitest'
 import { TailCache, type CommitBytes } from './tail-cache.ts'
 
@@ -5,10 +6,11 @@ const commit = (...parts: [start: number, bytes: number[]][]): CommitBytes => ({
   starts: parts.map(([start]) => start),
   parts: parts.map(([, bytes]) => Uint8Array.from(bytes)),
   bytes: parts.reduce((sum, [, bytes]) => sum + bytes.length, 0),
+  buffers: [],
 })
 
 test('bytes are found by commit and position, inside of one part', () => {
-  const cache = new TailCache(100_000)
+  const cache = new TailCache(100_000, new BufferPool(0))
   cache.add(7, commit([100, [1, 2, 3]], [200, [4, 5]]))
   expect(cache.get(7, 101, 2)).toEqual(Uint8Array.of(2, 3))
   expect(cache.get(7, 200, 2)).toEqual(Uint8Array.of(4, 5))
@@ -18,7 +20,7 @@ test('bytes are found by commit and position, inside of one part', () => {
 })
 
 test('the oldest commits go when there are too many bytes, counting what a commit costs besides them', () => {
-  const cache = new TailCache(10_000)
+  const cache = new TailCache(10_000, new BufferPool(0))
   for (let seq = 0; seq < 5000; seq++) cache.add(seq, commit([64, Array.from({ length: 500 }, () => seq % 256)]))
   expect(cache.bytes).toBeLessThanOrEqual(10_000)
   expect(cache.get(4989, 64, 1)).toBeUndefined()
@@ -26,8 +28,22 @@ test('the oldest commits go when there are too many bytes, counting what a commi
 })
 
 test('after a gap the older commits are no longer there', () => {
-  const cache = new TailCache(10_000)
+  const cache = new TailCache(10_000, new BufferPool(0))
   cache.add(1, commit([64, [1]]))
   cache.add(3, commit([64, [3]]))
   expect([cache.get(1, 64, 1), cache.get(2, 64, 1), cache.get(3, 64, 1)]).toEqual([undefined, undefined, Uint8Array.of(3)])
+})
+
+test('memory of the pool goes back to it, unless somebody may still look at it', () => {
+  const pool = new BufferPool(100_000)
+  const cache = new TailCache(20_000, pool)
+  const buffers = Array.from({ length: 3 }, () => pool.take(8192))
+  for (const [seq, buffer] of buffers.entries()) {
+    cache.add(seq, { starts: [64], parts: [new Uint8Array(buffer)], bytes: 8192, buffers: [buffer] })
+    if (seq === 1) cache.get(1, 64, 10)
+  }
+  expect(pool.take(8192)).toBe(buffers[0])
+  cache.add(3, { starts: [], parts: [], bytes: 100_000, buffers: [] })
+  expect(pool.take(8192)).toBe(buffers[2])
+  expect(buffers).not.toContain(pool.take(8192))
 })

@@ -182,6 +182,12 @@ export class TestConsumer extends TestSink {
 
 export class TestReader extends TestSink {
   reader!: Reader
+  /** How many messages it had each time that it was told to have caught up. */
+  readonly caughtUpAfter: number[] = []
+
+  caughtUp(): void {
+    this.caughtUpAfter.push(this.messages.length)
+  }
 }
 
 export function headersOf(record: BatchRecord): Record<string, string> {

@@ -65,7 +65,6 @@ export class FakeBroker {
   committedTicket = 0
   congested = false
   offset = 100
-  atEnd = false
   partitions = 3
   readonly published: [string, number, Uint8Array][] = []
   readonly consumers: FakeConsumer[] = []
@@ -138,9 +137,9 @@ export class FakeBroker {
         check(first, last)
         consumer.settled.push([partition, first, last, outcome, attempt])
       },
-      extend: (partition, first, last) => {
+      extend: (partition, first, last, attempt) => {
         check(first, last)
-        consumer.settled.push([partition, first, last, 'extend', undefined])
+        consumer.settled.push([partition, first, last, 'extend', attempt])
       },
       close: () => void (consumer.closed = true),
     }
@@ -149,7 +148,7 @@ export class FakeBroker {
   read(source: string, _options: unknown, sink: DeliverySink): Reader {
     const reader: FakeConsumer = { source, sink, credit: 0, closed: false, settled: [] }
     this.consumers.push(reader)
-    return new FakeReader(this, reader)
+    return new FakeReader(reader)
   }
 
   queue(name: string): unknown {
@@ -189,20 +188,15 @@ class FakeDestination implements Destination {
 }
 
 class FakeReader implements Reader {
-  readonly #broker: FakeBroker
+  readonly atEnd = false
   readonly #state: FakeConsumer
 
-  constructor(broker: FakeBroker, state: FakeConsumer) {
-    this.#broker = broker
+  constructor(state: FakeConsumer) {
     this.#state = state
   }
 
   grant(messages: number): void {
     this.#state.credit += messages
-  }
-
-  get atEnd(): boolean {
-    return this.#broker.atEnd
   }
 
   close(): void {

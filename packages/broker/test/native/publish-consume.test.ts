@@ -305,6 +305,17 @@ describe('reading', () => {
     await live.return!()
   })
 
+  it('gives messages that there is nothing to settle of', async () => {
+    const topic = client.topic('read-only')
+    await topic.publish('x')
+    const [peeked] = await topic.peek()
+    const { value: read } = await topic.read({ from: 'earliest' }).next()
+    for (const message of [peeked, read]) {
+      expect(message.text()).toBe('x')
+      for (const name of ['ack', 'nack', 'reject', 'extend', 'attempt']) expect(name in message).toBe(false)
+    }
+  })
+
   it('ends at once where there is nothing, and says what does not exist', async () => {
     await client.admin.createTopic({ name: 'empty' })
     for await (const message of client.topic('empty').read({ from: 'earliest', untilEnd: true }))
@@ -338,6 +349,8 @@ describe('administration', () => {
     expect(await admin.topic('t')).toMatchObject({ name: 't', partitions: 5, retention: { records: 100 }, cleanup: 'delete' })
     await admin.createSubscription({ topic: 't', name: 's', from: 'earliest' })
     expect((await admin.subscriptions('t')).map((info) => info.name)).toEqual(['s'])
+    await admin.updateSubscription('t', 's', { delivery: { leaseMs: 900 } })
+    expect((await admin.subscription('t', 's')).delivery.leaseMs).toBe(900)
     await admin.createQueue({ name: 'q', delivery: { leaseMs: 500 } })
     await admin.updateQueue('q', { delivery: { leaseMs: 700 } })
     expect((await admin.queue('q')).delivery.leaseMs).toBe(700)

@@ -26,6 +26,9 @@ export class RecordCursor {
   /** Where the header count is, and one past the record. */
   headersAt = 0
   end: number = BATCH_HEADER_BYTES
+  /** The value that `findHeader` found: position and length in `batch`. */
+  headerAt = 0
+  headerLength = 0
   readonly #baseTimestampMs: number
   #left: number
   #at = 0
@@ -61,11 +64,42 @@ export class RecordCursor {
     return true
   }
 
+  /**
+   * Looks for a header of the record without decoding the others. The last one of that name counts.
+   * @param name in UTF-8
+   * @returns whether there is one with a value; `headerAt` and `headerLength` tell where
+   * @throws BatchFormatError
+   */
+  findHeader(name: Uint8Array): boolean {
+    const { batch, end } = this
+    this.headerLength = -1
+    let left = readVarint(batch, this.headersAt)
+    let at = varintEnd
+    for (; left > 0; left--) {
+      const nameLength = readVarint(batch, at)
+      const nameAt = varintEnd
+      if (nameLength < 0 || nameAt + nameLength > end) throw new BatchFormatError('a header leaves its record')
+      const valueLength = readVarint(batch, nameAt + nameLength)
+      const valueAt = varintEnd
+      at = valueLength < 0 ? valueAt : valueAt + valueLength
+      if (at > end) throw new BatchFormatError('a header leaves its record')
+      if (nameLength !== name.length || !startsWith(batch, nameAt, name)) continue
+      this.headerAt = valueAt
+      this.headerLength = valueLength
+    }
+    return this.headerLength >= 0
+  }
+
   #varint(): number {
     const value = readVarint(this.batch, this.#at)
     this.#at = varintEnd
     return value
   }
+}
+
+function startsWith(bytes: Uint8Array, at: number, prefix: Uint8Array): boolean {
+  for (let n = 0; n < prefix.length; n++) if (bytes[at + n] !== prefix[n]) return false
+  return true
 }
 
 /** The headers of a record. @param at `RecordCursor.headersAt` @param end `RecordCursor.end` @throws BatchFormatError */

@@ -8,18 +8,13 @@ export class Meter {
   readonly total: LatencyHistogram = new LatencyHistogram()
   readonly #interval = new LatencyHistogram()
   readonly #sizeBytes: number
-  #startedMs = performance.now()
+  readonly #startedMs = performance.now()
   #endedMs = 0
-  #shownMs = 0
+  #shownMs: number = this.#startedMs
   #shownMessages = 0
 
   constructor(sizeBytes: number) {
     this.#sizeBytes = sizeBytes
-  }
-
-  start(): void {
-    this.#startedMs = performance.now()
-    this.#shownMs = this.#startedMs
   }
 
   add(latencyMs: number, messages: number): void {

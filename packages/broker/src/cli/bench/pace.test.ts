@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest'
 import { Pace } from './pace.ts'
 
-test('at a rate, messages are due by schedule and latency counts from the schedule', () => {
+test('at a rate, messages are due by schedule, and latency counts from there for those that the broker held up', () => {
   const pace = new Pace(1000, 500, 100, 1_000_000)
   expect(pace.due(1000)).toBe(1)
   expect(pace.due(1099)).toBe(10)
   expect(pace.due(1100)).toBe(11)
-  expect(pace.intendedMs(10, 1101.5)).toBe(1101.5)
-  expect(pace.intendedMs(10, 5000)).toBe(1100)
+  expect(pace.intendedMs(10, 1103)).toBe(1103)
+  pace.held(1150)
+  expect([pace.intendedMs(10, 1152), pace.intendedMs(15, 1152)]).toEqual([1100, 1152])
   expect([pace.finished(10, 1499), pace.finished(10, 1500)]).toEqual([false, true])
 })
 

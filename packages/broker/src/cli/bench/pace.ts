@@ -1,12 +1,11 @@
-/** A timer of 1 ms comes up to so late on an idle machine. */
-const TIMER_LATENESS_MS = 2
-
 /** When messages are due: at a fixed rate, or at once. Time is `performance.now()`. */
 export class Pace {
   readonly #startMs: number
   readonly #endMs: number
   readonly #rate: number | undefined
   readonly #count: number
+  /** What was due before this was kept waiting by the broker. */
+  #heldUntilMs = 0
 
   constructor(startMs: number, durationMs: number, rate: number | undefined, count: number) {
     this.#startMs = startMs
@@ -22,14 +21,19 @@ export class Pace {
   }
 
   /**
-   * When message `n` counts as sent. At a fixed rate that is its place in the schedule, so that a message that had to wait
-   * behind a slow one is charged for the wait, which a client that measures from the actual send would hide (coordinated
-   * omission). The timer's own lateness is not charged.
+   * When message `n` counts as sent. For one that the broker kept waiting, by a window full of unconfirmed ones, that is its place
+   * in the schedule: a client that measures from the actual send hides that wait (coordinated omission). For one that this
+   * process was late with, because its timer was, it is now.
    */
   intendedMs(n: number, nowMs: number): number {
     if (this.#rate === undefined) return nowMs
     const plannedMs = this.#plannedMs(n)
-    return nowMs - plannedMs <= TIMER_LATENESS_MS ? nowMs : plannedMs
+    return plannedMs < this.#heldUntilMs ? plannedMs : nowMs
+  }
+
+  /** The broker took nothing more until now. */
+  held(nowMs: number): void {
+    this.#heldUntilMs = nowMs
   }
 
   finished(sent: number, nowMs: number): boolean {

@@ -64,9 +64,11 @@ class PublishLoad {
       if (this.#failure !== undefined) throw this.#failure
       if (pace.finished(this.#sent, now) || signal.aborted) break
       const full = this.#sendDue(pace, now)
-      if (full !== undefined) await full.ready()
-      else if (this.#room > 0) await pace.pause(this.#sent)
-      else await new Promise<void>((resolve) => (this.#wake = resolve))
+      if (full === undefined && this.#room > 0) await pace.pause(this.#sent)
+      else {
+        await (full?.ready() ?? new Promise<void>((resolve) => (this.#wake = resolve)))
+        pace.held(performance.now())
+      }
     }
     await Promise.all(this.#lanes.map(({ publisher }) => publisher.close()))
     return this.#sent

@@ -17,12 +17,15 @@ export async function runBench(command: Command, temporary: boolean, settings: B
   await withBroker(command, async (client) => {
     const status = await client.admin.status()
     for (const line of header(settings, status, url)) output.note(line)
-    const meter = new Meter(settings.sizeBytes)
     const stop = new AbortController()
     const onSignal = (): void => stop.abort()
     process.once('SIGINT', onSignal)
     await createDestinations(client, settings)
-    meter.start()
+    if (settings.warmupMs > 0) {
+      const load = { ...settings, durationMs: settings.warmupMs, count: Infinity }
+      await runMode(client, load, new Meter(settings.sizeBytes), stop.signal)
+    }
+    const meter = new Meter(settings.sizeBytes)
     const progress = setInterval(() => output.note(meter.progress()), 1000)
     try {
       await runMode(client, settings, meter, stop.signal)

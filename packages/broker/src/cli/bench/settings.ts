@@ -14,6 +14,8 @@ export interface BenchSettings {
   readonly count: number
   /** ...or after so long. */
   readonly durationMs: number
+  /** The same load so long before, in the same process, which is not measured. */
+  readonly warmupMs: number
   /** Messages per second to send; undefined: as fast as the window allows. */
   readonly rate: number | undefined
   readonly prefetch: number

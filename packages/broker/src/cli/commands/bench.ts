@@ -11,6 +11,7 @@ interface BenchOptions {
   readonly destinations: number
   readonly count?: number
   readonly duration?: number
+  readonly warmup: number
   readonly rate?: number
   readonly prefetch: number
 }
@@ -27,6 +28,7 @@ export function addBench(program: Command): void {
     .option('--destinations <n>', 'spread the batches over so many destinations, ADDRESS-0 and up', parseCount, 1)
     .option('--count <n>', 'stop after so many messages', parseCount)
     .option('--duration <duration>', 'stop after so long (default: 10s without --count)', parseDurationMs)
+    .option('--warmup <duration>', 'run the same load so long before, unmeasured', parseDurationMs, 0)
     .option('--rate <n>', 'messages per second; latency is then corrected for coordinated omission', parseCount)
     .option('--prefetch <n>', 'messages that the consumer may hold unacked', parseCount, 8_192)
     .action(async (mode: BenchMode, address: string | undefined, options: BenchOptions, command: Command) => {
@@ -40,6 +42,7 @@ export function addBench(program: Command): void {
         batchMessages: options.batch,
         window: options.window,
         count: options.count ?? Infinity,
+        warmupMs: options.warmup,
         durationMs: options.duration ?? (options.count === undefined ? 10_000 : Infinity),
         rate: options.rate,
         prefetch: options.prefetch,

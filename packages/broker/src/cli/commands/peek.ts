@@ -1,7 +1,7 @@
 import type { PeekOptions, StartPosition } from '@millrace/client'
 import type { Command } from 'commander'
 import { parseDestination } from '../address.ts'
-import { messageColumns, messageToJson } from '../output/message.ts'
+import { messageColumns, printedMessage } from '../output/message.ts'
 import { parseCount, parseIndex, parseStartPosition } from '../quantities.ts'
 import { outputOf, withBroker } from '../session.ts'
 
@@ -31,6 +31,6 @@ export function addPeek(program: Command): void {
       )
       const output = outputOf(command)
       if (output.format === 'table') await output.rows(messages, messageColumns)
-      else await output.rows(messages.map(messageToJson), [])
+      else await output.rows(messages.map(printedMessage), [])
     })
 }

@@ -4,7 +4,7 @@ import { parseAddress } from '../address.ts'
 import type { Address } from '../address.ts'
 import { CommandError, EXIT, usageError } from '../failure.ts'
 import { formatCount } from '../output/figures.ts'
-import { messageToJson } from '../output/message.ts'
+import { printedMessage } from '../output/message.ts'
 import type { Output } from '../output/output.ts'
 import { parseCount, parseDurationMs, parseIndex, parseStartPosition } from '../quantities.ts'
 import { outputOf, withBroker } from '../session.ts'
@@ -119,8 +119,8 @@ class Reception {
   async #print(message: StoredMessage | Message): Promise<void> {
     if (this.#options.raw === true) return this.#output.write(message.value ?? '')
     if (this.#output.format === 'table') return this.#output.write(`${message.text()}\n`)
-    if (this.#output.format === 'yaml') return this.#output.object(messageToJson(message), [])
-    return this.#output.write(`${JSON.stringify(messageToJson(message))}\n`)
+    if (this.#output.format === 'yaml') return this.#output.object(printedMessage(message), [])
+    return this.#output.write(`${JSON.stringify(printedMessage(message))}\n`)
   }
 
   #ack(message: Message): void {

@@ -17,7 +17,7 @@ const columns: readonly Column<SubscriptionInfo>[] = [
 ]
 
 export function addSubscription(program: Command): void {
-  const subscription = program.command('subscription').description('List, create and delete subscriptions of topics')
+  const subscription = program.command('subscription').description('List, create, change and delete subscriptions of topics')
 
   subscription
     .command('ls')
@@ -51,6 +51,20 @@ export function addSubscription(program: Command): void {
       const info = await withBroker(command, (client) => client.admin.subscription(topic, name))
       await outputOf(command).object(info, [['topic', info.topic], ['name', info.name], ...deliveryFields(info)])
     })
+
+  addDeliveryOptions(
+    subscription
+      .command('update')
+      .description('Change settings of a subscription; `none` takes one away')
+      .argument('<topic/name>'),
+  ).action(async (text: string, options: DeliveryOptions, command: Command) => {
+    const { topic, name } = parseSubscription(text)
+    await withBroker(command, async ({ admin }) => {
+      const { delivery } = await admin.subscription(topic, name)
+      await admin.updateSubscription(topic, name, { delivery: deliveryPolicy(options, delivery) })
+    })
+    outputOf(command).note(`updated topic:${topic}/${name}`)
+  })
 
   addRemovalOptions(
     subscription.command('rm').description('Delete a subscription; the topic keeps its records').argument('<topic/name>'),

@@ -1,25 +1,15 @@
 import type { Message, StoredMessage } from '@millrace/client'
-import { bytesToJson } from '@millrace/wire'
-import type { JsonBytes } from '@millrace/wire'
+import { type MessageJson, messageToJson } from '../../protocols/api/message-json.ts'
 import { formatTime } from './figures.ts'
 import type { Column } from './table.ts'
 
 const BODY_PREVIEW_CHARACTERS = 80
 const lenient = new TextDecoder()
 
-/** A message in the shape that the HTTP API gives it: text where bytes are UTF-8, JSON where a header says so, otherwise base64. */
-export function messageToJson(message: StoredMessage | Message): Record<string, unknown> {
-  const { partition, offset, timestampMs, key, value } = message
-  const headers = Object.fromEntries(Object.entries(message.headers).map(([name, bytes]) => [name, bytesToJson(bytes)]))
-  return {
-    partition,
-    offset,
-    timestampMs,
-    ...('attempt' in message && message.attempt > 0 ? { attempt: message.attempt } : {}),
-    ...(key === null ? {} : field('key', bytesToJson(key))),
-    headers,
-    ...bodyField(bytesToJson(value), headers['content-type']),
-  }
+/** The shape that the HTTP API gives it, with `attempt` where the message is held. */
+export function printedMessage(message: StoredMessage | Message): MessageJson {
+  const shown = messageToJson(message, Object.entries(message.headers))
+  return 'attempt' in message ? { ...shown, attempt: message.attempt } : shown
 }
 
 export const messageColumns: readonly Column<StoredMessage>[] = [
@@ -35,19 +25,4 @@ function preview(value: Uint8Array | null): string {
   if (value === null) return ''
   const text = lenient.decode(value.subarray(0, BODY_PREVIEW_CHARACTERS * 4))
   return text.length > BODY_PREVIEW_CHARACTERS ? `${text.slice(0, BODY_PREVIEW_CHARACTERS - 3)}...` : text
-}
-
-function field(name: string, value: JsonBytes): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? { [`${name}Base64`]: value.base64 } : { [name]: value }
-}
-
-function bodyField(body: JsonBytes, contentType: JsonBytes | undefined): Record<string, unknown> {
-  if (typeof body !== 'string' || typeof contentType !== 'string' || !/^application\/(.+\+)?json\b/i.test(contentType)) {
-    return field('body', body)
-  }
-  try {
-    return { body: JSON.parse(body) as unknown }
-  } catch {
-    return { body } // the sender's label is wrong; the text is what there is
-  }
 }

@@ -4,6 +4,7 @@ import { MillraceError } from '../../base/errors.ts'
 import type { Consumer, DeliverySink, Outcome } from '../broker.ts'
 import type { Shard } from '../shard.ts'
 import type { Deadline } from '../timers.ts'
+import type { Cursor } from './cursor.ts'
 import type { Held, Holder } from './cursor-owner.ts'
 import type { DeliveryGroup } from './delivery-group.ts'
 import type { Death } from './ranges.ts'
@@ -69,10 +70,11 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
     if (settled !== last - first + 1) throw this.#stale(partition, first, last, settled, attempt)
   }
 
-  extend(partition: number, first: number, last: number): void {
-    const deadlineMs = this.deadlineMs(this.#shard.platform.clock.monotonicMs())
-    const extended = this.#group.cursors[partition]?.extend(this, first, last, deadlineMs) ?? 0
-    if (extended !== last - first + 1) throw this.#stale(partition, first, last, extended, 0)
+  extend(partition: number, first: number, last: number, attempt: number = 0): void {
+    const cursor = this.#group.cursors[partition]
+    const extended = cursor === undefined ? 0 : this.#extendDeliveries(cursor, first, last, attempt)
+    this.watchLease()
+    if (extended !== last - first + 1) throw this.#stale(partition, first, last, extended, attempt)
   }
 
   close(): void {
@@ -144,6 +146,20 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
     else range.next.previous = range.previous
     range.previous = undefined
     range.next = undefined
+  }
+
+  /** Extends what it holds of `first..last`; of other deliveries than `attempt` nothing, unless that is 0. @returns how many messages that were */
+  #extendDeliveries(cursor: Cursor, first: number, last: number, attempt: number): number {
+    const deadlineMs = this.deadlineMs(this.#shard.platform.clock.monotonicMs())
+    if (attempt === 0) return cursor.extend(this, first, last, deadlineMs)
+    let extended = 0
+    for (let range = cursor.held.from(first); range !== undefined && range.first <= last;) {
+      const from = Math.max(range.first, first)
+      const to = Math.min(range.last, last)
+      if (range.attempt === attempt) extended += cursor.extend(this, from, to, deadlineMs)
+      range = cursor.held.from(to + 1)
+    }
+    return extended
   }
 
   #stale(partition: number, first: number, last: number, found: number, attempt: number): MillraceError {

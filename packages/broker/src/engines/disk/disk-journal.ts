@@ -5,14 +5,15 @@ import type { Crc32c } from '../../ports/checksum.ts'
 import type { AppendResult, Journal, JournalBounds, JournalExtent, JournalLimits } from '../../ports/journal.ts'
 import type { DirectoryLock, File, FileSystem } from './file-system.ts'
 import { FrameReader } from './frame-reader.ts'
-import { FrameWriter } from './frame-writer.ts'
+import { frameBytes } from './frame.ts'
+import type { FrameWriter, PendingFrame } from './frame-writer.ts'
 import type { Headroom } from './headroom.ts'
 import { IndexPages } from './index-pages.ts'
 import { Maintenance } from './maintenance.ts'
 import type { Manifest } from './manifest.ts'
 import type { SegmentFiles } from './segment-files.ts'
 import type { SegmentList } from './segment-list.ts'
-import type { SegmentSupply } from './segment-supply.ts'
+import type { EmptySegment, SegmentSupply } from './segment-supply.ts'
 import type { Segment } from './segment.ts'
 import { corrupt } from './stored-segment.ts'
 import { WindowFill } from './window-fill.ts'
@@ -26,6 +27,8 @@ export interface DiskJournalParts {
   readonly lock: DirectoryLock
   readonly manifest: Manifest
   readonly segments: SegmentList
+  /** At the end of the last segment. */
+  readonly writer: FrameWriter
   readonly files: SegmentFiles
   readonly supply: SegmentSupply
   readonly headroom: Headroom
@@ -52,7 +55,7 @@ export class DiskJournal implements Journal {
     this.limits = { batchBytesMax: parts.batchBytesMax, inFlightMax: 1 }
     this.#parts = parts
     this.#segments = parts.segments
-    this.#writer = new FrameWriter(parts.manifest.facts.epoch, parts.crc32c)
+    this.#writer = parts.writer
     this.#reader = new FrameReader(new IndexPages(parts.indexPagesMax), parts.crc32c, parts.onWarning)
     const fail = (error: unknown): void => this.#fail(error)
     this.#fill = new WindowFill(parts.fileSystem, (bytes) => parts.headroom.took(bytes), fail)
@@ -126,22 +129,41 @@ export class DiskJournal implements Journal {
 
   async #write(seq: number, batch: readonly Uint8Array[], bodyBytes: number): Promise<AppendResult> {
     if (!(await this.#makeRoom(bodyBytes))) return this.#full()
-    const segment = this.#segments.active
-    const unsynced = this.#parts.durability === 'fsync' ? 0 : seq - this.#segments.syncedNext
-    const frame = this.#writer.begin(segment, seq, batch, bodyBytes, unsynced)
-    if (frame.writeEnd > segment.filledEnd && this.#fill.idle !== undefined) await this.#fill.idle
-    if (!(await this.#writer.write(segment, frame))) return this.#full()
-    if (this.#parts.durability === 'fsync') await segment.file!.sync()
+    let frame = await this.#writeFrame(seq, batch, bodyBytes)
+    while (frame === undefined && (await this.#findSpace(bodyBytes))) frame = await this.#writeFrame(seq, batch, bodyBytes)
+    if (frame === undefined) return this.#full()
     // Another descriptor may have been told of a failure that concerns these bytes too.
     if (this.#failure !== undefined) return { kind: 'unknown', cause: this.#failure }
-    if (frame.writeEnd > segment.filledEnd) {
-      this.#parts.headroom.took(frame.writeEnd - segment.filledEnd)
-      segment.filledEnd = frame.writeEnd
-    }
     this.#segments.appended(frame)
     if (this.#maintenance.isDue) void this.#maintenance.request()
     this.#fillAhead(bodyBytes)
     return { kind: 'ok' }
+  }
+
+  /** @returns undefined when there is no space */
+  async #writeFrame(seq: number, batch: readonly Uint8Array[], bodyBytes: number): Promise<PendingFrame | undefined> {
+    const segment = this.#segments.active
+    const unsynced = this.#parts.durability === 'fsync' ? 0 : seq - this.#segments.syncedNext
+    const frame = this.#writer.begin(segment, seq, batch, bodyBytes, unsynced)
+    if (frame.writeEnd > segment.filledEnd && this.#fill.idle !== undefined) await this.#fill.idle
+    if (!(await this.#writer.write(frame))) return undefined
+    if (frame.writeEnd > segment.filledEnd) {
+      this.#parts.headroom.took(frame.writeEnd - segment.filledEnd)
+      segment.filledEnd = frame.writeEnd
+    }
+    return frame
+  }
+
+  /** The disk is full, and the active segment has a hole: a spare file gives its space for it, or the next segment has space already. */
+  async #findSpace(bodyBytes: number): Promise<boolean> {
+    const { supply, headroom } = this.#parts
+    if (await supply.releaseSpare()) {
+      await headroom.refresh()
+      return true
+    }
+    if (!supply.isCertainFor(frameBytes(bodyBytes))) return false
+    await this.#goOn(await supply.take())
+    return true
   }
 
   /** Goes on to the next segment if the batch does not fit this one. @returns false when there is no space for one */
@@ -149,9 +171,14 @@ export class DiskJournal implements Journal {
     while (!this.#segments.active.hasRoomFor(bodyBytes)) {
       const next = await this.#maintenance.takeSegment()
       if (next === undefined) return false
-      await this.#segments.startSegment(next, this.#parts.files)
+      await this.#goOn(next)
     }
     return true
+  }
+
+  async #goOn(next: EmptySegment): Promise<void> {
+    await this.#segments.startSegment(next, this.#parts.files)
+    await this.#writer.moveTo(this.#segments.active)
   }
 
   #full(): AppendResult {
@@ -216,6 +243,7 @@ export class DiskJournal implements Journal {
     } finally {
       await manifest.close()
       await supply.close()
+      await this.#writer.close()
       await files.giveBack(segments.active)
       await files.closeAll()
       await lock.release()

@@ -5,13 +5,13 @@
  * `boot` starts a process and gives it its file system.
  * - `powerLoss` keeps any subset of the unsynced 512-byte sectors of each file, and a prefix of the unsynced changes of the directory.
  * - `kill` ends the process; the page cache survives.
- * - After either, calls of the dead process have no effect: asynchronous ones never settle, synchronous ones throw.
+ * - After either, calls of the dead process have no effect and never settle.
  * - Faults: errors by call (once or for good), a capacity, short writes, flipped bits, the n-th call as the last one.
  */
 import { MillraceError } from '../../base/errors.ts'
 import type { Random } from '../../ports/platform.ts'
-import { FaultFile, OpenFile, systemError } from './fault-file.ts'
-import type { DirectoryLock, File, FileSystem } from './file-system.ts'
+import { FaultFile, OpenAppendFile, OpenFile, systemError } from './fault-file.ts'
+import type { AppendFile, DirectoryLock, Durability, File, FileSystem } from './file-system.ts'
 
 export type FaultCall =
   | 'lock'
@@ -47,7 +47,7 @@ export interface FaultFileSystemOptions {
   readonly shortWritesOf256?: number
   /** Of 256 writes so many are followed by the kernel writing back some unsynced sectors by itself. Default 32. */
   readonly writebackOf256?: number
-  /** Waited for before each asynchronous call: a simulator's place to spend virtual time. */
+  /** Waited for before each call: a simulator's place to spend virtual time. */
   readonly pause?: (call: FaultCall) => Promise<void> | undefined
 }
 
@@ -196,7 +196,7 @@ export class FaultFileSystem {
     return file
   }
 
-  /** One asynchronous call of a process: it takes effect, fails (after `onFault`), or never settles. */
+  /** One call of a process: it takes effect, fails (after `onFault`), or never settles. */
   async perform<T>(call: FaultCall, path: string, process: number, effect: () => T, onFault?: () => void): Promise<T> {
     if (this.#pause !== undefined) await this.#pause(call)
     this.#countMutation(call)
@@ -205,15 +205,6 @@ export class FaultFileSystem {
     if (error === undefined) return effect()
     onFault?.()
     throw error
-  }
-
-  /** The same for a synchronous call. */
-  performNow<T>(call: FaultCall, path: string, process: number, effect: () => T): T {
-    this.#countMutation(call)
-    if (process !== this.#process) throw new Error('the process is dead')
-    const error = this.#takeFault(call, path)
-    if (error !== undefined) throw error
-    return effect()
   }
 
   /** How many of `blocks` more may be allocated. */
@@ -281,6 +272,17 @@ class ProcessFileSystem implements FileSystem {
       const file = create ? this.#create(path) : this.#files.existing(path, 'open')
       return new OpenFile(this.#files, file, this.#process)
     })
+  }
+
+  openForAppend(path: string, durability: Durability): Promise<AppendFile> {
+    return this.#perform('open', path, () => {
+      const file = this.#files.existing(path, 'open')
+      return new OpenAppendFile(new OpenFile(this.#files, file, this.#process), durability)
+    })
+  }
+
+  allocateBlocks(bytes: number): Uint8Array {
+    return new Uint8Array(bytes)
   }
 
   rename(from: string, to: string): Promise<void> {

@@ -1,9 +1,8 @@
 import type { Random } from '../../ports/platform.ts'
 import type { FaultCall, FaultFileSystem } from './fault-file-system.ts'
-import type { File, FileSizes } from './file-system.ts'
+import { BLOCK_BYTES, syncOrFail, type AppendFile, type Durability, type File, type FileSizes } from './file-system.ts'
 
 const SECTOR_BYTES = 512
-const BLOCK_BYTES = 4096
 
 /** One file of a FaultFileSystem: what processes see, and what is on the disk. */
 export class FaultFile {
@@ -122,11 +121,6 @@ export class OpenFile implements File {
     this.#seenFailures = file.writebackFailures
   }
 
-  writeNow(bytes: Uint8Array, position: number): number {
-    this.#checkOpen()
-    return this.#fileSystem.performNow('write', this.#file.path, this.#process, () => this.#write(bytes, position))
-  }
-
   write(parts: readonly Uint8Array[], position: number): Promise<number> {
     return this.#perform('write', () => this.#write(Buffer.concat(parts), position))
   }
@@ -186,6 +180,27 @@ export class OpenFile implements File {
 
   #checkOpen(): void {
     if (this.#isClosed) throw systemError('EBADF', 'use', this.#file.path)
+  }
+}
+
+/** Not atomic, as a disk's write is not: power may go between its two steps. */
+export class OpenAppendFile implements AppendFile {
+  readonly #file: OpenFile
+  readonly #durability: Durability
+
+  constructor(file: OpenFile, durability: Durability) {
+    this.#file = file
+    this.#durability = durability
+  }
+
+  async append(blocks: Uint8Array, position: number): Promise<number> {
+    const written = await this.#file.write([blocks], position)
+    if (this.#durability === 'fsync') await syncOrFail(this.#file.sync())
+    return written
+  }
+
+  close(): Promise<void> {
+    return this.#file.close()
   }
 }
 

@@ -12,6 +12,10 @@ export interface FileSystem {
   list(directory: string): Promise<string[]>
   /** Opens for reading and writing. Without `create` the file must exist, with it it must not. */
   open(path: string, create: boolean): Promise<File>
+  /** Opens an existing file to fill it. A descriptor of its own: a failure is reported once per descriptor. */
+  openForAppend(path: string, durability: Durability): Promise<AppendFile>
+  /** Memory for `AppendFile.append`, zeros. */
+  allocateBlocks(bytes: number): Uint8Array
   /** Replaces `to` if it exists. Durable after `syncDirectory`. */
   rename(from: string, to: string): Promise<void>
   remove(path: string): Promise<void>
@@ -25,8 +29,6 @@ export interface DirectoryLock {
 }
 
 export interface File {
-  /** Writes at `position` before it returns, into the page cache. @returns bytes written; fewer than asked means that there is no room */
-  writeNow(bytes: Uint8Array, position: number): number
   /** Writes the parts one after the other at `position`. @returns bytes written; fewer than asked means that there is no room */
   write(parts: readonly Uint8Array[], position: number): Promise<number>
   /** @returns bytes read; fewer than asked at the end of the file */
@@ -39,10 +41,37 @@ export interface File {
   close(): Promise<void>
 }
 
+/** A file that is filled block by block. */
+export interface AppendFile {
+  /**
+   * Writes whole blocks at a block boundary, from memory of `allocateBlocks`. With durability `fsync` they are durable when it
+   * returns, provided that the size of the file was before.
+   * @returns bytes written; fewer than asked means that there is no room
+   */
+  append(blocks: Uint8Array, position: number): Promise<number>
+  close(): Promise<void>
+}
+
+/** `fsync`: survives a power loss. `os`: survives the end of the process. */
+export type Durability = 'fsync' | 'os'
+
+/** No disk that matters has larger sectors, and no file system smaller pages. */
+export const BLOCK_BYTES = 4096
+
 export interface FileSizes {
   readonly bytes: number
   /** Bytes for which space is allocated; less than `bytes` where the file has holes. */
   readonly allocatedBytes: number
+}
+
+/** A sync that finds no room has perhaps lost what was written: that is no lack of room which can be waited out. */
+export async function syncOrFail(sync: Promise<void>): Promise<void> {
+  try {
+    await sync
+  } catch (error) {
+    if (!isNoSpace(error)) throw error
+    throw new Error(`what was written is perhaps lost: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 /** Whether a call failed because there is no room, and would succeed later without anything being lost. */

@@ -1,7 +1,8 @@
-import { fdatasync, fstat, ftruncate, read, writeSync, writev } from 'node:fs'
+import { fdatasync, fstat, ftruncate, read, writev } from 'node:fs'
 import { open as openFile, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises'
 import { lockDirectory } from './directory-lock.ts'
-import type { DirectoryLock, File, FileSizes, FileSystem } from './file-system.ts'
+import type { AppendFile, DirectoryLock, Durability, File, FileSizes, FileSystem } from './file-system.ts'
+import { allocateBlocks, openForAppend } from './node-append-file.ts'
 
 /** The operating system's files. */
 export const nodeFileSystem: FileSystem = {
@@ -14,6 +15,10 @@ export const nodeFileSystem: FileSystem = {
   async open(path: string, create: boolean): Promise<File> {
     return new NodeFile(await openFile(path, create ? 'wx+' : 'r+'))
   },
+  openForAppend(path: string, durability: Durability): Promise<AppendFile> {
+    return openForAppend(path, durability)
+  },
+  allocateBlocks,
   rename,
   remove: unlink,
   async syncDirectory(directory: string): Promise<void> {
@@ -42,10 +47,6 @@ class NodeFile implements File {
   constructor(handle: FileHandle) {
     this.#handle = handle
     this.#fd = handle.fd
-  }
-
-  writeNow(bytes: Uint8Array, position: number): number {
-    return writeSync(this.#fd, bytes, 0, bytes.length, position)
   }
 
   write(parts: readonly Uint8Array[], position: number): Promise<number> {

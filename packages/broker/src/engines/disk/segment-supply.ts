@@ -102,6 +102,19 @@ export class SegmentSupply {
     this.#spares.push({ path: spare, filledBytes })
   }
 
+  /** Whether the next segment is ready and has space for `bytes` of frames, whatever the disk has left. */
+  isCertainFor(bytes: number): boolean {
+    return this.#prepared !== undefined && this.#prepared.filledEnd - FRAMES_START >= bytes
+  }
+
+  /** Gives the space of a spare file back to the file system. @returns false when there is none */
+  async releaseSpare(): Promise<boolean> {
+    const spare = this.#spares.pop()
+    if (spare === undefined) return false
+    await this.#options.fileSystem.remove(spare.path)
+    return true
+  }
+
   async close(): Promise<void> {
     await this.#preparing?.catch(() => undefined)
     await this.#prepared?.file.close()

@@ -5,6 +5,7 @@ import { crc32c } from './checksum.ts'
 import { DiskJournal } from './disk-journal.ts'
 import type { DirectoryLock, FileSystem } from './file-system.ts'
 import { withFreed } from './freed-generations.ts'
+import { FrameWriter } from './frame-writer.ts'
 import { Headroom } from './headroom.ts'
 import { Manifest, MANIFEST_NAME } from './manifest.ts'
 import type { DiskJournalOptions } from './open-disk-journal.ts'
@@ -40,7 +41,9 @@ export async function startJournal(settings: DiskJournalSettings, lock: Director
     const refreshBytes = settings.segmentBytes / 4
     const headroom = new Headroom(fileSystem, directory, settings.clock, { ...settings, refreshBytes }, onStatfsFailed)
     await headroom.refresh()
-    return new DiskJournal({ ...settings, crc32c, lock, manifest, segments, files, supply, headroom })
+    const writer = new FrameWriter({ ...settings, crc32c, epoch: manifest.facts.epoch })
+    await writer.moveTo(segments.active)
+    return new DiskJournal({ ...settings, crc32c, lock, manifest, segments, writer, files, supply, headroom })
   } catch (error) {
     await manifest.close()
     await supply?.close()

@@ -26,11 +26,11 @@ export async function readFully(file: File, into: Uint8Array, position: number):
   return at
 }
 
-function noSpace(): Error {
+export function noSpace(): Error {
   return Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
 }
 
-export function withoutFirst(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
+function withoutFirst(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
   const rest: Uint8Array[] = []
   let skip = bytes
   for (const part of parts) {

@@ -3,18 +3,20 @@
  * metadata to write (half the latency), and that space is certainly there when the disk is full.
  */
 import { KIB, MIB } from '../../base/units.ts'
-import { isNoSpace, type File, type FileSystem } from './file-system.ts'
+import { BLOCK_BYTES, isNoSpace, type AppendFile, type FileSystem } from './file-system.ts'
 import type { Segment } from './segment.ts'
-import { writeFully } from './whole-transfers.ts'
+import { noSpace } from './whole-transfers.ts'
 
 const AHEAD_LOW_BYTES: number = 512 * KIB
 const AHEAD_HIGH_BYTES: number = 2 * MIB
-const ZEROS: Buffer = Buffer.alloc(256 * KIB)
+const PIECE_BYTES: number = 256 * KIB
 
 export class WindowFill {
   readonly #fileSystem: FileSystem
   readonly #onFilled: (bytes: number) => void
   readonly #onFailed: (error: unknown) => void
+  /** Made on first use. */
+  #zeros: Uint8Array | undefined
   #running: Promise<void> | undefined
   #isDiskFull = false
 
@@ -31,10 +33,10 @@ export class WindowFill {
 
   /** Starts filling if less than the low mark is filled ahead. */
   keepAhead(segment: Segment): void {
-    const limit = segment.framesEndMax
+    const limit = segment.framesEndMax - (segment.framesEndMax % BLOCK_BYTES)
     if (this.#running !== undefined || this.#isDiskFull || segment.filledEnd >= limit) return
     if (segment.filledEnd - segment.end >= AHEAD_LOW_BYTES) return
-    const to = Math.min(segment.end + AHEAD_HIGH_BYTES, limit)
+    const to = Math.min(segment.filledEnd + AHEAD_HIGH_BYTES - AHEAD_LOW_BYTES, limit)
     this.#running = this.#fill(segment, to).finally(() => (this.#running = undefined))
   }
 
@@ -45,8 +47,7 @@ export class WindowFill {
 
   async #fill(segment: Segment, to: number): Promise<void> {
     try {
-      // A descriptor of its own: the kernel reports a failed write-back once per descriptor, and the appends must hear of it.
-      const file = await this.#fileSystem.open(segment.path, false)
+      const file = await this.#fileSystem.openForAppend(segment.path, 'fsync')
       try {
         await this.#writeZeros(file, segment, to)
       } finally {
@@ -58,13 +59,13 @@ export class WindowFill {
     }
   }
 
-  async #writeZeros(file: File, segment: Segment, to: number): Promise<void> {
+  async #writeZeros(file: AppendFile, segment: Segment, to: number): Promise<void> {
+    const zeros = (this.#zeros ??= this.#fileSystem.allocateBlocks(PIECE_BYTES))
     while (segment.filledEnd < to) {
-      const from = segment.filledEnd
-      const bytes = Math.min(ZEROS.length, to - from)
-      await writeFully(file, [ZEROS.subarray(0, bytes)], from)
-      await file.sync()
-      segment.filledEnd = from + bytes
+      const written = await file.append(zeros.subarray(0, Math.min(zeros.length, to - segment.filledEnd)), segment.filledEnd)
+      const bytes = written - (written % BLOCK_BYTES)
+      if (bytes === 0) throw noSpace()
+      segment.filledEnd += bytes
       this.#onFilled(bytes)
     }
   }

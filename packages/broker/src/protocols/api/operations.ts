@@ -9,16 +9,14 @@ import { peek } from './peek.ts'
 import * as schemas from './schemas.ts'
 
 export type OperationName =
-  | `${'topic' | 'queue'}.${'create' | 'update' | 'delete' | 'get' | 'list'}`
-  | `subscription.${'create' | 'delete' | 'get' | 'list'}`
-  | 'peek'
-  | 'status'
+  `${'topic' | 'queue' | 'subscription'}.${'create' | 'update' | 'delete' | 'get' | 'list'}` | 'peek' | 'status'
 
 export interface Operation {
   /** One line, for the OpenAPI document. */
   readonly summary: string
   readonly params: JsonSchema
-  readonly result: JsonSchema
+  /** JSON Schema, for the OpenAPI document. */
+  readonly result: object
   readonly action: Action
   /** What access is asked for: `queue:NAME`, ..., or `broker`. */
   resource(params: unknown): string
@@ -158,6 +156,17 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
       return broker.subscription(spec.topic, spec.name)
     },
   }),
+  'subscription.update': define({
+    summary: 'Change the settings of a subscription',
+    action: 'define',
+    params: schemas.subscriptionUpdateParams,
+    result: schemas.subscriptionInfo,
+    resource: ({ topic, name }) => `topic:${topic}/${name}`,
+    async run({ broker }, { topic, name, change }) {
+      await broker.whenCommitted(broker.updateSubscription(topic, name, change))
+      return broker.subscription(topic, name)
+    },
+  }),
   'subscription.delete': define({
     summary: 'Delete a subscription',
     action: 'delete',
@@ -211,7 +220,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
 function define<T>(definition: {
   readonly summary: string
   readonly params: Typed<T>
-  readonly result: JsonSchema
+  readonly result: object
   readonly action: Action
   resource(params: T): string
   run(context: SessionContext, params: T): unknown

@@ -1,30 +1,30 @@
-import { bytesToJson, type JsonBytes, RecordReader } from '@millrace/wire'
+import { RecordReader } from '@millrace/wire'
 import type { MillraceError } from '../../base/errors.ts'
 import type { Broker, Delivery, Reader } from '../../core/broker.ts'
 import type { SessionContext } from '../session.ts'
-import type { PeekParams, StoredMessageJson } from './schemas.ts'
+import { type MessageJson, recordToJson } from './message-json.ts'
+import type { PeekParams } from './schemas.ts'
 
 /** Bodies, keys and headers of one answer. */
 const BYTES_MAX = 8 * 1024 * 1024
 /** A partition that cannot be read in this time is left out of the answer rather than holding up the caller. */
 const WAIT_MS_MAX = 5000
-const AT_END_POLL_MS = 2
 
 /**
  * Reads up to `max` messages from where `from` says, across the partitions asked for, without consuming them: oldest first, and in
  * offset order per partition.
  * @throws MillraceError `not_found`, `bad_request`, `offset_out_of_range`
  */
-export function peek(context: SessionContext, params: PeekParams): Promise<StoredMessageJson[]> {
+export function peek(context: SessionContext, params: PeekParams): Promise<MessageJson[]> {
   const { broker, platform } = context
   const { source, partition, from = 'earliest', max = 10 } = params
   const partitions = partition === undefined ? Array.from({ length: partitionsOf(broker, source) }, (_, n) => n) : [partition]
   return new Promise((resolve, reject) => {
-    const deadlineMs = platform.clock.monotonicMs() + WAIT_MS_MAX
     const peeked: Peeked[] = []
     let bytes = 0
     let failure: MillraceError | undefined
-    let finished = false
+    let state: 'reading' | 'ending' | 'ended' = 'reading'
+    const timer = platform.scheduler.after(WAIT_MS_MAX, end)
 
     try {
       for (const n of partitions) open(n)
@@ -32,44 +32,53 @@ export function peek(context: SessionContext, params: PeekParams): Promise<Store
       close()
       throw error
     }
-    poll()
+    for (const { reader } of peeked) reader.grant(max)
 
     function open(n: number): void {
-      const messages: StoredMessageJson[] = []
+      const messages: MessageJson[] = []
       const reader = broker.read(
         source,
         { from, partition: n },
         {
           deliver(delivery) {
-            if (finished) return
+            if (state !== 'reading') return
             bytes += delivery.batch.length
             collect(delivery, messages, max)
+            if (messages.length >= max) part.isDone = true
+            endWhenDone()
+          },
+          caughtUp() {
+            part.isDone = true
+            endWhenDone()
           },
           closed(reason) {
             failure ??= reason
+            endWhenDone()
           },
         },
       )
-      peeked.push({ reader, messages })
-      reader.grant(max)
+      const part: Peeked = { reader, messages, isDone: false }
+      peeked.push(part)
     }
 
-    // Deliveries may come during this turn or from the disk later; there is nothing to do in between.
-    function poll(): void {
-      if (failure !== undefined) {
-        close()
-        reject(failure)
-        return
-      }
-      const done = peeked.every(({ reader, messages }) => messages.length >= max || reader.atEnd)
-      if (done || bytes >= BYTES_MAX || platform.clock.monotonicMs() >= deadlineMs) {
-        close()
-        resolve(merge(peeked, max))
-      } else platform.scheduler.after(AT_END_POLL_MS, poll)
+    function endWhenDone(): void {
+      const isDone = failure !== undefined || bytes >= BYTES_MAX || peeked.every((part) => part.isDone)
+      if (!isDone || state !== 'reading') return
+      state = 'ending'
+      // Readers must not be closed from within a delivery.
+      platform.scheduler.endOfTurn(end)
+    }
+
+    function end(): void {
+      if (state === 'ended') return
+      close()
+      if (failure === undefined) resolve(merge(peeked, max))
+      else reject(failure)
     }
 
     function close(): void {
-      finished = true
+      state = 'ended'
+      timer.cancel()
       for (const { reader } of peeked) reader.close()
     }
   })
@@ -77,7 +86,9 @@ export function peek(context: SessionContext, params: PeekParams): Promise<Store
 
 interface Peeked {
   readonly reader: Reader
-  readonly messages: readonly StoredMessageJson[]
+  readonly messages: readonly MessageJson[]
+  /** It has enough, or all that there is. */
+  isDone: boolean
 }
 
 function partitionsOf(broker: Broker, source: string): number {
@@ -85,8 +96,8 @@ function partitionsOf(broker: Broker, source: string): number {
 }
 
 /** Takes the oldest of the partitions' next messages again and again. */
-function merge(peeked: readonly Peeked[], max: number): StoredMessageJson[] {
-  const merged: StoredMessageJson[] = []
+function merge(peeked: readonly Peeked[], max: number): MessageJson[] {
+  const merged: MessageJson[] = []
   const next = peeked.map(() => 0)
   while (merged.length < max) {
     let oldest = -1
@@ -101,27 +112,12 @@ function merge(peeked: readonly Peeked[], max: number): StoredMessageJson[] {
   return merged
 }
 
-function collect(delivery: Delivery, messages: StoredMessageJson[], max: number): void {
+function collect(delivery: Delivery, messages: MessageJson[], max: number): void {
   const records = new RecordReader(delivery.batch)
   while (messages.length < max && records.next()) {
     const offset = delivery.baseOffset + records.offsetDelta
     if (offset < delivery.first) continue
     if (offset > delivery.last) return
-    messages.push(storedMessageJson(delivery.partition, offset, records))
-  }
-}
-
-/** The record that `reader` stands on. */
-export function storedMessageJson(partition: number, offset: number, reader: RecordReader): StoredMessageJson {
-  // No prototype: header names are the sender's.
-  const headers = Object.create(null) as Record<string, JsonBytes>
-  for (const header of reader.headers) headers[header.key] = bytesToJson(header.value)
-  return {
-    partition,
-    offset,
-    timestampMs: reader.timestampMs,
-    key: bytesToJson(reader.key),
-    value: bytesToJson(reader.value),
-    headers,
+    messages.push(recordToJson(delivery.partition, offset, records))
   }
 }

@@ -2,9 +2,17 @@
  * JSON shapes of the API, shared by the native protocol's calls and by HTTP. Plain JSON Schema: usable in an OpenAPI 3.1
  * document as they are. Those of parameters carry the façade's TypeScript type, and the compiler checks that both agree.
  */
-import type { DeliveryPolicy, QueueSpec, Retention, StartPosition, SubscriptionSpec, TopicSpec } from '../../core/broker.ts'
-import type { JsonBytes } from '@millrace/wire'
+import type {
+  DeliveryPolicy,
+  QueueSpec,
+  Retention,
+  StartPosition,
+  SubscriptionChange,
+  SubscriptionSpec,
+  TopicSpec,
+} from '../../core/broker.ts'
 import { type ObjectSchema, type Typed, typed } from './json-schema.ts'
+import { messageSchema } from './message-json.ts'
 
 export interface ListParams {
   readonly prefix?: string
@@ -17,15 +25,6 @@ export interface PeekParams {
   readonly partition?: number
   readonly from?: StartPosition
   readonly max?: number
-}
-
-export interface StoredMessageJson {
-  readonly partition: number
-  readonly offset: number
-  readonly timestampMs: number
-  readonly key: JsonBytes
-  readonly value: JsonBytes
-  readonly headers: Readonly<Record<string, JsonBytes>>
 }
 
 const name = { type: 'string', minLength: 1, maxLength: 255, description: 'A name: letters, digits, `.`, `_`, `-`.' } as const
@@ -103,7 +102,8 @@ export const queueSpec: Typed<QueueSpec> = typed({
   additionalProperties: false,
 })
 
-const queueChange: Typed<Partial<Omit<QueueSpec, 'name'>>> = typed({
+/** Of a queue or a subscription. */
+const deliveryChange: Typed<Partial<Omit<QueueSpec, 'name'>> & SubscriptionChange> = typed({
   type: 'object',
   properties: { delivery: deliveryPolicy },
   additionalProperties: false,
@@ -171,29 +171,6 @@ export const subscriptionInfo: ObjectSchema = {
   additionalProperties: false,
 }
 
-/** Bytes in JSON: a string where they are valid UTF-8, otherwise `{ "base64": "..." }` (`json-bytes.ts`). */
-const jsonBytes: Typed<JsonBytes> = typed({
-  anyOf: [
-    { type: 'string' },
-    { type: 'object', properties: { base64: { type: 'string' } }, required: ['base64'], additionalProperties: false },
-    { type: 'null' },
-  ],
-})
-
-const storedMessage: Typed<StoredMessageJson> = typed({
-  type: 'object',
-  properties: {
-    partition: count,
-    offset: count,
-    timestampMs: { type: 'integer' },
-    key: jsonBytes,
-    value: jsonBytes,
-    headers: { type: 'object', properties: {}, additionalProperties: jsonBytes },
-  },
-  required: ['partition', 'offset', 'timestampMs', 'key', 'value', 'headers'],
-  additionalProperties: false,
-})
-
 export const named: Typed<{ readonly name: string }> = typed({
   type: 'object',
   properties: { name },
@@ -255,8 +232,19 @@ export const topicUpdateParams: Typed<{ readonly name: string; readonly change: 
 
 export const queueUpdateParams: Typed<{ readonly name: string; readonly change: Partial<Omit<QueueSpec, 'name'>> }> = typed({
   type: 'object',
-  properties: { name, change: queueChange },
+  properties: { name, change: deliveryChange },
   required: ['name', 'change'],
+  additionalProperties: false,
+})
+
+export const subscriptionUpdateParams: Typed<{
+  readonly topic: string
+  readonly name: string
+  readonly change: SubscriptionChange
+}> = typed({
+  type: 'object',
+  properties: { topic: name, name, change: deliveryChange },
+  required: ['topic', 'name', 'change'],
   additionalProperties: false,
 })
 
@@ -273,12 +261,11 @@ export const peekParams: Typed<PeekParams> = typed({
   additionalProperties: false,
 })
 
-export const messageList: Typed<{ readonly messages: readonly StoredMessageJson[] }> = typed({
+export const messageList: object = {
   type: 'object',
-  properties: { messages: { type: 'array', items: storedMessage } },
+  properties: { messages: { type: 'array', items: messageSchema } },
   required: ['messages'],
-  additionalProperties: false,
-})
+}
 
 export const nothing: Typed<object> = typed({ type: 'object', properties: {}, additionalProperties: false })
 

@@ -33,7 +33,6 @@ export class Consuming {
   readonly #pipes = new Map<number, DeliveryPipe>()
   /** Those that may have credit to pass on, in the order in which they asked. */
   #hungry: DeliveryPipe[] = []
-  #catchingUp = new Set<DeliveryPipe>()
   readonly #settles = new TicketRing()
   readonly #settle = new SettleFrame()
   #settleOrdinal = 0
@@ -51,11 +50,6 @@ export class Consuming {
 
   get waiting(): boolean {
     return this.#settles.length > 0
-  }
-
-  /** Whether a reader is on its way to the end of what is stored. */
-  get catchingUp(): boolean {
-    return this.#catchingUp.size > 0
   }
 
   // ---- frames of the client -------------------------------------------------------------------------------------------
@@ -147,14 +141,6 @@ export class Consuming {
     return this.#hungry.length > 0 && !this.#stopped
   }
 
-  tellCaughtUp(): void {
-    for (const pipe of this.#catchingUp) {
-      if (!pipe.atEnd) continue
-      this.#catchingUp.delete(pipe)
-      writeFrame(this.#writer, 'caughtUp', { consumer: pipe.number })
-    }
-  }
-
   /** No more deliveries; what is held may still be settled. */
   stop(): void {
     this.#stopped = true
@@ -166,7 +152,6 @@ export class Consuming {
     this.#stopped = true
     const pipes = [...this.#pipes.values()]
     this.#pipes.clear()
-    this.#catchingUp.clear()
     this.#hungry = []
     for (const pipe of pipes) pipe.close()
   }
@@ -178,6 +163,10 @@ export class Consuming {
     const pipe = new DeliveryPipe(number, this.#writer, {
       delivered: (hungry) => {
         if (hungry) this.#feed(hungry)
+        this.#wake()
+      },
+      caughtUp: () => {
+        writeFrame(this.#writer, 'caughtUp', { consumer: number })
         this.#wake()
       },
       closed: (ended, error) => {
@@ -200,7 +189,6 @@ export class Consuming {
       if (leaseMs !== undefined)
         throw new MillraceError('bad_request', '`leaseMs` is for mode `consume`: a reader holds nothing.')
       pipe.attach(this.#broker.read(source, { from: from ?? 'latest', ...(partition === undefined ? {} : { partition }) }, pipe))
-      this.#catchingUp.add(pipe)
     }
     // The broker may have closed it at once.
     if (this.#pipes.get(number) === pipe) writeFrame(this.#writer, 'consuming', { consumer: number })
@@ -208,7 +196,6 @@ export class Consuming {
 
   #forget(pipe: DeliveryPipe): void {
     this.#pipes.delete(pipe.number)
-    this.#catchingUp.delete(pipe)
   }
 
   #feed(pipe: DeliveryPipe): void {
@@ -256,9 +243,9 @@ export class Consuming {
     for (let n = 0; n < frame.count; n++) {
       frame.range(n)
       try {
-        if (wish === 'extend') consumer.extend(frame.partition, frame.first, frame.last)
-        else if (frame.attempt === 0) consumer.settle(frame.partition, frame.first, frame.last, wish)
-        else consumer.settle(frame.partition, frame.first, frame.last, wish, frame.attempt)
+        const attempt = frame.attempt === 0 ? undefined : frame.attempt
+        if (wish === 'extend') consumer.extend(frame.partition, frame.first, frame.last, attempt)
+        else consumer.settle(frame.partition, frame.first, frame.last, wish, attempt)
       } catch (error) {
         if (!(error instanceof MillraceError) || error.code !== 'stale_delivery') throw error
         stale ??= error

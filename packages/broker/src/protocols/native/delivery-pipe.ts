@@ -8,6 +8,7 @@ import { GRANT_MAX, limits } from './limits.ts'
 interface PipeEvents {
   /** Frames were written. The pipe is given when it can take more credit to the broker. */
   delivered(hungry: DeliveryPipe | undefined): void
+  caughtUp(): void
   closed(pipe: DeliveryPipe, error: MillraceError): void
 }
 
@@ -46,10 +47,6 @@ export class DeliveryPipe implements DeliverySink {
   get consumer(): Consumer {
     if (this.#consumer === undefined) throw new MillraceError('bad_request', 'A reader has nothing to settle.')
     return this.#consumer
-  }
-
-  get atEnd(): boolean {
-    return this.#reader?.atEnd ?? false
   }
 
   allow(messages: number): void {
@@ -112,6 +109,10 @@ export class DeliveryPipe implements DeliverySink {
     const weight = payload.length / messages
     this.#messageBytes = Math.max(weight, this.#messageBytes * 0.875 + weight * 0.125)
     this.#events.delivered(this.#held > 0 ? this : undefined)
+  }
+
+  caughtUp(): void {
+    if (!this.#closed) this.#events.caughtUp()
   }
 
   closed(error: MillraceError): void {

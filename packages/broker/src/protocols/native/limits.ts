@@ -23,8 +23,6 @@ export const limits = {
   assumedMessageBytes: 16_384,
   /** A batch from this size on of which less than half is delivered is cut to the part that is. */
   cutBatchBytesMin: 2048,
-  /** Ticks of a reader that waits for the end of what is stored. */
-  catchUpPollMs: 2,
 } as const
 
 export const GRANT_MAX = 4_294_967_295

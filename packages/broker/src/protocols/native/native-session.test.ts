@@ -375,11 +375,15 @@ describe('consuming', () => {
   it('answers a settle for a consumer that is gone, and an extension, without a commit', () => {
     const consumer = consume()
     send('settle', { consumer: 0, outcome: 3, ranges: [{ partition: 0, first: 4, last: 4, attempt: 1 }], options: undefined })
-    expect(consumer.settled).toEqual([[0, 4, 4, 'extend', undefined]])
-    expect(answer()).toEqual([{ name: 'settled', count: 1 }])
+    send('settle', { consumer: 0, outcome: 3, ranges: [{ partition: 0, first: 4, last: 4, attempt: 0 }], options: undefined })
+    expect(consumer.settled).toEqual([
+      [0, 4, 4, 'extend', 1],
+      [0, 4, 4, 'extend', undefined],
+    ])
+    expect(answer()).toEqual([{ name: 'settled', count: 2 }])
     send('settle', { consumer: 5, outcome: 0, ranges: [{ partition: 0, first: 4, last: 4, attempt: 1 }], options: undefined })
     expect(answer()).toMatchObject([
-      { name: 'settleFailed', settle: 1, reason: { code: 'stale_delivery' } },
+      { name: 'settleFailed', settle: 2, reason: { code: 'stale_delivery' } },
       { name: 'settled', count: 1 },
     ])
   })
@@ -434,10 +438,10 @@ describe('consuming', () => {
     expect(answer()).toEqual([{ name: 'consuming', consumer: 3 }])
     send('grant', { consumer: 3, messages: 10 })
     expect(answer()).toEqual([])
-    broker.atEnd = true
-    platform.advance(limits.catchUpPollMs)
-    expect(answer()).toEqual([{ name: 'caughtUp', consumer: 3 }])
-    platform.advance(limits.catchUpPollMs)
+    const { sink } = broker.consumers.at(-1)!
+    sink.deliver(delivery(0, batch('x')))
+    sink.caughtUp!()
+    expect(answer().map(({ name }) => name)).toEqual(['deliver', 'caughtUp'])
     expect(answer()).toEqual([])
     send('settle', { consumer: 3, outcome: 0, ranges: [{ partition: 0, first: 0, last: 0, attempt: 0 }], options: undefined })
     expect(answer()).toMatchObject([{ name: 'settleFailed', reason: { code: 'bad_request' } }, { name: 'settled' }])

@@ -48,7 +48,6 @@ export class NativeSession implements Session, CommitWaiter {
   #calls = 0
   #flushing = false
   #waitsForCommit = false
-  #pollsForEnd = false
   /** Stops listening for relief; set while the connection is paused. */
   #unpause: (() => void) | undefined
 
@@ -302,23 +301,11 @@ export class NativeSession implements Session, CommitWaiter {
       }
     }
     this.#consuming.feed(this.#backlogBytesHigh - this.#connection.backlogBytes)
-    if (this.#consuming.catchingUp) this.#followToEnd()
     this.#write()
     if (this.#consuming.hungry && this.#connection.backlogBytes < this.#backlogBytesHigh) this.#wake()
     if (this.#state.name === 'draining' && !this.#publishing.waiting && !this.#consuming.waiting) {
       this.#goodbye('draining', 'The broker is shutting down; connect again later.')
     }
-  }
-
-  /** A reader may get to the end without a delivery (nothing stored, or nothing after its start). */
-  #followToEnd(): void {
-    this.#consuming.tellCaughtUp()
-    if (this.#pollsForEnd || !this.#consuming.catchingUp) return
-    this.#pollsForEnd = true
-    this.#context.platform.scheduler.after(limits.catchUpPollMs, () => {
-      this.#pollsForEnd = false
-      this.#wake()
-    })
   }
 
   #write(): void {

@@ -125,7 +125,14 @@ describe.each(['memory', 'disk'] as const)('the HTTP API over the %s engine', (e
         status: 201,
         body: { topic: 'news', name: 'mail' },
       })
-      expect((await call('GET', '/v1/topics/news/subscriptions/mail')).status).toBe(200)
+      const changed = await call('PATCH', '/v1/topics/news/subscriptions/mail', { delivery: { maxAttempts: 3 } })
+      expect(changed).toMatchObject({ status: 200, body: { topic: 'news', name: 'mail', delivery: { maxAttempts: 3 } } })
+      expect(await call('GET', '/v1/topics/news/subscriptions/mail')).toMatchObject({ status: 200, body: changed.body })
+      expect((await call('PATCH', '/v1/topics/news/subscriptions/mail', { from: 'earliest' })).body).toMatchObject({
+        code: 'bad_request',
+        detail: expect.stringContaining('`change.from` is not a known property') as string,
+      })
+      expect((await call('PATCH', '/v1/topics/news/subscriptions/none', { delivery: {} })).status).toBe(404)
       expect((await call('GET', '/v1/topics/news/subscriptions')).body.items).toMatchObject([{ name: 'mail' }])
       expect((await call('GET', '/v1/subscriptions')).body.items).toMatchObject([{ topic: 'news', name: 'mail' }])
       expect((await call('DELETE', '/v1/topics/news/subscriptions/mail')).status).toBe(204)
@@ -315,6 +322,11 @@ describe.each(['memory', 'disk'] as const)('the HTTP API over the %s engine', (e
       const [third] = await receive('again', '?waitMs=10000')
       expect(third).toMatchObject({ offset: first.offset, attempt: 3 })
 
+      // The same consumer holds it, but not by this handle.
+      expect(await settle('again', { handles: [first.handle], outcome: 'extend' })).toMatchObject({
+        status: 409,
+        body: { code: 'stale_delivery', settled: 0 },
+      })
       const stale = await settle('again', { handles: [first.handle, second.handle, third.handle], outcome: 'ack' })
       expect(stale).toMatchObject({
         status: 409,

@@ -2,9 +2,8 @@ import { RecordReader } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import type { Broker, Consumer, Delivery, DeliverySink, Outcome } from '../../core/broker.ts'
 import type { Platform, Timer } from '../../ports/platform.ts'
-import { storedMessageJson } from '../../protocols/api/peek.ts'
+import { type MessageJson, recordToJson } from '../../protocols/api/message-json.ts'
 import { encodeHandle } from './handle.ts'
-import { type MessageJson, messageToJson } from './message-json.ts'
 
 /** Batches behind one answer: what does not fit goes back to the queue at once. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024
@@ -102,8 +101,8 @@ export class LeaseConsumer implements DeliverySink {
   }
 
   /** @throws MillraceError `stale_delivery` */
-  extend(partition: number, offset: number): void {
-    this.#consumer.extend(partition, offset, offset)
+  extend(partition: number, offset: number, attempt: number): void {
+    this.#consumer.extend(partition, offset, offset, attempt)
     this.#holdLonger()
   }
 
@@ -176,7 +175,7 @@ export class LeaseConsumer implements DeliverySink {
         }
         const handle = encodeHandle({ consumer: this.id, partition: delivery.partition, offset, attempt: delivery.attempt })
         messages.push({
-          ...messageToJson(storedMessageJson(delivery.partition, offset, reader)),
+          ...recordToJson(delivery.partition, offset, reader),
           attempt: delivery.attempt,
           handle,
         })

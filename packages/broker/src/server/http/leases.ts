@@ -1,9 +1,9 @@
 import { MillraceError } from '../../base/errors.ts'
 import type { Broker, Outcome } from '../../core/broker.ts'
 import type { Platform, Timer } from '../../ports/platform.ts'
+import type { MessageJson } from '../../protocols/api/message-json.ts'
 import { decodeHandle, type Handle } from './handle.ts'
 import { LeaseConsumer } from './lease-consumer.ts'
-import type { MessageJson } from './message-json.ts'
 
 const CONSUMERS_MAX = 10_000
 const SWEEP_MS = 5000
@@ -61,7 +61,7 @@ export class Leases {
     const consumer = this.#byId.get(id)
     if (consumer === undefined) return false
     try {
-      if (outcome.kind === 'extend') consumer.extend(partition, offset)
+      if (outcome.kind === 'extend') consumer.extend(partition, offset, attempt)
       else consumer.settle(partition, offset, attempt, outcome)
       return true
     } catch (error) {

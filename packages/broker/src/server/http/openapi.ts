@@ -1,6 +1,6 @@
 import { type ErrorCode, errorCatalogue } from '../../base/errors.ts'
+import { messageSchema } from '../../protocols/api/message-json.ts'
 import * as schemas from '../../protocols/api/schemas.ts'
-import { messageSchema } from './message-json.ts'
 import { statusOf } from './problem.ts'
 import type { Route } from './route.ts'
 

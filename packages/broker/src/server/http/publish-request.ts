@@ -1,8 +1,8 @@
 import type { RecordHeader } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import { check, type ObjectSchema, type Typed, typed } from '../../protocols/api/json-schema.ts'
+import { isJson } from '../../protocols/api/message-json.ts'
 import { parseJson } from './body.ts'
-import { isJson } from './message-json.ts'
 
 /** A message as it was asked to be published. */
 export interface NewMessage {

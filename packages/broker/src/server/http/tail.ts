@@ -2,8 +2,7 @@ import { RecordReader } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import type { Broker, Delivery, Reader, StartPosition } from '../../core/broker.ts'
 import type { Platform, Timer } from '../../ports/platform.ts'
-import { storedMessageJson } from '../../protocols/api/peek.ts'
-import { messageToJson } from './message-json.ts'
+import { recordToJson } from '../../protocols/api/message-json.ts'
 
 const HEARTBEAT_MS = 15_000
 /** Messages that may wait for the client, over all partitions. */
@@ -172,7 +171,7 @@ export class Tail {
         if (offset < delivery.first) continue
         if (offset > delivery.last) break
         this.#partitions.get(delivery.partition)!.next = offset + 1
-        const message = JSON.stringify(messageToJson(storedMessageJson(delivery.partition, offset, reader)))
+        const message = JSON.stringify(recordToJson(delivery.partition, offset, reader))
         return `id: ${this.#eventId()}\ndata: ${message}\n\n`
       }
       // The whole delivery is on its way: its credit comes back.

@@ -4,6 +4,7 @@ import type { ListenEntry } from '../config/config.ts'
 import type { Log } from '../log/log.ts'
 import { bind } from './bind.ts'
 import type { Listener, ListenerLimits } from './listener.ts'
+import { readShared } from './shared-reads.ts'
 import { SessionRegistry } from './session-registry.ts'
 import { formatAddress } from '../config/listen.ts'
 import { PipedConnection } from './piped-connection.ts'
@@ -20,9 +21,8 @@ export async function openTcpListener(
   log: Log,
 ): Promise<Listener | undefined> {
   const sessions = new SessionRegistry(door.name, limits, log)
-  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS }, (socket) =>
-    accept(socket, door, context, limits, sessions, log),
-  )
+  const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS, pauseOnConnect: true }
+  const server = createServer(options, (socket) => accept(socket, door, context, limits, sessions, log))
   const address = await bind(server, entry, log).catch(async (error: unknown) => {
     await sessions.drain(0)
     throw error
@@ -49,27 +49,27 @@ export async function openTcpListener(
 }
 
 function accept(
-  socket: Socket,
+  accepted: Socket,
   door: Door,
   context: SessionContext,
   limits: ListenerLimits,
   sessions: SessionRegistry,
   log: Log,
 ): void {
-  const remote = socket.remoteAddress
+  const remote = accepted.remoteAddress
   // Gone before it was accepted, or one too many.
   if (remote === undefined || !sessions.admits(remote)) {
-    socket.destroy()
+    accepted.destroy()
     return
   }
-  const peer: Peer = { address: formatAddress(remote, socket.remotePort ?? 0), transport: 'tcp', secure: false }
+  const peer: Peer = { address: formatAddress(remote, accepted.remotePort ?? 0), transport: 'tcp', secure: false }
+  const socket = readShared(accepted, (bytes) => connection.received(bytes))
   const connection = new PipedConnection(new TcpPipe(socket), peer, limits.outputBytesMax)
   const session = door.accept(connection, context)
   connection.attach(session)
   const remove = sessions.add(session, remote, () => connection.cut())
   const details = { door: door.name, peer: peer.address }
   log.debug('connection.open', `${peer.address} connected to ${door.name}.`, details)
-  socket.on('data', (bytes) => connection.received(bytes))
   // Always followed by `close`.
   socket.on('error', (error) => log.debug('connection.closed', `${peer.address} failed: ${error.message}`, details))
   socket.once('close', () => {

@@ -1,8 +1,8 @@
 import { unreachable } from '../../../base/assert.ts'
 import { MillraceError } from '../../../base/errors.ts'
 import { check, type ObjectSchema, type Typed, typed } from '../../../protocols/api/json-schema.ts'
+import { messageList } from '../../../protocols/api/schemas.ts'
 import type { Settlement } from '../leases.ts'
-import { messageSchema } from '../message-json.ts'
 import { json, problemResponse } from '../problem.ts'
 import type { Call, Route } from '../route.ts'
 import type { HttpServices } from '../services.ts'
@@ -89,13 +89,7 @@ function receiveRoute({ session, leases }: HttpServices, { tag, path, sourceOf }
     answers: {
       200: {
         description: 'The messages; none when nothing came in time.',
-        content: {
-          'application/json': {
-            type: 'object',
-            properties: { messages: { type: 'array', items: messageSchema } },
-            required: ['messages'],
-          },
-        },
+        content: { 'application/json': messageList },
       },
     },
     errors: ['not_found', 'draining', 'overloaded'],

@@ -108,6 +108,18 @@ function subscriptionRoutes(services: HttpServices): Route[] {
       handle: async (call) => json(200, await run('subscription.get', call, names(call))),
     },
     {
+      ...named('subscription.update', 'subscription'),
+      method: 'patch',
+      path,
+      body: settingsBody(schemas.subscriptionSpec as unknown as ObjectSchema, ['topic', 'name', 'from']),
+      answers: { 200: answer('Its settings from now on.', schemas.subscriptionInfo) },
+      errors: ['not_found'],
+      async handle(call) {
+        const change = await readSettings(services, call)
+        return json(200, await run('subscription.update', call, { ...names(call), change }))
+      },
+    },
+    {
       ...named('subscription.delete', 'subscription'),
       method: 'delete',
       path,

@@ -1,8 +1,8 @@
 import { MillraceError } from '../../../base/errors.ts'
 import type { ObjectSchema } from '../../../protocols/api/json-schema.ts'
+import { messageSchema } from '../../../protocols/api/message-json.ts'
 import { runOperation } from '../../../protocols/api/operations.ts'
-import { PEEK_MAX, type StoredMessageJson } from '../../../protocols/api/schemas.ts'
-import { messageSchema, messageToJson } from '../message-json.ts'
+import { messageList, PEEK_MAX } from '../../../protocols/api/schemas.ts'
 import { json } from '../problem.ts'
 import { MESSAGES_MAX, newMessageSchema, readPublishRequest } from '../publish-request.ts'
 import { parseStartPosition, startPositionParameter } from '../query.ts'
@@ -147,24 +147,17 @@ function peekRoute({ session }: HttpServices, kind: 'queue' | 'topic'): Route {
     answers: {
       200: {
         description: 'In offset order per partition.',
-        content: {
-          'application/json': {
-            type: 'object',
-            properties: { messages: { type: 'array', items: messageSchema } },
-            required: ['messages'],
-          },
-        },
+        content: { 'application/json': messageList },
       },
     },
     errors: ['not_found', 'offset_out_of_range'],
     async handle({ params, query, principal }) {
       const { from, ...rest } = query
-      const peeked = (await runOperation(session, principal, 'peek', {
-        source: `${kind}:${params['name']!}`,
-        ...rest,
-        ...(typeof from === 'string' ? { from: parseStartPosition(from) } : {}),
-      })) as { readonly messages: readonly StoredMessageJson[] }
-      return json(200, { messages: peeked.messages.map(messageToJson) })
+      const where = typeof from === 'string' ? { from: parseStartPosition(from) } : {}
+      return json(
+        200,
+        await runOperation(session, principal, 'peek', { source: `${kind}:${params['name']!}`, ...rest, ...where }),
+      )
     },
   }
 }

@@ -1,7 +1,7 @@
-import type { JsonBytes } from '@millrace/wire'
-import type { StoredMessageJson } from '../../protocols/api/schemas.ts'
+/** The one JSON shape of a message: in HTTP answers and events, in the `peek` call, and in what the command line prints. */
+import { bytesToJson, type JsonBytes, type RecordReader } from '@millrace/wire'
 
-/** A message as the HTTP API shows it. Text stays text, JSON stays JSON, anything else is base64 under another name. */
+/** Text stays text, JSON stays JSON, anything else is base64 under another name. */
 export interface MessageJson {
   readonly partition: number
   readonly offset: number
@@ -43,9 +43,37 @@ export const messageSchema: object = {
   required: ['partition', 'offset', 'timestampMs', 'headers'],
 }
 
-export function messageToJson(stored: StoredMessageJson): MessageJson {
-  const { partition, offset, timestampMs, key, value, headers } = stored
-  return { partition, offset, timestampMs, ...keyFields(key), headers, ...bodyFields(value, headers['content-type']) }
+export interface StoredBytes {
+  readonly partition: number
+  readonly offset: number
+  readonly timestampMs: number
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+}
+
+/** @param headers in order; of several with one name the last is shown */
+export function messageToJson(stored: StoredBytes, headers: Iterable<readonly [string, Uint8Array | null]>): MessageJson {
+  const { partition, offset, timestampMs, key, value } = stored
+  // No prototype: header names are the sender's.
+  const shown = Object.create(null) as Record<string, JsonBytes>
+  for (const [name, bytes] of headers) shown[name] = bytesToJson(bytes)
+  return {
+    partition,
+    offset,
+    timestampMs,
+    ...keyFields(bytesToJson(key)),
+    headers: shown,
+    ...bodyFields(bytesToJson(value), shown['content-type']),
+  }
+}
+
+/** The record that `reader` stands on. */
+export function recordToJson(partition: number, offset: number, reader: RecordReader): MessageJson {
+  const { timestampMs, key, value, headers } = reader
+  return messageToJson(
+    { partition, offset, timestampMs, key, value },
+    headers.map((header) => [header.key, header.value]),
+  )
 }
 
 function keyFields(key: JsonBytes): { key?: string; keyBase64?: string } {

@@ -1,0 +1,17 @@
+import type { Random } from '../ports/platform.ts'
+
+/** The entity of the broker itself in the state log. Topics, queues and subscriptions have higher ones. */
+export const BROKER_ENTITY = 0
+
+/** What the broker knows of itself, made once and kept with its data. */
+export interface BrokerDefinition {
+  readonly kind: 'broker'
+  readonly id: string
+}
+
+/** 128 random bits in hexadecimal. */
+export function newBrokerId(random: Random): string {
+  let id = ''
+  for (let n = 0; n < 4; n++) id += random.uint32().toString(16).padStart(8, '0')
+  return id
+}

@@ -1,0 +1,5 @@
+export { checkBeginOptions, LATE_COMPLETION_MS, staleClaim } from './claim-errors.ts'
+export { idempotent, type Claim, type IdempotentHandler, type IdempotentMessage, type IdempotentOptions } from './idempotent.ts'
+export type { BeginOptions, BeginResult, IdempotencyEntry, IdempotencyStore } from './idempotency-store.ts'
+export { MemoryIdempotencyStore, type MemoryIdempotencyStoreOptions } from './memory-idempotency-store.ts'
+export { messageIdentity } from './message-identity.ts'
