@@ -14,7 +14,7 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['packages/**/*.test.ts', 'bench/**/*.test.ts', 'docs/**/*.test.ts'],
+    include: ['packages/**/*.test.ts', 'bench/**/*.test.ts', 'examples/*.test.ts', 'docs/**/*.test.ts'],
     exclude: ['**/dist/**', '**/node_modules/**'],
     testTimeout: 60_000,
     hookTimeout: 60_000,

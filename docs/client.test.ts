@@ -38,6 +38,12 @@ describe('the client guide', () => {
       '.subscription(',
       '.peek(',
       '.use(',
+      '.transaction(',
+      '.multicast(',
+      '.request(',
+      '.reply(',
+      '.preparedProducer(',
+      '.cancelScheduled(',
     ]) {
       expect(guide).toContain(call)
     }

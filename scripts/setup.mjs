@@ -47,7 +47,8 @@ export function setUp() {
     run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])
     writeFileSync(installed, '')
   }
-  const sources = Math.max(newestChange(join(root, 'packages')), newestChange(join(root, 'bench')), changedAt(installed))
+  const folders = ['packages', 'bench', 'examples'].map((folder) => newestChange(join(root, folder)))
+  const sources = Math.max(...folders, changedAt(installed))
   if (changedAt(builtStamp) <= sources) {
     console.error('Building...')
     build()

@@ -22,8 +22,28 @@ export const millrace: System = {
   },
 }
 
+const POLICY_QUEUE = 'bench-policies'
+const POLICIES: readonly string[] = '--max-attempts 10 --backoff exponential:100ms..1m --order key --dedup-window 1m'.split(' ')
+
 async function runLoad(url: string, load: Load): Promise<LoadResult> {
-  const parameters = ['bench', load.mode, '--url', url, '-o', 'json', '--quiet', '--duration', `${load.seconds * 1000}ms`]
+  if (load.policies === true) {
+    await run(process.execPath, [commandLine, 'queue', 'create', POLICY_QUEUE, '--url', url, ...POLICIES], {
+      env: cleanEnvironment(),
+    })
+  }
+  const address = load.policies === true ? [`queue:${POLICY_QUEUE}`, '--keys', '10000', '--ids'] : []
+  const parameters = [
+    'bench',
+    load.mode,
+    ...address,
+    '--url',
+    url,
+    '-o',
+    'json',
+    '--quiet',
+    '--duration',
+    `${load.seconds * 1000}ms`,
+  ]
   const settings = {
     size: load.sizeBytes,
     batch: load.batchMessages,

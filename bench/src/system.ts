@@ -26,6 +26,8 @@ export interface Load {
   readonly batchMessages?: number
   readonly window?: number
   readonly destinations?: number
+  /** The queue has a retry policy, order by key and a dedup window; messages have one of 10,000 keys, and an id each. */
+  readonly policies?: boolean
   /** Messages per second; as fast as it goes by default. */
   readonly rate?: number
 }

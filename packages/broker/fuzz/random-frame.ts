@@ -33,6 +33,12 @@ function randomField(random: FuzzRandom, kind: keyof FieldTypes): FieldTypes[key
         const first = random.between(0, 1000)
         return { partition: random.between(0, 9), first, last: first + random.between(0, 9), attempt: random.between(0, 3) }
       })
+    case 'duplicates':
+      return Array.from({ length: random.between(0, 5) }, (_, position) => ({
+        position,
+        partition: random.between(0, 9),
+        offset: random.pick([-1, 0, 2 ** 40]),
+      }))
     case 'rest':
       return random.bytes(random.between(0, 100))
     default:

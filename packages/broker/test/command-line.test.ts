@@ -32,6 +32,29 @@ describe('publish and consume', () => {
     expect(JSON.parse(await out('queue', 'get', 'mail', '-o', 'json'))).toMatchObject({ name: 'mail', ready: 0, inFlight: 0 })
   })
 
+  test('a message goes to several destinations, or to none', async () => {
+    const published = await run(['pub', 'queue:one', 'hello', '--to', 'topic:two', '--to', 'queue:three'])
+    const places = ['queue:one', 'topic:two', 'queue:three'].map((name) => `${name}, partition 0, offset 0`)
+    expect(published).toEqual({ code: 0, stdout: '', stderr: `published to ${places.join('; ')}\n` })
+    const receipt = JSON.parse(await out('pub', 'queue:one', 'hello', '--to', 'queue:three', '-o', 'json')) as object
+    expect(receipt).toMatchObject({ receipts: [{ destination: 'queue:one', offset: 1 }, { destination: 'queue:three' }] })
+    expect((await run(['pub', 'queue:one', 'x', '--to', 'three'])).code).toBe(2)
+    expect((await run(['pub', 'queue:one', 'x', '--to', 'queue:three', '--count', '2'])).code).toBe(2)
+  })
+
+  test('messages for later wait, and can be taken back', async () => {
+    const receipt = JSON.parse(await out('pub', 'queue:later', 'hello', '--delay', '1h', '-o', 'json')) as { scheduled: number }
+    const note = (await run(['pub', 'queue:later', 'hello', '--at', '2050-01-01T00:00:00Z'])).stderr
+    expect(note).toBe(`scheduled for queue:later as ${receipt.scheduled + 1}\n`)
+    expect(JSON.parse(await out('queue', 'get', 'later', '-o', 'json'))).toMatchObject({ scheduled: 2, ready: 0 })
+    const cancel = ['scheduled', 'cancel', String(receipt.scheduled)]
+    expect(await run(cancel)).toEqual({ code: 0, stdout: '', stderr: `cancelled ${receipt.scheduled}\n` })
+    expect(await run(cancel)).toMatchObject({ code: 3, stderr: expect.stringContaining('does not wait') as string })
+    expect(JSON.parse(await out('queue', 'get', 'later', '-o', 'json'))).toMatchObject({ scheduled: 1 })
+    expect((await run(['pub', 'queue:later', 'x', '--delay', '1h', '--at', '2050-01-01'])).code).toBe(2)
+    expect((await run(['pub', 'queue:later', 'x', '--at', 'soon'])).code).toBe(2)
+  })
+
   test('bodies come from arguments, pipes and files; receipts as JSON', async () => {
     const file = join(broker.data, '..', 'body.txt')
     writeFileSync(file, 'from a file')

@@ -4,6 +4,8 @@ import type {
   BrokerStatus,
   QueueInfo,
   QueueSpec,
+  RedriveInfo,
+  RedriveOptions,
   SubscriptionInfo,
   SubscriptionSpec,
   TopicInfo,
@@ -12,6 +14,8 @@ import type {
 import type { Link } from './link.ts'
 
 const PAGE = 10_000
+/** How long the first call waits for the end of a redrive, and how often it is asked about from then on. */
+const REDRIVE_WAIT_MS = 1000
 
 /** The control operations, as calls. All but deletions may be repeated when a connection is lost under them. */
 export class AdminCalls implements Admin {
@@ -83,6 +87,29 @@ export class AdminCalls implements Admin {
 
   subscriptions(topic?: string): Promise<readonly SubscriptionInfo[]> {
     return this.#list('subscription.list', topic === undefined ? {} : { topic })
+  }
+
+  async purgeQueue(name: string): Promise<number> {
+    const { messages } = (await this.#link().call('queue.purge', { name }, false)) as { messages: number }
+    return messages
+  }
+
+  async redrive(queue: string, options: RedriveOptions = {}): Promise<RedriveInfo> {
+    const { signal, onProgress, ...what } = options
+    signal?.throwIfAborted()
+    const params = { ...what, name: queue, waitMs: REDRIVE_WAIT_MS } as unknown as JsonObject
+    let info = (await this.#link().call('queue.redrive', params, false)) as unknown as RedriveInfo
+    while (info.state === 'running') {
+      onProgress?.(info)
+      if (signal?.aborted !== true) await this.#link().platform.sleep(REDRIVE_WAIT_MS)
+      info = await this.#call<RedriveInfo>(signal?.aborted === true ? 'redrive.cancel' : 'redrive.get', { id: info.id })
+    }
+    return info
+  }
+
+  async redrives(): Promise<readonly RedriveInfo[]> {
+    const { items }: { items: readonly RedriveInfo[] } = await this.#call('redrive.list', {})
+    return items
   }
 
   status(): Promise<BrokerStatus> {

@@ -1,16 +1,44 @@
 import type { Declaration } from './typed/declarations.ts'
+import type { PreparedProducer, PreparedProducerOptions } from './prepared/types.ts'
+import type { Requesting } from './request/types.ts'
+import type { Transaction, TransactionOptions, TransactionPublishOptions } from './transactions/types.ts'
+
+export type * from './prepared/types.ts'
+export type * from './request/types.ts'
+export type * from './transactions/types.ts'
 
 /**
  * What a user of the client sees. One API for a broker across TCP, across a WebSocket, and embedded in this process.
  * `connect.ts` gives a `Millrace` over the network; `millrace/embedded` gives the same without sockets.
  */
-export interface Millrace extends AsyncDisposable {
+export interface Millrace extends AsyncDisposable, Requesting {
   queue(name: string): Queue
   topic(name: string): Topic
   /** The typed queue or topic of a declaration: `client.use(orders).publish(...)`. */
   use<Handle>(declaration: Declaration<Handle>): Handle
   /** A publisher for many messages: batches them and keeps a bounded number unconfirmed. */
   publisher(destination: string, options?: PublisherOptions): Publisher
+  /**
+   * Publishes and settles, all or none: `collect` says what belongs to it, and what it returns is returned once the broker has all of
+   * it durably. What it throws gives the transaction up: nothing was done, and the messages are still held.
+   * @throws MillraceError `stale_delivery` when a message is not held any more, `transaction_timeout`, `outcome_unknown` when the
+   * connection was lost on the way
+   */
+  transaction<T>(collect: (transaction: Transaction) => T | PromiseLike<T>, options?: TransactionOptions): Promise<T>
+  /** Publishes one message to all of `destinations` or to none, stored once. One named twice gets it once. @returns where it went, for each */
+  multicast(
+    destinations: readonly string[],
+    body: Body,
+    options?: TransactionPublishOptions & Pick<PublishOptions, 'signal'>,
+  ): Promise<readonly Receipt[]>
+  /**
+   * Takes back a message that was published with `delayMs` or `deliverAt`.
+   * @param id `scheduled` of its receipt
+   * @returns true: it was still waiting and is never delivered; false: it was published, or cancelled before
+   */
+  cancelScheduled(id: number): Promise<boolean>
+  /** Messages in two steps, with `check` for those whose producer died in between. @param group those who can be asked about each other's messages */
+  preparedProducer(group: string, options: PreparedProducerOptions): Promise<PreparedProducer>
   readonly admin: Admin
   /** Waits until everything published is confirmed and everything settled is durable, then disconnects. */
   close(): Promise<void>
@@ -48,10 +76,16 @@ export interface ConnectOptions {
 export type Body = Uint8Array | string | number | boolean | null | readonly unknown[] | { readonly [key: string]: unknown }
 
 export interface PublishOptions {
+  /** Published only after so long, by the client's clock. The receipt then has the id to cancel it with. */
+  readonly delayMs?: number
+  /** Published only at this time: a Date, or milliseconds since 1970. One that has passed: at once. */
+  readonly deliverAt?: Date | number
   /** Decides the partition of a topic; with a key, order holds per key. */
   readonly key?: string | Uint8Array
   readonly headers?: Readonly<Record<string, string | Uint8Array>>
   readonly timestampMs?: number
+  /** It is not delivered any more so long after its timestamp: it goes to the dead letters as `expired`, or is dropped. */
+  readonly ttlMs?: number
   readonly signal?: AbortSignal
 }
 
@@ -62,7 +96,12 @@ export interface OutgoingMessage extends Omit<PublishOptions, 'signal'> {
 /** Where a confirmed message is. */
 export interface Receipt {
   readonly partition: number
+  /** -1 when it is not known: of a message for later, and of a duplicate of one whose place is not known any more. */
   readonly offset: number
+  /** Of a message for later: its id for `cancelScheduled`. */
+  readonly scheduled?: number
+  /** It was published before (dedup window, idempotent publisher), and that is where; it was not stored again. */
+  readonly duplicate?: true
 }
 
 export interface Queue {
@@ -71,6 +110,8 @@ export interface Queue {
   publish(body: Body, options?: PublishOptions): Promise<Receipt>
   /** All of them in as few batches as possible; resolves when all are confirmed. */
   publishBatch(messages: readonly OutgoingMessage[]): Promise<readonly Receipt[]>
+  /** As below, where what the handler publishes through `transaction` and the ack are one: both happen when it returns, or neither. */
+  consume(handler: TransactionalHandler, options: ConsumeOptions & TransactionalOptions): Consumption
   /** Handler style: return acks, throw nacks. Runs until `stop`. */
   consume(handler: Handler, options?: ConsumeOptions): Consumption
   /** Iterator style: each message is acked by `message.ack()`; leaving the loop gives back what is unacked. */
@@ -98,15 +139,25 @@ export type StartPosition = 'earliest' | 'latest' | { readonly offset: number } 
 
 export type Handler = (message: Message) => unknown
 
+export type TransactionalHandler = (message: Message, transaction: Transaction) => unknown
+
+export interface TransactionalOptions extends Pick<TransactionOptions, 'timeoutMs'> {
+  readonly transactional: true
+}
+
 export interface ConsumeOptions {
   /** Messages that may be held unacked at once. Default 256. */
   readonly prefetch?: number
   /** Handlers that run at the same time (handler style). Default 1: in order. */
   readonly concurrency?: number
   readonly leaseMs?: number
+  /** Consumers with a higher one get messages first while they have room. A whole number; default 0. */
+  readonly priority?: number
+  /** Nobody else may consume at the same time. The consumption ends with `in_use` when somebody does. */
+  readonly exclusive?: boolean
   /**
-   * Handler style: wait before a message whose handler threw is delivered again, by attempt (1 for the first). Default: 100 ms,
-   * doubling up to 30 s. Other messages go on meanwhile.
+   * Handler style: wait before a message whose handler threw is delivered again, by attempt (1 for the first). Default: what the
+   * queue's `backoff` says, or else 100 ms, doubling up to 30 s. Other messages go on meanwhile.
    */
   readonly retryDelayMs?: number | ((attempt: number) => number)
   /** Handler style: called when a handler throws (the error also goes into the nack) and when a settle failed. */
@@ -161,6 +212,8 @@ export interface Message extends StoredMessage {
   reject(reason?: string): Promise<void>
   /** Restarts the lease. */
   extend(): Promise<void>
+  /** Answers whoever asked with `request`. Does not settle the message. @throws MillraceError `bad_request` when it asks for no answer */
+  reply(body: Body, options?: PublishOptions): Promise<Receipt>
 }
 
 export interface Consumption extends AsyncDisposable {
@@ -182,6 +235,11 @@ export interface PublisherOptions {
   readonly batchBytes?: number
   /** ...or is so old. Default 0: at the end of the current turn of the event loop. */
   readonly lingerMs?: number
+  /**
+   * Each message is stored once, also when a connection is lost and what was unconfirmed is sent again. With `producer`, whoever opens a
+   * publisher with the same name for the same destination takes over: this one then fails with `fenced`. Default false.
+   */
+  readonly idempotent?: boolean | { readonly producer: string }
   /** Called for each batch of messages that were confirmed, in order, with how many. */
   readonly onConfirm?: (messages: number) => void
   /** Called for messages that were refused, or whose fate is unknown after `error.code === 'outcome_unknown'`. */
@@ -222,7 +280,64 @@ export interface Admin {
   deleteSubscription(topic: string, name: string): Promise<void>
   subscription(topic: string, name: string): Promise<SubscriptionInfo>
   subscriptions(topic?: string): Promise<readonly SubscriptionInfo[]>
+  /** Drops all messages of a queue that no consumer holds. @returns how many those were */
+  purgeQueue(name: string): Promise<number>
+  /**
+   * Moves messages of a queue back to where they died, or elsewhere: each in one commit, so that none is lost or in both places.
+   * Resolves when that has ended; `state` tells how.
+   */
+  redrive(queue: string, options?: RedriveOptions): Promise<RedriveInfo>
+  /** Redrives that are under way, and the last that have ended. */
+  redrives(): Promise<readonly RedriveInfo[]>
   status(): Promise<BrokerStatus>
+}
+
+export interface RedriveOptions {
+  /**
+   * `queue:NAME` or `topic:NAME`. By default each message goes back to the queue where it died. One that died in a subscription then
+   * stays: publishing it to the topic would give it to the other subscriptions again.
+   */
+  readonly to?: string
+  /** Only the message with this offset. */
+  readonly offset?: number
+  /** So many messages at most. */
+  readonly max?: number
+  /** Selector: only messages that it matches, like `"millrace-dead-reason" = 'expired'`. */
+  readonly filter?: string
+  /** Only count what would be moved. */
+  readonly dryRun?: boolean
+  readonly ratePerSecond?: number
+  /** Keep the headers that tell of the death. */
+  readonly keepHeaders?: boolean
+  /** Cancels it: what was moved stays moved, and `state` is `cancelled`. */
+  readonly signal?: AbortSignal
+  /** Told about once a second how far it is. */
+  readonly onProgress?: (info: RedriveInfo) => void
+}
+
+export interface RedriveInfo {
+  readonly id: number
+  readonly source: string
+  readonly to?: string
+  readonly dryRun: boolean
+  readonly state: 'running' | 'done' | 'cancelled' | 'failed'
+  /** Why it failed. */
+  readonly error?: string
+  /** Messages that were looked at. */
+  readonly scanned: number
+  /** Messages that were moved, or would be. */
+  readonly moved: number
+  /** Messages that were to be moved, and have no place to go. */
+  readonly left: number
+  /** By where the messages died (`unknown`: they are no dead letters) and of what. */
+  readonly groups: readonly {
+    readonly origin: string
+    readonly reason: string
+    readonly moved: number
+    readonly left: number
+  }[]
+  readonly startedMs: number
+  readonly endedMs?: number
 }
 
 export interface TopicSpec {
@@ -230,17 +345,69 @@ export interface TopicSpec {
   readonly partitions?: number
   readonly retention?: { readonly ms?: number; readonly bytes?: number; readonly records?: number }
   readonly cleanup?: 'delete' | 'compact'
+  readonly dedup?: DedupPolicy
+}
+
+/** Messages with the same `message-id` header count as published once. */
+export interface DedupPolicy {
+  /** For how long after the first one. 0: dedup is off. */
+  readonly windowMs: number
+  /** Ids that are remembered at most; beyond, the oldest are forgotten early. Default 1,000,000. */
+  readonly entriesMax?: number
 }
 
 export interface DeliveryPolicy {
   readonly leaseMs?: number
   readonly maxAttempts?: number
+  /** `queue:NAME` or `topic:NAME`. */
   readonly deadLetter?: string
+  /** How long a message waits that was nacked without a delay, or whose lease ran out. */
+  readonly backoff?: Backoff
+  /**
+   * `key`: of the messages with one key one at a time is with a consumer, in order, also when they come back; other keys go on.
+   * `strict`: one consumer at a time, and nothing overtakes a message that waits. Cannot be changed. Default `none`.
+   */
+  readonly order?: 'none' | 'key' | 'strict'
+  /** `single`: one consumer gets everything, the others take over when it leaves. Default `shared`. */
+  readonly consumers?: 'shared' | 'single'
+  /** Messages per second that are handed out at most, evenly. */
+  readonly ratePerSecond?: number
+  /** Nothing is handed out. */
+  readonly paused?: boolean
+  /** Selector: only messages that it matches are delivered. For subscriptions. Cannot be changed. */
+  readonly filter?: string
+  /** A message whose timestamp is so long ago is not delivered any more: it goes to the dead letters as `expired`, or is dropped. */
+  readonly ttlMs?: number
+}
+
+/** `fixed`: always `initialMs`. `exponential`: `initialMs` after the first attempt, then `factor` (2) times more each time, up to `maxMs`. */
+export interface Backoff {
+  readonly kind: 'fixed' | 'exponential'
+  readonly initialMs: number
+  readonly maxMs?: number
+  readonly factor?: number
+  /** Share of the wait that chance may take off, from 0 (default) to 1. */
+  readonly jitter?: number
+}
+
+/** How much a queue may hold, about. */
+export interface QueueLimits {
+  /** Messages that are not settled. */
+  readonly messages?: number
+  /** Bytes that they take on disk. */
+  readonly bytes?: number
+  /** What is too much is refused with `queue_full` (default), or the oldest are dropped, or go to the dead letters. */
+  readonly overflow?: 'reject' | 'drop-head' | 'dead-letter'
 }
 
 export interface QueueSpec {
   readonly name: string
   readonly delivery?: DeliveryPolicy
+  /** The queue is deleted when it has had no consumers and no publishes for so long. Default, and 0: never. */
+  readonly expireMs?: number
+  /** Default: none. An update with `{}` takes them away. */
+  readonly limits?: QueueLimits
+  readonly dedup?: DedupPolicy
 }
 
 export interface SubscriptionSpec {
@@ -257,6 +424,9 @@ export interface TopicInfo {
   readonly cleanup: 'delete' | 'compact'
   readonly partitionInfo: readonly { readonly start: number; readonly end: number; readonly bytes: number }[]
   readonly subscriptions: readonly string[]
+  /** Messages that wait for their time to be published into it. */
+  readonly scheduled: number
+  readonly dedup?: DedupPolicy
 }
 
 export interface DeliveryInfo {
@@ -272,11 +442,18 @@ export interface DeliveryInfo {
     readonly acked: number
     readonly redelivered: number
     readonly deadLettered: number
+    /** Expired, purged, too much, or failed for good where there are no dead letters. */
+    readonly dropped: number
   }
 }
 
 export interface QueueInfo extends DeliveryInfo {
   readonly name: string
+  /** Messages that wait for their time to be published into it. */
+  readonly scheduled: number
+  readonly expireMs?: number
+  readonly limits?: QueueLimits
+  readonly dedup?: DedupPolicy
 }
 
 export interface SubscriptionInfo extends DeliveryInfo {

@@ -104,8 +104,9 @@ export class HandlerConsumption implements Consumption {
   #failed(message: HeldMessage, error: unknown): void {
     if (!message.settled) {
       const delayMs = this.#retryDelayMs(message.attempt)
+      const delay = this.#options.retryDelayMs === undefined ? { fallbackDelayMs: delayMs } : { delayMs }
       const text = error instanceof Error ? error.message : String(error)
-      this.#subscriber.settle(message, 'nack', { ...(delayMs > 0 ? { delayMs } : {}), error: text.slice(0, 1000) })
+      this.#subscriber.settle(message, 'nack', { ...delay, error: text.slice(0, 1000) })
     }
     callUser(this.#options.onError, error, message)
   }

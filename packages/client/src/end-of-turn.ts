@@ -2,9 +2,13 @@
 export const endOfTurn: (task: () => void) => void =
   typeof setImmediate === 'function' ? (task) => void setImmediate(task) : byMessage()
 
+/** What a timer can wait, about 25 days. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
 /** A timer that does not keep the process running. */
 export function quietTimer(delayMs: number, task: () => void): () => void {
-  const timer: unknown = setTimeout(task, delayMs)
+  // Longer ones would run at once.
+  const timer: unknown = setTimeout(task, Math.min(delayMs, TIMER_MS_MAX))
   unref(timer)
   return () => clearTimeout(timer as number)
 }

@@ -4,7 +4,7 @@ export { connect } from './connect.ts'
 export { MillraceError } from './errors.ts'
 export * from './idempotency/index.ts'
 export { connectInProcess, type InProcessAccept, type InProcessConnection, type InProcessSession } from './in-process.ts'
-export { MESSAGE_ID_HEADER } from './message-headers.ts'
+export { CORRELATION_ID_HEADER, MESSAGE_ID_HEADER, REPLY_TO_HEADER } from './message-headers.ts'
 export * from './typed/index.ts'
 export type { ErrorCode } from '@millrace/wire'
 

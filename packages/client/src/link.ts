@@ -3,6 +3,7 @@ import {
   type Checksum,
   ConfirmFrame,
   DeliverFrame,
+  type DuplicatePlace,
   type Frame,
   type FrameReader,
   type JsonObject,
@@ -11,6 +12,7 @@ import {
   type RecordBatchBuilder,
   writeFrame,
   writePublish,
+  writePublishLater,
 } from '@millrace/wire'
 import { BytePool } from './byte-pool.ts'
 import type { ClientPlatform } from './client-platform.ts'
@@ -19,6 +21,7 @@ import { Fifo } from './fifo.ts'
 import type { PublishChannel, SentBatch } from './publish-channel.ts'
 import type { SettleGroup } from './settle-group.ts'
 import type { Subscriber } from './subscriber.ts'
+import { LinkTransactions, type OutgoingTransaction } from './transactions/link-transactions.ts'
 import type { Dial } from './transport.ts'
 import { type BrokerFacts, type FrameHandler, type HelloOptions, WireConnection } from './wire-connection.ts'
 
@@ -31,6 +34,8 @@ export interface LinkOptions {
   /** Of batches; the portable one without it. */
   readonly crc32c: Checksum | undefined
   readonly reconnectDelayMs: { readonly min: number; readonly max: number }
+  /** The client's shared publisher of a destination. */
+  publisherOf(destination: string): PublishChannel
   onState(link: Link, connected: boolean, cause?: MillraceError): void
 }
 
@@ -77,12 +82,14 @@ export class Link implements FrameHandler {
   #postponed: SentBatch[] = []
   #publishOrdinal = 0
   readonly #refusals = new Map<number, MillraceError>()
+  readonly #duplicates = new Map<number, readonly DuplicatePlace[]>()
   readonly #subscribers = new Map<number, Subscriber>()
   #nextSubscriber = 0
   readonly #settles = new Fifo<{ readonly subscriber: Subscriber; readonly group: SettleGroup }>()
   #settleOrdinal = 0
   readonly #settleFailures = new Map<number, { readonly error: MillraceError; readonly ranges: readonly number[] | undefined }>()
   readonly #calls = new Map<number, Call>()
+  readonly #transactions = new LinkTransactions()
   #nextCall = 0
   #dirty: Gatherer[] = []
   #turn = 0
@@ -153,6 +160,7 @@ export class Link implements FrameHandler {
     this.generation++
     this.#publishOrdinal = this.#settleOrdinal = 0
     this.#refusals.clear()
+    this.#duplicates.clear()
     this.#settleFailures.clear()
     for (const publisher of this.#publishers.values()) if (publisher.active) this.#writeOpen(publisher)
     const again = [...this.#postponed, ...this.#sent.takeAll()]
@@ -160,6 +168,7 @@ export class Link implements FrameHandler {
     for (const batch of again) this.send(batch)
     for (const subscriber of this.#subscribers.values()) subscriber.subscribe()
     for (const [number, call] of this.#calls) this.#writeCall(number, call)
+    this.#transactions.connected(connection)
     connection.wake()
     this.#options.onState(this, true)
   }
@@ -183,6 +192,7 @@ export class Link implements FrameHandler {
       batch.publisher.refused(batch, outcomeUnknown(this.#closed))
     this.#postponed = []
     for (const publisher of this.#publishers.values()) publisher.linkClosed(this.#closed)
+    this.#transactions.closed(this.#closed)
     for (const subscriber of this.#subscribers.values()) subscriber.close(error)
     for (const { subscriber, group } of this.#settles.takeAll()) {
       subscriber.settled(group, outcomeUnknown(this.#closed), undefined)
@@ -222,11 +232,18 @@ export class Link implements FrameHandler {
     this.connection.wake()
   }
 
+  /** The shared one of a destination, on whatever link. */
+  publisherOf(destination: string): PublishChannel {
+    return this.#options.publisherOf(destination)
+  }
+
   /** Sends a batch, now or as soon as there is a connection. Its bytes must not change. */
   send(batch: SentBatch): void {
     this.#sent.push(batch)
     if (this.connection === undefined) return
-    writePublish(this.connection.writer, batch.publisher.number, batch.partition, batch.bytes)
+    const { publisher, partition, dueMs, bytes } = batch
+    if (dueMs === 0) writePublish(this.connection.writer, publisher.number, partition, bytes)
+    else writePublishLater(this.connection.writer, publisher.number, partition, dueMs, bytes)
     this.connection.wake()
   }
 
@@ -294,6 +311,18 @@ export class Link implements FrameHandler {
     this.connection.wake()
   }
 
+  // ---- transactions ---------------------------------------------------------------------------------------------------
+
+  /** Sends a transaction, now or as soon as there is a connection. @returns what gives it up, and tells whether it was sent */
+  transact(transaction: OutgoingTransaction): () => boolean {
+    if (this.#closed !== undefined) {
+      transaction.failed(this.#closed)
+      return () => false
+    }
+    const number = this.#transactions.add(transaction)
+    return () => this.#transactions.forget(number)
+  }
+
   // ---- FrameHandler ---------------------------------------------------------------------------------------------------
 
   deliver(reader: FrameReader): void {
@@ -323,7 +352,7 @@ export class Link implements FrameHandler {
       if (Number.isNaN(baseOffset)) this.#refused(batch, ordinal)
       else {
         this.pool.giveBack(batch.bytes)
-        batch.publisher.confirmed(batch, baseOffset)
+        batch.publisher.confirmed(batch, baseOffset, this.#duplicates.size === 0 ? undefined : this.#duplicatesOf(ordinal))
       }
     }
   }
@@ -336,6 +365,9 @@ export class Link implements FrameHandler {
         return this.#publishers.get(frame.publisher)?.openFailed(errorOf(reasonOf(frame.reason)))
       case 'refused':
         this.#refusals.set(frame.publish, errorOf(reasonOf(frame.reason)))
+        return
+      case 'duplicates':
+        this.#duplicates.set(frame.publish, frame.records)
         return
       case 'settled':
         return this.#settled(frame.count)
@@ -355,6 +387,10 @@ export class Link implements FrameHandler {
         return this.#answered(frame.call)?.resolve(frame.result)
       case 'failure':
         return this.#answered(frame.call)?.reject(errorOf(reasonOf(frame.reason)))
+      case 'transacted':
+        return this.#transactions.transacted(frame)
+      case 'transactFailed':
+        return this.#transactions.transactFailed(frame)
       case 'consuming':
         return
       default:
@@ -376,9 +412,16 @@ export class Link implements FrameHandler {
       this.#calls.delete(number)
       call.reject(outcomeUnknown(error))
     }
+    this.#transactions.lost(error)
     if (FINAL_CODES.has(error.code)) return this.close(error)
     this.#options.onState(this, false, error)
     void this.#reconnect()
+  }
+
+  #duplicatesOf(ordinal: number): readonly DuplicatePlace[] | undefined {
+    const duplicates = this.#duplicates.get(ordinal)
+    this.#duplicates.delete(ordinal)
+    return duplicates
   }
 
   #refused(batch: SentBatch, ordinal: number): void {

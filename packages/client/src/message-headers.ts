@@ -1,2 +1,1 @@
-/** Header with the message's own id, as the publisher gave it. Deduplication windows and inboxes compare it. */
-export const MESSAGE_ID_HEADER: string = 'message-id'
+export { CORRELATION_ID_HEADER, MESSAGE_ID_HEADER, REPLY_TO_HEADER } from '@millrace/wire'

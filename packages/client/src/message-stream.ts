@@ -1,5 +1,3 @@
-import type { MillraceError } from './errors.ts'
-
 type Waiter<T> = { readonly resolve: (result: IteratorResult<T>) => void; readonly reject: (error: unknown) => void }
 
 /** An async iterator over whatever `take` gives; `pump` is called when there may be more. */
@@ -8,7 +6,7 @@ export class MessageStream<T> implements AsyncIterableIterator<T> {
   readonly #leave: () => Promise<void>
   readonly #waiting: Waiter<T>[] = []
   #state: 'open' | 'ended' = 'open'
-  #error: MillraceError | undefined
+  #error: Error | undefined
 
   /** @param leave called once when the user leaves the loop early */
   constructor(take: () => T | undefined, leave: () => Promise<void>) {
@@ -52,7 +50,7 @@ export class MessageStream<T> implements AsyncIterableIterator<T> {
   }
 
   /** Nothing follows. The error, if any, is thrown by the next `next()`. */
-  end(error: MillraceError | undefined): void {
+  end(error: Error | undefined): void {
     if (this.#state === 'ended') return
     this.#state = 'ended'
     this.#error = error

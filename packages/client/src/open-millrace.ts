@@ -1,21 +1,35 @@
 import { AdminCalls } from './admin.ts'
 import type {
   Admin,
+  Body,
   ConnectionState,
   ConnectOptions,
   Consumption,
   Millrace,
   Publisher,
   PublisherOptions,
+  PublishOptions,
   Queue,
+  Receipt,
   Topic,
+  ManyAnswers,
+  PreparedProducer,
+  PreparedProducerOptions,
+  RequestOptions,
+  StoredMessage,
+  Transaction,
+  TransactionOptions,
+  TransactionPublishOptions,
 } from './api.ts'
 import { callUser } from './call-user.ts'
 import { type ClientPlatform, systemPlatform } from './client-platform.ts'
 import { MillraceError } from './errors.ts'
 import { Link } from './link.ts'
 import { PublishChannel } from './publish-channel.ts'
+import { ClientPreparedProducer } from './prepared/client-prepared-producer.ts'
+import { Requests } from './request/requests.ts'
 import { type Hub, QueueHandle, TopicHandle } from './sources.ts'
+import { ClientTransaction } from './transactions/client-transaction.ts'
 import type { Dial } from './transport.ts'
 import type { Declaration } from './typed/declarations.ts'
 
@@ -43,6 +57,8 @@ class MillraceClient implements Millrace, Hub {
   readonly #shared = new Map<string, PublishChannel>()
   readonly #publishers = new Set<PublishChannel>()
   readonly #consumptions = new Set<Consumption>()
+  readonly #transactions = new Set<Promise<unknown>>()
+  readonly #requests: Requests
   readonly #listeners = new Set<(state: ConnectionState, cause?: Error) => void>()
   #state: ConnectionState = 'connecting'
   readonly #platform: ClientPlatform
@@ -67,11 +83,13 @@ class MillraceClient implements Millrace, Hub {
           hello,
           crc32c: options.crc32c,
           reconnectDelayMs,
+          publisherOf: (destination) => this.publisherOf(destination),
           onState: (_, connected, cause) => this.#linkChanged(connected, cause),
         }),
       )
     }
     this.admin = new AdminCalls(() => this.#links[0]!)
+    this.#requests = new Requests(this, this.admin, platform, clientId)
   }
 
   async connect({ connectTimeoutMs = CONNECT_TIMEOUT_MS, signal }: ConnectOptions): Promise<void> {
@@ -106,6 +124,47 @@ class MillraceClient implements Millrace, Hub {
     const publisher = new PublishChannel(this.link(), destination, options)
     this.#publishers.add(publisher)
     return publisher
+  }
+
+  async transaction<T>(collect: (transaction: Transaction) => T | PromiseLike<T>, options: TransactionOptions = {}): Promise<T> {
+    const transaction = new ClientTransaction(() => this.link(), options)
+    return (await this.#finished(transaction.run(collect, options))).value
+  }
+
+  async multicast(
+    destinations: readonly string[],
+    body: Body,
+    options: TransactionPublishOptions & Pick<PublishOptions, 'signal'> = {},
+  ): Promise<readonly Receipt[]> {
+    const { signal, ...message } = options
+    const transaction = new ClientTransaction(() => this.link())
+    const { receipts } = await this.#finished(
+      transaction.run((tx) => tx.multicast(destinations, body, message), signal === undefined ? {} : { signal }),
+    )
+    return receipts[0]!
+  }
+
+  request(destination: string, body: Body, options?: RequestOptions): Promise<StoredMessage>
+  request(destination: string, body: Body, options: RequestOptions & ManyAnswers): AsyncIterableIterator<StoredMessage>
+  request(
+    destination: string,
+    body: Body,
+    options: RequestOptions & Partial<ManyAnswers> = {},
+  ): Promise<StoredMessage> | AsyncIterableIterator<StoredMessage> {
+    const { answers, ...one } = options
+    return answers === undefined
+      ? this.#requests.one(destination, body, one)
+      : this.#requests.many(destination, body, { ...one, answers })
+  }
+
+  async cancelScheduled(id: number): Promise<boolean> {
+    // Not repeatable: a second answer would say that it had been cancelled before.
+    const { cancelled } = await this.link().call('scheduled.cancel', { id }, false)
+    return cancelled === true
+  }
+
+  preparedProducer(group: string, options: PreparedProducerOptions): Promise<PreparedProducer> {
+    return ClientPreparedProducer.open(this, group, options)
   }
 
   on(_event: 'state', listener: (state: ConnectionState, cause?: Error) => void): () => void {
@@ -148,6 +207,16 @@ class MillraceClient implements Millrace, Hub {
 
   // ---- inside ---------------------------------------------------------------------------------------------------------
 
+  /** Closing waits for it. */
+  async #finished<T>(transaction: Promise<T>): Promise<T> {
+    this.#transactions.add(transaction)
+    try {
+      return await transaction
+    } finally {
+      this.#transactions.delete(transaction)
+    }
+  }
+
   /** Half of the shared publishers, oldest first, as far as they have nothing under way. */
   #dropIdlePublishers(): void {
     let toDrop = SHARED_PUBLISHERS_MAX >> 1
@@ -163,7 +232,8 @@ class MillraceClient implements Millrace, Hub {
   async #close(): Promise<void> {
     const cut = this.#cutWhenLost()
     try {
-      await Promise.all([...this.#consumptions].map((consumption) => consumption.stop()))
+      await Promise.all([this.#requests.close(), ...[...this.#consumptions].map((consumption) => consumption.stop())])
+      await Promise.allSettled(this.#transactions)
       const publishers = [...this.#publishers, ...this.#shared.values()]
       const outcomes = await Promise.allSettled(publishers.map((publisher) => publisher.close()))
       await Promise.all(this.#links.map((link) => link.settlesDone()))

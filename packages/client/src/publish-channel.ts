@@ -1,12 +1,16 @@
 // hot path (bench/src/native.ts)
-import { partitionOfKey, RecordBatchBuilder, type RecordHeader } from '@millrace/wire'
+import { type DuplicatePlace, partitionOfKey, RecordBatchBuilder, type RecordHeader } from '@millrace/wire'
 import type { Body, OutgoingMessage, Publisher, PublisherOptions, PublishOptions, Receipt } from './api.ts'
 import { callUser } from './call-user.ts'
+import { checkDestination } from './destination.ts'
 import { MillraceError } from './errors.ts'
 import { Fifo } from './fifo.ts'
 import type { Link } from './link.ts'
-import { encodeBody, encodeHeaders, encodeKey } from './outgoing.ts'
-import { ReceiptCollector, SingleReceipt, type ReceiptWaiter } from './receipts.ts'
+import { encodeBody, encodeHeaders, encodeKey, withExpiry } from './outgoing.ts'
+import { IdempotentProducer } from './idempotent-producer.ts'
+import { dueTimeMs } from './due-time.ts'
+import { unlessAborted } from './unless-aborted.ts'
+import { ReceiptCollector, SingleReceipt, tellReceipts, tellScheduled, type ReceiptWaiter } from './receipts.ts'
 
 const WINDOW = 65_536
 const WINDOW_BYTES = 32 * 1024 * 1024
@@ -24,12 +28,18 @@ export interface SentBatch {
   readonly messages: number
   /** What it takes from the window's bytes. */
   readonly weight: number
+  /** When it is to be published, milliseconds since 1970; 0: now. */
+  readonly dueMs: number
   /** Those who await single messages, by position in the batch. Sparse. */
   readonly waiters: readonly (ReceiptWaiter | undefined)[] | undefined
+  /** Of an idempotent publisher: that of its first message in the partition; -1 while it has none. */
+  sequence: number
 }
 
 interface Gathering {
   readonly partition: number
+  /** 0: now. */
+  readonly dueMs: number
   /** Borrowed from the link while there is something in it. */
   builder: RecordBatchBuilder | undefined
   weight: number
@@ -42,6 +52,7 @@ interface Early {
   readonly value: Uint8Array
   readonly headers: readonly RecordHeader[]
   readonly timestampMs: number
+  readonly dueMs: number
   readonly weight: number
   readonly waiter: ReceiptWaiter | undefined
 }
@@ -68,6 +79,7 @@ export class PublishChannel implements Publisher {
   readonly #windowBytes: number
   readonly #batchBytes: number
   readonly #lingerMs: number
+  readonly #producer: IdempotentProducer | undefined
   readonly #onConfirm: PublisherOptions['onConfirm']
   readonly #onError: PublisherOptions['onError']
   #state: 'idle' | 'opening' | 'open' | 'closed' = 'idle'
@@ -77,6 +89,8 @@ export class PublishChannel implements Publisher {
   /** By partition; and those of them that hold something. */
   readonly #gatherings: (Gathering | undefined)[] = []
   #filled: Gathering[] = []
+  /** Of messages for later, by partition and time. */
+  readonly #later = new Map<string, Gathering>()
   #early: Early[] = []
   #unconfirmedBytes = 0
   #flushScheduled = false
@@ -91,12 +105,7 @@ export class PublishChannel implements Publisher {
   #becomeReady: (() => void) | undefined
 
   constructor(link: Link, destination: string, options: PublisherOptions = {}) {
-    if (!/^(queue|topic):./.test(destination)) {
-      throw new MillraceError(
-        'bad_request',
-        `A destination is \`queue:NAME\` or \`topic:NAME\`, not ${JSON.stringify(destination)}.`,
-      )
-    }
+    checkDestination(destination)
     this.destination = destination
     this.#isQueue = destination.startsWith('queue:')
     this.#link = link
@@ -107,6 +116,9 @@ export class PublishChannel implements Publisher {
     this.#onConfirm = options.onConfirm
     this.#onError = options.onError
     if (!(this.#window >= 1)) throw new MillraceError('bad_request', `\`window\` must be at least 1, not ${this.#window}.`)
+    const { idempotent = false } = options
+    if (idempotent !== false)
+      this.#producer = new IdempotentProducer(link, this, idempotent === true ? undefined : idempotent.producer)
     this.number = link.addPublisher(this)
   }
 
@@ -222,7 +234,15 @@ export class PublishChannel implements Publisher {
     const early = this.#early
     this.#early = []
     for (const message of early)
-      this.#gather(message.key, message.value, message.headers, message.timestampMs, message.weight, message.waiter)
+      this.#gather(
+        message.key,
+        message.value,
+        message.headers,
+        message.timestampMs,
+        message.dueMs,
+        message.weight,
+        message.waiter,
+      )
     this.flushGathered()
   }
 
@@ -243,9 +263,13 @@ export class PublishChannel implements Publisher {
     this.#fail(error, early.length, told)
   }
 
-  confirmed(batch: SentBatch, baseOffset: number): void {
+  /** @param duplicates its messages that were published before */
+  confirmed(batch: SentBatch, baseOffset: number, duplicates: readonly DuplicatePlace[] | undefined): void {
     const { messages, waiters, partition } = batch
-    if (waiters !== undefined) {
+    this.#producer?.confirmed()
+    if (waiters !== undefined && batch.dueMs !== 0) tellScheduled(waiters, partition, baseOffset)
+    else if (waiters !== undefined && duplicates !== undefined) tellReceipts(waiters, partition, baseOffset, duplicates)
+    else if (waiters !== undefined) {
       for (let n = 0; n < waiters.length; n++) waiters[n]?.confirmed({ partition, offset: baseOffset + n })
     }
     this.unconfirmed -= messages
@@ -256,6 +280,15 @@ export class PublishChannel implements Publisher {
   }
 
   refused(batch: SentBatch, error: MillraceError): void {
+    if (this.#producer?.refused(batch, error) !== true) this.#refuse(batch, error)
+  }
+
+  /** Of an idempotent publisher, that cannot go on. */
+  failed(batches: readonly SentBatch[], error: MillraceError): void {
+    for (const batch of batches) this.#refuse(batch, error)
+  }
+
+  #refuse(batch: SentBatch, error: MillraceError): void {
     let told = 0
     for (const waiter of batch.waiters ?? []) {
       if (waiter === undefined) continue
@@ -274,11 +307,13 @@ export class PublishChannel implements Publisher {
       cause: error,
     })
     for (const message of this.#early) message.waiter?.failed(unknown)
+    for (const { waiters } of this.#producer?.takeHeld() ?? []) for (const waiter of waiters ?? []) waiter?.failed(unknown)
     for (const { waiters } of this.#filled) for (const waiter of waiters ?? []) waiter?.failed(unknown)
     for (const queued of this.#queued.takeAll()) queued.reject(error)
     this.#early = []
     this.#filled = []
     this.#gatherings.length = 0
+    this.#later.clear()
     if (this.unconfirmed > 0) this.#fail(unknown, this.unconfirmed, false)
     this.#becomeReady?.()
   }
@@ -313,8 +348,10 @@ export class PublishChannel implements Publisher {
   #take(body: Body, options: Omit<PublishOptions, 'signal'> | undefined, waiter: ReceiptWaiter | undefined): void {
     const value = encodeBody(body)
     const key = encodeKey(options?.key)
-    const headers = encodeHeaders(body, options?.headers)
     const timestampMs = options?.timestampMs ?? this.#link.platform.nowMs()
+    const dueMs = options === undefined ? 0 : this.#dueMs(options)
+    let headers = encodeHeaders(body, options?.headers)
+    if (options?.ttlMs !== undefined) headers = withExpiry(headers, Math.max(timestampMs, dueMs), options.ttlMs)
     let weight = value.length + RECORD_OVERHEAD_BYTES + (key?.length ?? 0)
     for (const header of headers) weight += header.key.length * 3 + (header.value?.length ?? 0) + 10
     const bytesMax = this.#link.facts?.batchBytesMax ?? Infinity
@@ -329,16 +366,28 @@ export class PublishChannel implements Publisher {
       this.#link.open(this)
     }
     // A queue has one partition, whatever the broker answers.
-    if (this.#state === 'open' || this.#isQueue) return this.#gather(key, value, headers, timestampMs, weight, waiter)
+    if (this.#state === 'open' || this.#isQueue) return this.#gather(key, value, headers, timestampMs, dueMs, weight, waiter)
     // Bytes of the caller's are only borrowed.
     this.#early.push({
       key: key?.slice() ?? null,
       value: value === body ? value.slice() : value,
       headers,
       timestampMs,
+      dueMs,
       weight,
       waiter,
     })
+  }
+
+  /** @throws MillraceError `bad_request` */
+  #dueMs(options: Omit<PublishOptions, 'signal'>): number {
+    if (options.delayMs === undefined && options.deliverAt === undefined) return 0
+    const dueMs = dueTimeMs(options, this.#link.platform.nowMs())
+    if (dueMs === 0 || this.#producer === undefined) return dueMs
+    throw new MillraceError(
+      'bad_request',
+      'An idempotent publisher cannot schedule messages: use another publisher, or publish through the queue or topic.',
+    )
   }
 
   #gather(
@@ -346,16 +395,13 @@ export class PublishChannel implements Publisher {
     value: Uint8Array,
     headers: readonly RecordHeader[],
     timestampMs: number,
+    dueMs: number,
     weight: number,
     waiter: ReceiptWaiter | undefined,
   ): void {
     const partition = this.#isQueue ? 0 : key === null ? this.#stickyPartition : partitionOfKey(key, this.#partitions)
-    const gathering = (this.#gatherings[partition] ??= {
-      partition,
-      builder: undefined,
-      weight: 0,
-      waiters: undefined,
-    })
+    const gathering =
+      dueMs === 0 ? (this.#gatherings[partition] ??= newGathering(partition, 0)) : this.#gatheringFor(partition, dueMs)
     const bytesMax = this.#link.facts?.batchBytesMax ?? Infinity
     if (gathering.builder !== undefined && gathering.builder.bytes + weight > bytesMax) this.#cut(gathering, gathering.builder)
     if (gathering.builder === undefined) this.#filled.push(gathering)
@@ -367,17 +413,28 @@ export class PublishChannel implements Publisher {
     else this.#scheduleFlush()
   }
 
+  #gatheringFor(partition: number, dueMs: number): Gathering {
+    const place = `${partition} ${dueMs}`
+    const gathering = this.#later.get(place) ?? newGathering(partition, dueMs)
+    this.#later.set(place, gathering)
+    return gathering
+  }
+
   #cut(gathering: Gathering, builder: RecordBatchBuilder): void {
-    const { partition, weight, waiters } = gathering
+    const { partition, dueMs, weight, waiters } = gathering
+    if (dueMs !== 0) this.#later.delete(`${partition} ${dueMs}`)
     const messages = builder.records
     // The builder's bytes are used again; these stay until they are confirmed.
+    const sequence = this.#producer === undefined ? -1 : this.#producer.stamp(builder, partition)
     const bytes = this.#link.pool.copy(builder.finish())
     if (builder.capacityBytes <= BUILDER_BYTES_MAX) this.#link.builders.push(builder)
     gathering.builder = undefined
     gathering.weight = 0
     gathering.waiters = undefined
     if (partition === this.#stickyPartition) this.#stickyPartition = (this.#stickyPartition + 1) % this.#partitions
-    this.#link.send({ publisher: this, partition, bytes, messages, weight, waiters })
+    const batch: SentBatch = { publisher: this, partition, bytes, messages, weight, dueMs, waiters, sequence }
+    if (this.#producer === undefined) this.#link.send(batch)
+    else this.#producer.send(batch)
   }
 
   #scheduleFlush(): void {
@@ -429,16 +486,6 @@ export class PublishChannel implements Publisher {
   }
 }
 
-/** Gives up waiting when the signal says so. What was sent is not called back. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  let abort: (() => void) | undefined
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason)
-    signal.addEventListener('abort', abort)
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', abort!)
-  }
+function newGathering(partition: number, dueMs: number): Gathering {
+  return { partition, dueMs, builder: undefined, weight: 0, waiters: undefined }
 }

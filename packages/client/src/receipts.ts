@@ -1,3 +1,4 @@
+import type { DuplicatePlace } from '@millrace/wire'
 import type { Receipt } from './api.ts'
 
 /** Somebody who awaits one message. */
@@ -22,6 +23,33 @@ export class SingleReceipt implements ReceiptWaiter {
   failed(error: Error): void {
     this.#reject(error)
   }
+}
+
+/**
+ * Tells those who await messages of a batch of which some were published before.
+ * @param baseOffset of the others, which are side by side
+ * @param duplicates in order of their positions
+ */
+export function tellReceipts(
+  waiters: readonly (ReceiptWaiter | undefined)[],
+  partition: number,
+  baseOffset: number,
+  duplicates: readonly DuplicatePlace[],
+): void {
+  let next = 0
+  for (let n = 0; n < waiters.length; n++) {
+    const duplicate = duplicates[next]
+    if (duplicate?.position === n) {
+      waiters[n]?.confirmed({ partition: duplicate.partition, offset: duplicate.offset, duplicate: true })
+      next++
+    } else waiters[n]?.confirmed({ partition, offset: baseOffset + n - next })
+  }
+}
+
+/** @param firstId of the batch's first message; 0 when the broker found that it was due and published it */
+export function tellScheduled(waiters: readonly (ReceiptWaiter | undefined)[], partition: number, firstId: number): void {
+  for (let n = 0; n < waiters.length; n++)
+    waiters[n]?.confirmed({ partition, offset: -1, ...(firstId === 0 ? {} : { scheduled: firstId + n }) })
 }
 
 /** Receipts of many messages behind one promise, which rejects with the first error once all outcomes are known. */

@@ -1,6 +1,8 @@
 // hot path (bench/src/native.ts)
 import { readHeaders, type RecordCursor } from '@millrace/wire'
-import type { Message, StoredMessage } from './api.ts'
+import type { Body, Message, PublishOptions, Receipt, StoredMessage } from './api.ts'
+import type { Link } from './link.ts'
+import { replyAddress } from './request/reply.ts'
 
 const decoder = new TextDecoder()
 
@@ -59,7 +61,14 @@ export type SettleKind = 'ack' | 'nack' | 'reject' | 'extend'
 
 /** Who settles messages: the subscriber that received them. */
 export interface Settler {
+  /** Its number on the link on which its messages come. */
+  readonly number: number
+  readonly link: Link
   settle(message: HeldMessage, kind: SettleKind, options?: object, waiter?: SettleWaiter): void
+  /** Why the message cannot be settled, if so. */
+  staleness(message: HeldMessage): string | undefined
+  /** Gives credit back for messages that were settled otherwise. */
+  free(messages: number): void
 }
 
 /** The promise that somebody has for the outcome of one settle. */
@@ -90,7 +99,7 @@ export class HeldMessage extends ReceivedMessage implements Message {
   readonly turn: number
   /** Whether an outcome was decided here. Extending the lease decides nothing. */
   settled = false
-  readonly #settler: Settler
+  readonly settler: Settler
 
   constructor(
     partition: number,
@@ -105,7 +114,7 @@ export class HeldMessage extends ReceivedMessage implements Message {
     this.attempt = attempt
     this.generation = generation
     this.turn = turn
-    this.#settler = settler
+    this.settler = settler
   }
 
   ack(): Promise<void> {
@@ -124,9 +133,15 @@ export class HeldMessage extends ReceivedMessage implements Message {
     return this.#settle('extend')
   }
 
+  async reply(body: Body, options: PublishOptions = {}): Promise<Receipt> {
+    const { destination, headers } = replyAddress(this)
+    const publisher = this.settler.link.publisherOf(destination)
+    return publisher.publish(body, { ...options, headers: { ...options.headers, ...headers } })
+  }
+
   #settle(kind: SettleKind, options?: object): Promise<void> {
     const waiter = new SettleWaiter()
-    this.#settler.settle(this, kind, options, waiter)
+    this.settler.settle(this, kind, options, waiter)
     return waiter.promise
   }
 }

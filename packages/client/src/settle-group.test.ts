@@ -1,13 +1,13 @@
 import { encodeBatch, FrameWriter, readFrame, RecordCursor } from '@millrace/wire'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { HeldMessage } from './received-message.ts'
+import { HeldMessage, type Settler } from './received-message.ts'
 import { SettleGroup } from './settle-group.ts'
 
 function message(partition: number, offset: number, attempt = 1, turn = 0): HeldMessage {
   const cursor = new RecordCursor(encodeBatch([{ timestampMs: 1, value: null }]))
   cursor.next()
-  return new HeldMessage(partition, offset, cursor, attempt, 0, turn, { settle: () => {} })
+  return new HeldMessage(partition, offset, cursor, attempt, 0, turn, { settle: () => {} } as unknown as Settler)
 }
 
 function rangesOf(group: SettleGroup): readonly { partition: number; first: number; last: number; attempt: number }[] {

@@ -4,6 +4,7 @@ import type {
   ConsumeOptions,
   Handler,
   Message,
+  Millrace,
   OutgoingMessage,
   PeekOptions,
   PublishOptions,
@@ -15,6 +16,8 @@ import type {
   StoredMessage,
   Subscription,
   Topic,
+  TransactionalHandler,
+  TransactionalOptions,
 } from './api.ts'
 import { consumeStream } from './consume-stream.ts'
 import { HandlerConsumption } from './consumption.ts'
@@ -24,6 +27,7 @@ import type { PublishChannel } from './publish-channel.ts'
 import { Puller } from './puller.ts'
 import type { SubscribeRequest } from './subscriber.ts'
 import { TopicReader } from './topic-reader.ts'
+import { inTransaction } from './transactions/in-transaction.ts'
 
 /** What queues and topics need of the client. */
 export interface Hub {
@@ -31,6 +35,7 @@ export interface Hub {
   link(): Link
   /** The shared publisher of a destination. */
   publisherOf(destination: string): PublishChannel
+  transaction: Millrace['transaction']
   /** Told of what runs, to stop it when the client closes. */
   running(consumption: Consumption): void
 }
@@ -48,27 +53,35 @@ class ConsumeSource implements Subscription {
     this.#request = request
   }
 
-  consume(handler: Handler, options: ConsumeOptions = {}): Consumption {
-    const consumption = new HandlerConsumption(this.hub.link(), this.#with(options.leaseMs), handler, options)
+  consume(handler: Handler | TransactionalHandler, options: ConsumeOptions & Partial<TransactionalOptions> = {}): Consumption {
+    const whole = options.transactional === true ? inTransaction(this.hub, handler, options) : (handler as Handler)
+    const consumption = new HandlerConsumption(this.hub.link(), this.#with(options), whole, options)
     this.hub.running(consumption)
     return consumption
   }
 
   messages(options: ConsumeOptions = {}): AsyncIterableIterator<Message> {
-    return consumeStream(this.hub.link(), this.#with(options.leaseMs), options)
+    return consumeStream(this.hub.link(), this.#with(options), options)
   }
 
   pull(options: PullOptions = {}): Promise<readonly Message[]> {
     for (const [puller, leaseMs] of this.#pullers) {
       if (!puller.busy && leaseMs === options.leaseMs) return puller.pull(options)
     }
-    const puller = new Puller(this.hub.link(), this.#with(options.leaseMs), (gone) => this.#pullers.delete(gone))
+    const puller = new Puller(this.hub.link(), this.#with(options), (gone) => this.#pullers.delete(gone))
     this.#pullers.set(puller, options.leaseMs)
     return puller.pull(options)
   }
 
-  #with(leaseMs: number | undefined): SubscribeRequest {
-    return { ...this.#request, mode: 'consume', create: true, ...(leaseMs === undefined ? {} : { leaseMs }) }
+  #with({ leaseMs, priority, exclusive }: Pick<ConsumeOptions, 'leaseMs' | 'priority' | 'exclusive'>): SubscribeRequest {
+    return {
+      ...this.#request,
+      mode: 'consume',
+      create: true,
+      ...(leaseMs === undefined ? {} : { leaseMs }),
+      ...(priority === undefined ? {} : { priority }),
+      ...(exclusive === undefined ? {} : { exclusive }),
+    }
   }
 }
 

@@ -27,6 +27,8 @@ export interface SubscribeRequest {
   readonly create?: boolean
   readonly from?: StartPosition
   readonly leaseMs?: number
+  readonly priority?: number
+  readonly exclusive?: boolean
   readonly partition?: number
 }
 
@@ -58,7 +60,7 @@ interface Received {
 /** One consumer or reader across connections: subscribes, meters credit, hands out messages, gathers what is settled. */
 export class Subscriber implements Settler {
   readonly number: number
-  readonly #link: Link
+  readonly link: Link
   readonly #events: SubscriberEvents
   readonly #request: () => SubscribeRequest
   readonly #received = new Fifo<Received>()
@@ -75,7 +77,7 @@ export class Subscriber implements Settler {
    * @param credit what may be under way or held at once; undefined leaves granting to the owner
    */
   constructor(link: Link, request: () => SubscribeRequest, credit: Credit | undefined, events: SubscriberEvents) {
-    this.#link = link
+    this.link = link
     this.#request = request
     this.#credit = credit
     this.#events = events
@@ -90,7 +92,7 @@ export class Subscriber implements Settler {
     const received = this.#next()
     if (received === undefined) return undefined
     const { partition, baseOffset, cursor, attempt, turn } = received
-    return new HeldMessage(partition, baseOffset, cursor, attempt, this.#link.generation, turn, this)
+    return new HeldMessage(partition, baseOffset, cursor, attempt, this.link.generation, turn, this)
   }
 
   /** The next message of a reader, which holds nothing and so has nothing to settle. */
@@ -131,7 +133,7 @@ export class Subscriber implements Settler {
 
   /** Allows so many more messages, at once. */
   grant(messages: number): void {
-    const { connection } = this.#link
+    const { connection } = this.link
     if (connection === undefined || this.#state !== 'active') return
     connection.writer.begin(GRANT)
     connection.writer.u32(this.number)
@@ -147,7 +149,7 @@ export class Subscriber implements Settler {
 
   /** Takes back all credit; `revoked` tells when nothing more is under way. @returns false when there is no connection, and so no credit */
   revoke(): boolean {
-    const { connection } = this.#link
+    const { connection } = this.link
     if (connection === undefined || this.#state !== 'active') return false
     writeFrame(connection.writer, 'revoke', { consumer: this.number })
     connection.wake()
@@ -157,7 +159,7 @@ export class Subscriber implements Settler {
   /** Leaves; what is held and not settled goes back to the source. Resolves when the broker said so. */
   leave(): Promise<void> {
     if (this.#state === 'ended') return Promise.resolve()
-    const { connection } = this.#link
+    const { connection } = this.link
     if (connection !== undefined && this.#state === 'active' && this.#request().mode === 'consume') this.#giveBackUntaken()
     this.#state = 'leaving'
     this.flush()
@@ -183,7 +185,7 @@ export class Subscriber implements Settler {
   // ---- Settler --------------------------------------------------------------------------------------------------------
 
   settle(message: HeldMessage, kind: SettleKind, options?: object, waiter?: SettleWaiter): void {
-    const stale = this.#staleness(message)
+    const stale = this.staleness(message)
     if (stale !== undefined) {
       const error = new MillraceError('stale_delivery', `Message ${message.offset} cannot be settled: ${stale}.`)
       if (waiter !== undefined) waiter.fail(error)
@@ -205,6 +207,13 @@ export class Subscriber implements Settler {
     group.add(message, waiter)
   }
 
+  staleness(message: HeldMessage): string | undefined {
+    if (message.settled) return 'it was settled before'
+    if (message.generation !== this.link.generation) return 'the connection it came on was lost, and it is delivered again'
+    if (this.#state !== 'active') return 'its consumer has left, and it is delivered again'
+    return undefined
+  }
+
   /** What became of a settle that was sent. @param failed numbers of the ranges that the error is about; undefined: all */
   settled(group: SettleGroup, error: MillraceError | undefined, failed: readonly number[] | undefined): void {
     const { messages, waiters } = group
@@ -223,14 +232,14 @@ export class Subscriber implements Settler {
   /** Writes what was gathered in this turn. */
   flush(): void {
     this.#isDirty = false
-    const { connection } = this.#link
+    const { connection } = this.link
     if (connection === undefined) return
     if (this.#acks !== undefined) {
-      this.#link.sendSettle(this, this.#acks)
+      this.link.sendSettle(this, this.#acks)
       this.#acks = undefined
     }
     if (this.#others !== undefined) {
-      for (const group of this.#others.values()) this.#link.sendSettle(this, group)
+      for (const group of this.#others.values()) this.link.sendSettle(this, group)
       this.#others = undefined
     }
     if (this.#credit !== undefined && this.#state === 'active') {
@@ -245,7 +254,7 @@ export class Subscriber implements Settler {
   }
 
   #subscribe(): boolean {
-    const { connection } = this.#link
+    const { connection } = this.link
     if (connection === undefined || this.#state !== 'active') return false
     writeFrame(connection.writer, 'consume', { consumer: this.number, options: this.#request() as unknown as JsonObject })
     if (this.#credit !== undefined) this.grant(this.#credit.restart())
@@ -281,7 +290,7 @@ export class Subscriber implements Settler {
     if (this.#state === 'leaving') return this.#end(undefined)
     if (!isRetryable(reason.code)) return this.#fail(errorOf(reason))
     this.#interrupt(errorOf(reason))
-    this.#cancelRetry = this.#link.platform.after(RETRY_MS, () => this.subscribe())
+    this.#cancelRetry = this.link.platform.after(RETRY_MS, () => this.subscribe())
   }
 
   /** The connection is gone. */
@@ -301,15 +310,7 @@ export class Subscriber implements Settler {
   #markDirty(): void {
     if (this.#isDirty) return
     this.#isDirty = true
-    this.#link.dirty(this)
-  }
-
-  /** Why a message is not this subscriber's to settle. */
-  #staleness(message: HeldMessage): string | undefined {
-    if (message.settled) return 'it was settled before'
-    if (message.generation !== this.#link.generation) return 'the connection it came on was lost, and it is delivered again'
-    if (this.#state !== 'active') return 'its consumer has left, and it is delivered again'
-    return undefined
+    this.link.dirty(this)
   }
 
   /** What was received or gathered on the old connection is void. */
@@ -332,8 +333,8 @@ export class Subscriber implements Settler {
 
   #fail(error: MillraceError): void {
     if (this.#state === 'ended') return
-    const leaveFrame = this.#link.connection !== undefined && error.code === 'data_corrupt'
-    if (leaveFrame) writeFrame(this.#link.connection!.writer, 'leave', { consumer: this.number })
+    const leaveFrame = this.link.connection !== undefined && error.code === 'data_corrupt'
+    if (leaveFrame) writeFrame(this.link.connection!.writer, 'leave', { consumer: this.number })
     this.#interrupt(error)
     this.#end(error)
   }
@@ -343,7 +344,7 @@ export class Subscriber implements Settler {
     this.#state = 'ended'
     this.#cancelRetry?.()
     this.#received.takeAll()
-    this.#link.removeSubscriber(this)
+    this.link.removeSubscriber(this)
     this.#left?.()
     this.#events.ended(error)
   }

@@ -12,6 +12,7 @@ import {
   encodeBatch,
   RecordBatchBuilder,
   setBatchBaseOffset,
+  shiftBatchTimestamps,
 } from './record-batch.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
@@ -77,6 +78,14 @@ describe('record batch', () => {
         expect(decodeBatch(batch)).toEqual(records.map((r, n) => ({ offset: base + n, ...r })))
       }),
     )
+  })
+
+  it('can be dated later as a whole', () => {
+    const batch = encodeBatch([5, 3, 9].map((timestampMs) => ({ timestampMs, value: null })))
+    shiftBatchTimestamps(batch, 1_700_000_000_000)
+    expect(batchProblem(batch)).toBeUndefined()
+    expect(batchMaxTimestampMs(batch)).toBe(1_700_000_000_009)
+    expect(decodeBatch(batch).map((r) => r.timestampMs - 1_700_000_000_000)).toEqual([5, 3, 9])
   })
 
   it('decodes only the range that is asked for', () => {

@@ -8,12 +8,24 @@
  */
 // hot path (bench/src/codec.ts)
 import { crc32c } from './crc32c.ts'
+import { encodeName } from './text.ts'
 
 export const BATCH_HEADER_BYTES = 61
+/** Header with the message's own id, as the publisher gave it. Deduplication windows and inboxes compare it. */
+export const MESSAGE_ID_HEADER: string = 'message-id'
+/** Where answers to a message go: `queue:NAME` or `topic:NAME`, or the name of a queue. */
+export const REPLY_TO_HEADER: string = 'reply-to'
+/** Given back by an answer, so that whoever asked knows what it answers. */
+export const CORRELATION_ID_HEADER: string = 'correlation-id'
+/** Of a prepared message: where it goes when it is committed. */
+export const PREPARED_FOR_HEADER: string = 'millrace-prepared-for'
+/** Bit 14 of the attributes, which Kafka leaves unused: some record has the header `expires-at`. */
+export const BATCH_HAS_EXPIRY: number = 1 << 14
+/** Header with the time after which a record is not delivered any more: milliseconds since 1970 in decimal digits. */
+export const EXPIRES_AT_HEADER = 'expires-at'
 
 const MAGIC = 2
 const NO_HEADERS: readonly RecordHeader[] = []
-const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
 export interface RecordHeader {
@@ -64,6 +76,39 @@ export function batchMaxTimestampMs(batch: Uint8Array): number {
   return readInt64(batch, 35)
 }
 
+/** -1 for none. */
+export function batchProducerId(batch: Uint8Array): number {
+  return readInt64(batch, 43)
+}
+
+export function batchProducerEpoch(batch: Uint8Array): number {
+  return ((batch[51]! << 24) >> 16) | batch[52]!
+}
+
+/** Of the first record; the others follow. */
+export function batchBaseSequence(batch: Uint8Array): number {
+  return readInt32(batch, 53)
+}
+
+/** Whether a producer id is set. */
+export function namesProducer(batch: Uint8Array): boolean {
+  return batch[43]! < 0x80
+}
+
+/** Sets the producer fields of a whole batch, and its checksum. @param sequence of its first record, 0 to 2^31 - 1 */
+export function setBatchProducer(
+  batch: Uint8Array,
+  producerId: number,
+  epoch: number,
+  sequence: number,
+  checksum: Checksum = crc32c,
+): void {
+  writeInt64(batch, 43, producerId)
+  writeInt16(batch, 51, epoch)
+  writeInt32(batch, 53, sequence)
+  writeInt32(batch, 17, checksum(batch.subarray(21)))
+}
+
 export function batchCrc(batch: Uint8Array): number {
   return readInt32(batch, 17) >>> 0
 }
@@ -71,6 +116,13 @@ export function batchCrc(batch: Uint8Array): number {
 /** Sets the base offset field, which the checksum does not cover. */
 export function setBatchBaseOffset(batch: Uint8Array, baseOffset: number): void {
   writeInt64(batch, 0, baseOffset)
+}
+
+/** Makes all timestamps of the batch later by `ms`. */
+export function shiftBatchTimestamps(batch: Uint8Array, ms: number, checksum: Checksum = crc32c): void {
+  writeInt64(batch, 27, batchBaseTimestampMs(batch) + ms)
+  writeInt64(batch, 35, batchMaxTimestampMs(batch) + ms)
+  writeInt32(batch, 17, checksum(batch.subarray(21)))
 }
 
 /**
@@ -100,6 +152,10 @@ export class RecordBatchBuilder {
   #lastOffsetDelta = -1
   #baseTimestampMs = 0
   #maxTimestampMs = 0
+  #attributes = 0
+  #producerId = -1
+  #producerEpoch = -1
+  #baseSequence = -1
   readonly #checksum: Checksum
 
   constructor(initialBytes = 1024, checksum: Checksum = crc32c) {
@@ -122,7 +178,7 @@ export class RecordBatchBuilder {
   }
 
   /**
-   * Adds a record; the bytes are copied.
+   * Adds a record; the bytes are copied. A header `expires-at` is announced by the batch's attributes.
    * @param offsetDelta its position relative to the base offset; by default the next one. Must grow.
    */
   append(
@@ -137,7 +193,8 @@ export class RecordBatchBuilder {
       this.#maxTimestampMs = timestampMs
     } else if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs
     const timestampDelta = timestampMs - this.#baseTimestampMs
-    const encodedKeys = headers.length === 0 ? undefined : headers.map((header) => encoder.encode(header.key))
+    const encodedKeys = headers.length === 0 ? undefined : headers.map((header) => encodeName(header.key))
+    for (let n = 0; n < headers.length; n++) if (headers[n]!.key === EXPIRES_AT_HEADER) this.#attributes |= BATCH_HAS_EXPIRY
 
     let size =
       1 + zigzagSize(timestampDelta) + zigzagSize(offsetDelta) + blobSize(key) + blobSize(value) + zigzagSize(headers.length)
@@ -161,6 +218,13 @@ export class RecordBatchBuilder {
     this.#records++
   }
 
+  /** Sets the producer of this batch. @param sequence of its first record, 0 to 2^31 - 1 */
+  setProducer(producerId: number, epoch: number, sequence: number): void {
+    this.#producerId = producerId
+    this.#producerEpoch = epoch
+    this.#baseSequence = sequence
+  }
+
   /**
    * Completes the batch and starts the next one. The result is a view that stays valid until the next call to `append`; copy it to keep it.
    * @param offsets how many offsets it takes, when that is more than the last record's (compaction keeps the range)
@@ -171,18 +235,20 @@ export class RecordBatchBuilder {
     writeInt32(batch, 8, batch.length - 12)
     writeInt32(batch, 12, 0)
     batch[16] = MAGIC
-    writeInt16(batch, 21, 0)
+    writeInt16(batch, 21, this.#attributes)
     writeInt32(batch, 23, offsets - 1)
     writeInt64(batch, 27, this.#baseTimestampMs)
     writeInt64(batch, 35, this.#maxTimestampMs)
-    writeInt64(batch, 43, -1)
-    writeInt16(batch, 51, -1)
-    writeInt32(batch, 53, -1)
+    writeInt64(batch, 43, this.#producerId)
+    writeInt16(batch, 51, this.#producerEpoch)
+    writeInt32(batch, 53, this.#baseSequence)
     writeInt32(batch, 57, this.#records)
     writeInt32(batch, 17, this.#checksum(batch.subarray(21)))
     this.#end = BATCH_HEADER_BYTES
     this.#records = 0
     this.#lastOffsetDelta = -1
+    this.#attributes = 0
+    this.setProducer(-1, -1, -1)
     return batch
   }
 

@@ -16,18 +16,22 @@ export const errorCatalogue = {
   record_too_large: { retryable: false, summary: 'The record or batch is larger than the limit.' },
   bad_batch: { retryable: false, summary: 'The record batch is not a valid Kafka v2 batch.' },
   schema_mismatch: { retryable: false, summary: 'The body does not have the declared shape.' },
+  out_of_order_sequence: { retryable: false, summary: 'A batch of a producer before this one is missing.' },
+  fenced: { retryable: false, summary: 'The producer was opened again by somebody else, or is forgotten.' },
   // delivery
   stale_delivery: { retryable: false, summary: 'The delivery was settled before, or its lease ran out.' },
   stale_claim: { retryable: false, summary: 'The claim of an idempotency key is not held any more.' },
   payload_mismatch: { retryable: false, summary: 'An idempotency key came again with another payload.' },
   // capacity
   overloaded: { retryable: true, summary: 'The broker has no room for this now.' },
+  queue_full: { retryable: true, summary: 'The queue holds as many messages as its limits allow.' },
   disk_full: { retryable: true, summary: 'The data directory has no space for new messages.' },
   limit_reached: { retryable: false, summary: 'A configured limit is reached.' },
   // life cycle
   draining: { retryable: true, summary: 'The broker is shutting down.' },
   closed: { retryable: true, summary: 'The connection or consumer is closed.' },
   timeout: { retryable: true, summary: 'The operation took longer than its deadline.' },
+  transaction_timeout: { retryable: true, summary: 'The transaction was not committed in time; nothing of it was done.' },
   // durability
   outcome_unknown: { retryable: true, summary: 'The write may or may not have been kept.' },
   data_corrupt: { retryable: false, summary: 'Stored data fails its checksum.' },

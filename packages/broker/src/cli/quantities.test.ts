@@ -1,6 +1,16 @@
 import { InvalidArgumentError } from 'commander'
 import { expect, test } from 'vitest'
-import { collectHeader, orNone, parseCount, parseDurationMs, parseIndex, parseSize, parseStartPosition } from './quantities.ts'
+import {
+  collectHeader,
+  orNone,
+  parseBackoff,
+  parseCount,
+  parseDurationMs,
+  parseIndex,
+  parseRate,
+  parseSize,
+  parseStartPosition,
+} from './quantities.ts'
 
 test('durations and sizes', () => {
   expect([parseDurationMs('5m'), parseDurationMs('250'), parseSize('1GiB'), parseSize('10MB')]).toEqual([
@@ -16,6 +26,19 @@ test('durations and sizes', () => {
 test('counts are whole and positive', () => {
   expect([parseCount('10_000'), parseCount('1e6'), parseIndex('0'), parseIndex('7')]).toEqual([10_000, 1_000_000, 0, 7])
   for (const bad of ['', '0', '-1', '1.5', 'many']) expect(() => parseCount(bad)).toThrow(InvalidArgumentError)
+})
+
+test('backoffs and rates', () => {
+  expect([parseBackoff('fixed:5s'), parseBackoff('exponential:100ms'), parseBackoff('exponential:100ms..1m')]).toEqual([
+    { kind: 'fixed', initialMs: 5000 },
+    { kind: 'exponential', initialMs: 100 },
+    { kind: 'exponential', initialMs: 100, maxMs: 60_000 },
+  ])
+  for (const bad of ['', 'fixed', 'linear:1s', 'fixed:1s..2s', 'exponential:1s..', 'exponential:soon..1m']) {
+    expect(() => parseBackoff(bad)).toThrow(InvalidArgumentError)
+  }
+  expect([parseRate('0.5'), parseRate('10_000')]).toEqual([0.5, 10_000])
+  for (const bad of ['', '0', '-1', 'many', 'Infinity']) expect(() => parseRate(bad)).toThrow(InvalidArgumentError)
 })
 
 test('start positions', () => {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import type { StartPosition } from '@millrace/client'
+import type { Backoff, StartPosition } from '@millrace/client'
 import { parseBytes, parseDuration } from '../server/config/quantities.ts'
 
 // Parsers of option values. Commander turns an InvalidArgumentError into a usage error that names the option.
@@ -25,9 +25,34 @@ export function parseCount(text: string): number {
   return count
 }
 
+/** `2026-01-31T12:00:00Z`, or anything else that says a time. @returns milliseconds since 1970 */
+export function parseTime(text: string): number {
+  const timeMs = Date.parse(text)
+  if (Number.isNaN(timeMs)) throw new InvalidArgumentError('Write a time like 2026-01-31T12:00:00Z.')
+  return timeMs
+}
+
 /** A whole number of at least 0. */
 export function parseIndex(text: string): number {
   return text === '0' ? 0 : parseCount(text)
+}
+
+/** A number above 0. */
+export function parseRate(text: string): number {
+  const rate = Number(text.replaceAll('_', ''))
+  if (!(rate > 0) || rate === Infinity) throw new InvalidArgumentError('Write a number above 0.')
+  return rate
+}
+
+/** `fixed:5s`, `exponential:100ms`, `exponential:100ms..1m`. */
+export function parseBackoff(text: string): Backoff {
+  const [kind, range = ''] = text.split(':')
+  const [initialMs, maxMs] = range.split('..').map(parseDuration)
+  const isRange = range.includes('..')
+  if ((kind === 'fixed' || kind === 'exponential') && initialMs !== undefined && isRange === (maxMs !== undefined)) {
+    if (kind === 'exponential' || !isRange) return { kind, initialMs, ...(maxMs === undefined ? {} : { maxMs }) }
+  }
+  throw new InvalidArgumentError('Write fixed:5s, exponential:100ms or exponential:100ms..1m.')
 }
 
 /** Wraps a parser so that `none` takes a setting away. (Commander replaces null by an empty text.) */

@@ -1,5 +1,18 @@
 import type { MillraceError } from '../base/errors.ts'
 import type { Ticket } from '../storage/log-store.ts'
+import type {
+  DedupPolicy,
+  DeliveryPolicy,
+  QueueLimits,
+  QueueSpec,
+  Retention,
+  StartPosition,
+  SubscriptionChange,
+  SubscriptionSpec,
+  TopicSpec,
+} from './specs.ts'
+
+export type * from './specs.ts'
 
 /**
  * The façade: all that a door may do. Calls are synchronous and take effect in the open commit; what they changed is
@@ -40,6 +53,33 @@ export interface Broker {
    * @throws `not_found`, `bad_request`, `illegal_name`
    */
   destination(destination: string, create: boolean): Destination
+  /**
+   * Publishes and settles, all or none of them, in one commit. Everything is checked before anything is changed; what throws has
+   * changed nothing.
+   * @returns for each action where its batch went: one entry for a publish, one for each destination that a multicast names, none for a
+   * settle or cancel. The ticket is `ticket()`
+   * @throws what `publish` throws, `stale_delivery` naming the ranges that are not held or the scheduled message that does not wait, `record_too_large` when no commit can hold all
+   * of it, `limit_reached` for too many actions or destinations, `bad_request` when a message is settled twice
+   */
+  transact(actions: readonly TransactionAction[]): readonly (readonly Published[])[]
+
+  /**
+   * Opens an idempotent producer: its batches carry the id, the epoch, and the sequence of their first record in the partition
+   * (record-batch.ts of wire), and each is stored once, however often it is published. Epoch and sequences begin with 0.
+   * @param name whoever opens it gets the same id and a higher epoch, and fences those who opened it before; it may be used once
+   * `ticket()` is committed. Without a name the id is a new one.
+   * @param current of somebody who goes on in a new epoch after a refusal
+   * @throws `fenced` when somebody else opened it since `current`, `bad_request`
+   */
+  openProducer(name?: string, current?: ProducerIdentity): ProducerIdentity
+
+  /**
+   * Takes back a scheduled message.
+   * @returns whether it was still waiting: then, once `ticket()` is durable, it is never delivered
+   */
+  cancelScheduled(id: ScheduleId): boolean
+  /** The topic or queue that a waiting message is for, as an address; undefined when it does not wait (any more). */
+  scheduled(id: ScheduleId): string | undefined
 
   // ---- consume ----------------------------------------------------------------------------------------------------
   /**
@@ -52,6 +92,25 @@ export interface Broker {
    * @param source `queue:NAME` or `topic:NAME`; a queue has the one partition 0 and shows all messages that are not yet acked
    */
   read(source: string, options: ReadOptions, sink: DeliverySink): Reader
+
+  // ---- dead letters -----------------------------------------------------------------------------------------------
+  /**
+   * Moves messages of a queue back to where they died, or elsewhere: each in one commit with the end of the original. Runs in
+   * the background, over what was committed when it began and no consumer holds. A restart ends it: what was moved stays moved.
+   * @throws `bad_request`, `illegal_name`, `bad_selector`, `not_found`, `limit_reached`, `offset_out_of_range` when the one message that was
+   * asked for cannot be moved
+   */
+  redrive(spec: RedriveSpec): RedriveInfo
+  /** Those under way, and the last that have ended. */
+  redrives(): readonly RedriveInfo[]
+  /** @throws `not_found` */
+  redriveInfo(id: number): RedriveInfo
+  /** Resolves when it has ended and what it did is durable. @throws `not_found`, `outcome_unknown` */
+  whenRedriven(id: number): Promise<RedriveInfo>
+  /** @returns whether it was still under way. @throws `not_found` */
+  cancelRedrive(id: number): boolean
+  /** Drops all messages of a queue that are committed and that no consumer holds. @throws `not_found` */
+  purgeQueue(name: string): Purge
 
   // ---- durability -------------------------------------------------------------------------------------------------
   /** Ticket of the open commit. */
@@ -73,57 +132,82 @@ export interface Broker {
   close(): Promise<void>
 }
 
-export interface TopicSpec {
-  readonly name: string
-  /** Default 1. */
-  readonly partitions?: number
-  readonly retention?: Retention
-  /** `delete` (default) drops old records by `retention`; `compact` keeps the last record of every key. */
-  readonly cleanup?: 'delete' | 'compact'
-}
-
-/** What exceeds any of these is dropped, oldest first. Absent means no limit. */
-export interface Retention {
-  readonly ms?: number
-  readonly bytes?: number
-  readonly records?: number
-}
-
-export interface QueueSpec {
-  readonly name: string
-  readonly delivery?: DeliveryPolicy
-}
-
-export interface SubscriptionSpec {
-  readonly topic: string
-  readonly name: string
-  /** Where a new subscription begins. Default `latest`. */
-  readonly from?: StartPosition
-  readonly delivery?: DeliveryPolicy
-}
-
-export type SubscriptionChange = Partial<Omit<SubscriptionSpec, 'topic' | 'name' | 'from'>>
-
-/** How messages are handed out and what happens to those that fail. Shared by queues and subscriptions. */
-export interface DeliveryPolicy {
-  /** A delivery that is not settled for so long is given to another consumer. Default 60,000. */
-  readonly leaseMs?: number
-  /** Deliveries before a message is dead-lettered (or dropped where there is no `deadLetter`). Default: no limit. */
-  readonly maxAttempts?: number
-  /** Destination of dead letters: `queue:NAME` or `topic:NAME`. */
-  readonly deadLetter?: string
-}
-
-export type StartPosition = 'earliest' | 'latest' | { readonly offset: number } | { readonly timestampMs: number }
-
-export interface TopicInfo extends Required<Omit<TopicSpec, 'retention'>> {
+export interface TopicInfo extends Required<Omit<TopicSpec, 'retention' | 'dedup'>> {
+  /** Absent while it is off. */
+  readonly dedup?: DedupPolicy
   readonly retention: Retention
+  /** Messages that wait to be published into it: see `Destination.publishLater`. */
+  readonly scheduled: number
   readonly partitionInfo: readonly { readonly start: number; readonly end: number; readonly bytes: number }[]
   readonly subscriptions: readonly string[]
 }
 
 export interface QueueInfo extends DeliveryInfo {
   readonly name: string
+  /** Messages that wait to be published into it: see `Destination.publishLater`. */
+  readonly scheduled: number
+  /** Absent while it is off. */
+  readonly dedup?: DedupPolicy
+  readonly expireMs?: number
+  readonly limits?: QueueLimits
+}
+
+/** What was purged is gone for good once the ticket is committed. */
+export interface Purge {
+  readonly ticket: Ticket
+  readonly messages: number
+}
+
+export interface RedriveSpec {
+  /** `queue:NAME`. */
+  readonly source: string
+  /**
+   * `queue:NAME` or `topic:NAME`. By default each message goes back to the queue that its header `millrace-dead-source` names. One
+   * that died in a subscription then stays: publishing it to the topic would give it to the other subscriptions again.
+   */
+  readonly to?: string
+  /** Only the message with this offset. */
+  readonly offset?: number
+  /** So many messages at most. */
+  readonly max?: number
+  /** Selector (docs/selectors.md): only messages that it matches. */
+  readonly filter?: string
+  /** Only counts what would be moved. */
+  readonly dryRun?: boolean
+  /** So many messages per second at most. */
+  readonly ratePerSecond?: number
+  /** The headers that tell of the death stay. */
+  readonly keepHeaders?: boolean
+}
+
+export type RedriveState = 'running' | 'done' | 'cancelled' | 'failed'
+
+export interface RedriveInfo {
+  readonly id: number
+  readonly source: string
+  readonly to?: string
+  readonly dryRun: boolean
+  readonly state: RedriveState
+  /** Why it failed. */
+  readonly error?: string
+  /** Messages that were looked at. */
+  readonly scanned: number
+  /** Messages that were moved, or would be. */
+  readonly moved: number
+  /** Messages that were to be moved, and have no place to go. */
+  readonly left: number
+  readonly groups: readonly RedriveGroup[]
+  readonly startedMs: number
+  readonly endedMs?: number
+}
+
+/** Messages of a redrive by where they died and of what. */
+export interface RedriveGroup {
+  /** `queue:NAME`, `topic:NAME/SUBSCRIPTION`, or `unknown` for what is no dead letter. */
+  readonly origin: string
+  readonly reason: string
+  readonly moved: number
+  readonly left: number
 }
 
 export interface SubscriptionInfo extends DeliveryInfo {
@@ -148,6 +232,8 @@ export interface DeliveryInfo {
     readonly acked: number
     readonly redelivered: number
     readonly deadLettered: number
+    /** Expired, purged, too much, or failed for good where there are no dead letters. */
+    readonly dropped: number
   }
 }
 
@@ -160,12 +246,68 @@ export interface Destination {
   /**
    * Publishes one record batch as it is (validated: `record-batch.ts` of wire). The bytes may be reused after the call.
    * @param partition 0..partitions-1, or -1 to let the broker spread batches
-   * @returns the base offset; the ticket is `broker.ticket()`
-   * @throws `bad_batch`, `record_too_large`, `disk_full`, `overloaded`, `draining`, `not_found` when it was deleted
+   * @returns the base offset (when all are duplicates, that of the first original, or 0); the ticket is `broker.ticket()`
+   * @throws `bad_batch`, `record_too_large`, `disk_full`, `overloaded`, `draining`, `not_found` when it was deleted, `fenced` and
+   * `out_of_order_sequence` for a batch of a producer
    */
   publish(partition: number, batch: Uint8Array): number
+  /**
+   * What the last `publish` left out because it was published before (`QueueSpec.dedup`, `openProducer`), in order; usually undefined. The
+   * other records have the offsets from the base offset on, without gaps. The ticket is not before that of the first publish.
+   */
+  readonly duplicates: readonly DuplicateRecord[] | undefined
+  /**
+   * Publishes one record batch once the wall clock reaches `dueMs`; what is due already is published at once. Of what is due in the
+   * same millisecond, the first that was scheduled goes first. Its timestamps are moved so that the latest is `dueMs`. It goes with its
+   * destination when that is deleted. A limit of a queue is not asked: what is due comes all the same.
+   * @param dueMs milliseconds since 1970, at most 100 years ahead
+   * @returns the id of the first record, those of the others follow; 0 when it was published at once
+   * @throws what `publish` throws
+   */
+  publishLater(partition: number, batch: Uint8Array, dueMs: number): ScheduleId
   /** Partition for a key: murmur2 as Kafka's default partitioner, -1 for no key. */
   partitionFor(key: Uint8Array | null): number
+}
+
+/** A record that was published before. */
+export interface DuplicateRecord {
+  /** In the batch as it was published now, from 0. */
+  readonly position: number
+  /** Where the first one is, or was. */
+  readonly partition: number
+  /** -1 when that is not known any more. */
+  readonly offset: number
+}
+
+export interface ProducerIdentity {
+  readonly producerId: number
+  readonly epoch: number
+}
+
+/** Of a scheduled message: an integer from 1 to 2^53 - 1, never given twice; 0 stands for one that was published at once. */
+export type ScheduleId = number
+
+/** One step of a transaction. Batches are borrowed until the call returns. */
+export type TransactionAction =
+  | { readonly kind: 'publish'; readonly to: Destination; readonly partition: number; readonly batch: Uint8Array }
+  /** One stored copy for all destinations. One named twice gets it once. The key of the first record decides the partition of a topic. */
+  | { readonly kind: 'multicast'; readonly to: readonly Destination[]; readonly batch: Uint8Array }
+  | {
+      readonly kind: 'settle'
+      readonly consumer: Consumer
+      readonly partition: number
+      readonly first: number
+      readonly last: number
+      readonly attempt?: number
+      readonly outcome: Outcome
+    }
+  /** Takes back a scheduled message, which must be waiting. */
+  | { readonly kind: 'cancel'; readonly id: ScheduleId }
+
+/** Where a batch was published. */
+export interface Published {
+  readonly partition: number
+  readonly baseOffset: number
 }
 
 export interface ConsumeOptions {
@@ -174,6 +316,10 @@ export interface ConsumeOptions {
   readonly from?: StartPosition
   /** Overrides the policy's lease for this consumer. */
   readonly leaseMs?: number
+  /** Consumers with credit get messages before those with a lower one. A whole number; default 0. */
+  readonly priority?: number
+  /** Nobody else may consume while this one does. @throws `in_use` when somebody does */
+  readonly exclusive?: boolean
 }
 
 /** Where deliveries go. Called from within the broker: must not throw and must not call back into the broker synchronously, other than `grant`. */
@@ -222,8 +368,17 @@ export interface Consumer {
 
 export type Outcome =
   | { readonly kind: 'ack' }
-  /** Goes back to its position and is delivered again; counts as an attempt unless `uncounted`. */
-  | { readonly kind: 'nack'; readonly delayMs?: number; readonly uncounted?: boolean; readonly error?: string }
+  /**
+   * Goes back to its position and is delivered again; counts as an attempt unless `uncounted`. It waits `delayMs`, or else what the
+   * policy's `backoff` says, or else `fallbackDelayMs`.
+   */
+  | {
+      readonly kind: 'nack'
+      readonly delayMs?: number
+      readonly fallbackDelayMs?: number
+      readonly uncounted?: boolean
+      readonly error?: string
+    }
   /** To the dead letters at once. */
   | { readonly kind: 'reject'; readonly reason?: string }
 
@@ -258,4 +413,7 @@ export interface BrokerStats {
   readonly ackedMessages: number
   readonly redeliveredMessages: number
   readonly deadLetteredMessages: number
+  readonly droppedMessages: number
+  /** Those that wait now. */
+  readonly scheduledMessages: number
 }

@@ -43,6 +43,8 @@ export class CommitCycle {
   #recordable = RECORDED_RUNS_MAX
   /** About the size of what members have gathered. They add to it. */
   gatheredBytes = 0
+  /** Set while changes are made that belong into one commit, for which room was reserved. */
+  together = false
 
   /** @param afterCommit runs after the members of a commit were told */
   constructor(store: LogStore, stateLog: StateLog, afterCommit: () => void) {
@@ -67,7 +69,7 @@ export class CommitCycle {
 
   /** Writes state now if so much was gathered that it might not fit into the commit later. Called between whole changes. */
   bound(): void {
-    if (this.gatheredBytes < this.#gatheredBytesMax) return
+    if (this.gatheredBytes < this.#gatheredBytesMax || this.together) return
     // Closes the commit, with all that was gathered, unless it is empty or somebody's group is still growing in it.
     // In both cases there is room now for what follows, so that nothing closes the commit in between.
     this.#store.reserve(this.#store.limits.commitBytesMax)

@@ -8,25 +8,34 @@ import type {
   Consumer,
   DeliverySink,
   Destination,
+  ProducerIdentity,
+  Published,
+  Purge,
   QueueInfo,
   QueueSpec,
   ReadOptions,
   Reader,
+  ScheduleId,
+  RedriveInfo,
+  RedriveSpec,
   SubscriptionChange,
   SubscriptionInfo,
   SubscriptionSpec,
   TopicInfo,
   TopicSpec,
+  TransactionAction,
 } from './broker.ts'
 import type { CommittedWaiters } from './committed-waiters.ts'
-import { checkLease } from './definitions.ts'
+import { checkConsumerPriority, checkLease } from './delivery-policy.ts'
 import type { DeliveryGroup } from './delivery/delivery-group.ts'
 import type { Queue, Subscription, Topic } from './entities.ts'
 import { parseAddress, parseDestination } from './names.ts'
 import { OldestTimestamps } from './oldest-timestamp.ts'
 import { PartitionReader, type ReaderSource } from './partition-reader.ts'
+import { Redrives } from './redrive/redrives.ts'
 import type { Registry } from './registry.ts'
 import type { Shard } from './shard.ts'
+import { transact } from './transactions/transactions.ts'
 import { checkStartPosition } from './start-position.ts'
 
 export class CoreBroker implements Broker {
@@ -37,6 +46,7 @@ export class CoreBroker implements Broker {
   readonly #registry: Registry
   readonly #waiters: CommittedWaiters
   readonly #oldest: OldestTimestamps
+  readonly #redrives: Redrives
   readonly #readers = new Set<PartitionReader>()
   readonly #background: readonly { stop(): void }[]
   #closing: Promise<void> | undefined
@@ -51,8 +61,12 @@ export class CoreBroker implements Broker {
     this.#waiters = waiters
     this.#background = background
     this.#oldest = new OldestTimestamps(shard.store)
+    this.#redrives = new Redrives(shard, registry, waiters)
     shard.store.onFailed((error) => this.#failed(error))
-    shard.store.onRelief(() => registry.deadLetters.relieved())
+    shard.store.onRelief(() => {
+      registry.deadLetters.relieved()
+      this.#redrives.relieved()
+    })
   }
 
   // ---- definitions --------------------------------------------------------------------------------------------------
@@ -137,11 +151,33 @@ export class CoreBroker implements Broker {
       : this.#registry.topicOrCreate(name, create).target
   }
 
+  transact(actions: readonly TransactionAction[]): readonly (readonly Published[])[] {
+    this.#checkOpen()
+    return transact(this.#shard, actions)
+  }
+
+  openProducer(name?: string, current?: ProducerIdentity): ProducerIdentity {
+    this.#checkOpen()
+    return this.#shard.producers.open(name, current)
+  }
+
+  cancelScheduled(id: ScheduleId): boolean {
+    this.#checkOpen()
+    return this.#shard.schedule.cancel(id)
+  }
+
+  scheduled(id: ScheduleId): string | undefined {
+    const target = this.#shard.schedule.targetOf(id)
+    return target === undefined ? undefined : `${target.kind}:${target.name}`
+  }
+
   consume(source: string, options: ConsumeOptions, sink: DeliverySink): Consumer {
     const { kind, name, subscription } = parseAddress(source)
     this.#checkOpen()
     const leaseMs = options.leaseMs === undefined ? undefined : checkLease(options.leaseMs)
-    return this.#group(kind, name, subscription, options).join(sink, leaseMs)
+    const { exclusive } = options
+    const priority = options.priority === undefined ? undefined : checkConsumerPriority(options.priority)
+    return this.#group(kind, name, subscription, options).join(sink, { leaseMs, priority, exclusive })
   }
 
   read(source: string, options: ReadOptions, sink: DeliverySink): Reader {
@@ -152,6 +188,35 @@ export class CoreBroker implements Broker {
     const reader = new PartitionReader(this.#shard, readerSource, options.from, sink, (closed) => this.#readers.delete(closed))
     this.#readers.add(reader)
     return reader
+  }
+
+  // ---- dead letters -------------------------------------------------------------------------------------------------
+
+  redrive(spec: RedriveSpec): RedriveInfo {
+    this.#checkOpen()
+    return this.#redrives.start(spec)
+  }
+
+  redrives(): readonly RedriveInfo[] {
+    return this.#redrives.list()
+  }
+
+  redriveInfo(id: number): RedriveInfo {
+    return this.#redrives.info(id)
+  }
+
+  whenRedriven(id: number): Promise<RedriveInfo> {
+    return this.#redrives.whenEnded(id)
+  }
+
+  cancelRedrive(id: number): boolean {
+    return this.#redrives.cancel(id)
+  }
+
+  purgeQueue(name: string): Purge {
+    this.#checkOpen()
+    const messages = this.#registry.queue(name).group.cursors[0]!.purge()
+    return { messages, ticket: this.#changed() }
   }
 
   // ---- durability and overload --------------------------------------------------------------------------------------
@@ -192,6 +257,8 @@ export class CoreBroker implements Broker {
       ackedMessages: totals.acked,
       redeliveredMessages: totals.redelivered,
       deadLetteredMessages: totals.deadLettered,
+      droppedMessages: totals.dropped,
+      scheduledMessages: this.#shard.schedule.pending(),
     }
   }
 
@@ -206,6 +273,7 @@ export class CoreBroker implements Broker {
     const reason = this.#shard.refusal ?? new MillraceError('draining', 'the broker is shutting down: connect again later')
     this.#shard.refusal = reason
     for (const each of this.#background) each.stop()
+    this.#redrives.stop()
     this.#dismiss(reason)
     this.#shard.timers.stop()
     // Nothing may be appended any more whose state would come in a later commit: that one will not be written.
@@ -224,6 +292,7 @@ export class CoreBroker implements Broker {
     const reason = this.#waiters.fail(error)
     this.#shard.refusal = reason
     for (const each of this.#background) each.stop()
+    this.#redrives.stop()
     this.#shard.dispatcher.stop()
     this.#shard.timers.stop()
     this.#dismiss(reason)
@@ -245,7 +314,11 @@ export class CoreBroker implements Broker {
 
   #group(kind: 'queue' | 'topic', name: string, subscription: string | undefined, options: ConsumeOptions): DeliveryGroup {
     const create = options.create === true
-    if (kind === 'queue') return this.#registry.queueOrCreate(name, create).group
+    if (kind === 'queue') {
+      const queue = this.#registry.queueOrCreate(name, create)
+      this.#registry.queueExpiry.used(queue)
+      return queue.group
+    }
     if (subscription === undefined) {
       throw new MillraceError(
         'bad_request',
@@ -271,13 +344,26 @@ export class CoreBroker implements Broker {
       partitions: topic.tails.length,
       retention: topic.retention,
       cleanup: topic.cleanup,
+      ...(topic.target.ids === undefined ? {} : { dedup: topic.target.ids.settings }),
+      scheduled: this.#shard.schedule.pending(topic.target),
       partitionInfo: topic.tails.map((tail) => this.#store.bounds(tail.id)),
       subscriptions: [...topic.subscriptions.keys()],
     }
   }
 
   #queueInfo(queue: Queue): QueueInfo {
-    return { name: queue.name, ...queue.group.info(), oldestTimestampMs: this.#oldest.of(queue.group) }
+    const { name, expireMs } = queue
+    const limits = queue.target.limit?.settings
+    const dedup = queue.target.ids?.settings
+    return {
+      name,
+      ...(expireMs === undefined ? {} : { expireMs }),
+      ...(limits === undefined ? {} : { limits }),
+      ...(dedup === undefined ? {} : { dedup }),
+      ...queue.group.info(),
+      scheduled: this.#shard.schedule.pending(queue.target),
+      oldestTimestampMs: this.#oldest.of(queue.group),
+    }
   }
 
   #subscriptionInfo(subscription: Subscription): SubscriptionInfo {

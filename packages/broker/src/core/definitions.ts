@@ -1,11 +1,13 @@
 /** Settings of topics, queues and subscriptions: what is allowed, and their stored JSON form (docs/formats/state-log.md). */
 import { MillraceError } from '../base/errors.ts'
 import type { LogId } from '../storage/log-store.ts'
-import type { BrokerLimits, DeliveryPolicy, Retention, TopicSpec } from './broker.ts'
-import { ATTEMPTS_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX } from './limits.ts'
+import type { BrokerLimits, Retention, TopicSpec } from './broker.ts'
 import type { BrokerDefinition } from './broker-identity.ts'
+import type { DedupDefinition } from './dedup/dedup-settings.ts'
 import type { CompactionState } from './log-tail.ts'
-import { parseDestination } from './names.ts'
+import type { CheckedDelivery } from './delivery-policy.ts'
+import type { CheckedLimits } from './delivery/queue-limit.ts'
+import { checkKeys, positive } from './settings.ts'
 import type { ByteWriter } from './state/bytes.ts'
 import { StateCell } from './state/state-log.ts'
 
@@ -20,6 +22,7 @@ export interface TopicDefinition {
   readonly cleanup: 'delete' | 'compact'
   /** By partition; where it was compacted. */
   readonly compaction?: readonly (CompactionState | null)[]
+  readonly dedup?: DedupDefinition
 }
 
 export interface QueueDefinition {
@@ -27,6 +30,9 @@ export interface QueueDefinition {
   readonly name: string
   readonly log: LogId
   readonly delivery: CheckedDelivery
+  readonly dedup?: DedupDefinition
+  readonly expireMs?: number
+  readonly limits?: CheckedLimits
 }
 
 export interface SubscriptionDefinition {
@@ -84,55 +90,19 @@ export function checkCleanup(cleanup: TopicSpec['cleanup']): 'delete' | 'compact
   throw new MillraceError('bad_request', `cleanup is "delete" or "compact", not ${JSON.stringify(cleanup)}`)
 }
 
-/** A policy whose defaults are filled in. */
-export interface CheckedDelivery extends DeliveryPolicy {
-  readonly leaseMs: number
-}
-
-/**
- * @param self address of the queue or subscription it is for
- * @throws MillraceError `bad_request`, `illegal_name`
- */
-export function checkDelivery(delivery: DeliveryPolicy | undefined, self: string): CheckedDelivery {
-  const checked: { leaseMs: number; maxAttempts?: number; deadLetter?: string } = { leaseMs: LEASE_MS_DEFAULT }
-  if (delivery === undefined) return checked
-  checkKeys('delivery', delivery, ['leaseMs', 'maxAttempts', 'deadLetter'])
-  if (delivery.leaseMs !== undefined) checked.leaseMs = checkLease(delivery.leaseMs)
-  if (delivery.maxAttempts !== undefined)
-    checked.maxAttempts = positive('delivery.maxAttempts', delivery.maxAttempts, ATTEMPTS_MAX)
-  if (delivery.deadLetter !== undefined) {
-    const { kind, name } = parseDestination(delivery.deadLetter)
-    checked.deadLetter = `${kind}:${name}`
-    if (checked.deadLetter === self || self.startsWith(`${checked.deadLetter}/`)) {
-      throw new MillraceError(
-        'bad_request',
-        `the dead letters of ${self} cannot go to where they come from: name another queue or topic`,
-      )
-    }
-  }
-  return checked
-}
-
 /** @throws MillraceError `bad_request` */
-export function checkLease(leaseMs: number): number {
-  return positive('leaseMs', leaseMs, LEASE_MS_MAX)
+export function checkExpiry(expireMs: number | undefined): number | undefined {
+  if (expireMs === undefined || expireMs === 0) return undefined
+  return positive('expireMs', expireMs, Number.MAX_SAFE_INTEGER)
 }
 
 /** Whether two checked settings mean the same. */
-export function same(a: Retention | DeliveryPolicy, b: Retention | DeliveryPolicy): boolean {
+export function same(a: object, b: object): boolean {
   const left = Object.entries(a)
   const right = new Map(Object.entries(b))
-  return left.length === right.size && left.every(([key, value]) => right.get(key) === value)
+  return left.length === right.size && left.every(([key, value]) => sameValue(value, right.get(key)))
 }
 
-function positive(what: string, value: number, max: number): number {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return value
-  throw new MillraceError('bad_request', `${what} must be a whole number from 1 to ${max}, not ${JSON.stringify(value)}`)
-}
-
-function checkKeys(what: string, value: object, known: readonly string[]): void {
-  for (const key of Object.keys(value)) {
-    if (!known.includes(key))
-      throw new MillraceError('bad_request', `${what} has no setting ${JSON.stringify(key)}; it has ${known.join(', ')}`)
-  }
+function sameValue(a: unknown, b: unknown): boolean {
+  return a === b || (typeof a === 'object' && typeof b === 'object' && a !== null && b !== null && same(a, b))
 }

@@ -23,6 +23,8 @@ export interface Queue {
   readonly tail: LogTail
   readonly target: PublishTarget
   readonly group: DeliveryGroup
+  /** Deleted when it was not used for so long. */
+  expireMs: number | undefined
 }
 
 export interface Subscription {

@@ -20,6 +20,8 @@ export const STATE_LOG_BYTES_FLOOR: number = 512 * KIB
 export interface LimitSettings extends Partial<BrokerLimits> {
   /** The state log is not compacted while it is smaller than this. */
   readonly stateLogBytesFloor?: number
+  /** Delayed messages that are due next, in memory, about. */
+  readonly scheduledBytesMax?: number
 }
 
 export function brokerLimits(settings: LimitSettings, store: LogStoreLimits): BrokerLimits {

@@ -10,6 +10,8 @@ export interface LogFollower {
   trimmed(start: number): void
   /** Records between others are gone: what was read ahead is out of date. */
   compacted(): void
+  /** Some of the records that were appended expire by a time of their own. */
+  expiring(): void
 }
 
 /** Who wants to know when new records of a log can be read. */

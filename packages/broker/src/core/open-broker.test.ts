@@ -266,6 +266,7 @@ describe('dead letters', () => {
     await t.settle()
     expect(dead.values).toEqual(['a', 'b'])
     expect(headersOf(dead.messages[0]!.record)).toEqual({
+      'millrace-dead-count': '1',
       'millrace-dead-reason': 'max-attempts',
       'millrace-dead-attempts': '2',
       'millrace-dead-source': 'queue:work',

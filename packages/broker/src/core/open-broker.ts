@@ -3,15 +3,17 @@ import type { Crc32c } from '../ports/checksum.ts'
 import type { Platform } from '../ports/platform.ts'
 import type { LogStore } from '../storage/log-store.ts'
 import type { Broker } from './broker.ts'
-import { BROKER_ENTITY, newBrokerId } from './broker-identity.ts'
+import { BROKER_ENTITY, type BrokerDefinition, newBrokerId } from './broker-identity.ts'
 import { CommittedWaiters } from './committed-waiters.ts'
 import { CoreBroker } from './core-broker.ts'
+import { readProducers } from './dedup/read-producers.ts'
 import { type Definition, DefinitionCell } from './definitions.ts'
 import { newDeliveryState } from './delivery/delivery-state.ts'
 import type { Topic } from './entities.ts'
 import { type LimitSettings, STATE_LOG_BYTES_FLOOR, brokerLimits } from './limits.ts'
 import { type AutoCreate, Registry } from './registry.ts'
 import { newShard } from './shard.ts'
+import { LOADED_BYTES_MAX } from './schedule/limits.ts'
 import { type RecoveredEntity, type RecoveredPart, readStateLog } from './state/read-state-log.ts'
 import { CompactionRounds, compactorDefaults } from './topics/compaction.ts'
 import type { CompactorLimits } from './topics/compactor.ts'
@@ -38,8 +40,14 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const { store, platform, crc32c } = options
   const log = store.logs()[0] ?? store.createLog()
   const recovered = await readStateLog(store, log)
-  const knownId = recoveredId(recovered.entities)
-  const id = knownId ?? newBrokerId(platform.random)
+  const known = recoveredIdentity(recovered.entities)
+  let producersLog = known?.producers
+  const id = known?.id ?? newBrokerId(platform.random)
+  const identity = new DefinitionCell(BROKER_ENTITY, () => ({
+    kind: 'broker',
+    id,
+    ...(producersLog === undefined ? {} : { producers: producersLog }),
+  }))
   const stateLog = new StateLog(store, log, crc32c, options.limits?.stateLogBytesFloor ?? STATE_LOG_BYTES_FLOOR)
   const shard = newShard({
     id,
@@ -48,20 +56,33 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     crc32c,
     limits: brokerLimits(options.limits ?? {}, store.limits),
     stateLog,
+    scheduled: recovered.schedule.content,
+    scheduledBytesMax: options.limits?.scheduledBytesMax ?? LOADED_BYTES_MAX,
     warn: options.onWarning ?? ((): void => {}),
+    onProducersLog(created) {
+      producersLog = created
+      stateLog.snapshot(identity)
+    },
   })
   const autoCreate = { queues: true, topics: true, subscriptions: true, partitions: 1, ...options.autoCreate }
   const registry = new Registry(shard, autoCreate)
   registry.reserveIds(recovered.highestId)
-  const identity = new DefinitionCell(BROKER_ENTITY, () => ({ kind: 'broker', id }))
-  stateLog.adopt(restore(registry, recovered.entities, identity))
+  stateLog.adopt([
+    ...restore(registry, recovered.entities, identity),
+    ...(recovered.schedule.rebuiltFrom < 0 ? [] : [recoveredCell(shard.schedule.cell, recovered.schedule)]),
+  ])
+  for (const { target } of [...registry.queues.values(), ...registry.topics.values()]) shard.schedule.restoreTarget(target)
+  for (const ids of registry.messageIds()) await ids.load()
+  if (producersLog !== undefined) shard.producers.restore(await readProducers(store, producersLog))
   const waiters = new CommittedWaiters(store)
   const upkeep = [
+    shard.expiry,
     new RetentionRounds(shard, registry.topics, waiters),
     new CompactionRounds(shard, registry.topics, { ...compactorDefaults, ...options.compaction }),
   ]
+  shard.schedule.start()
   const broker = new CoreBroker(shard, registry, waiters, upkeep)
-  if (knownId === undefined) {
+  if (known === undefined) {
     stateLog.snapshot(identity)
     // Nobody may hear of an id that a crash would change.
     await broker.whenCommitted(store.ticket())
@@ -69,13 +90,13 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   return broker
 }
 
-function recoveredId(entities: ReadonlyMap<number, RecoveredEntity>): string | undefined {
+function recoveredIdentity(entities: ReadonlyMap<number, RecoveredEntity>): BrokerDefinition | undefined {
   const part = entities.get(BROKER_ENTITY)?.definition
   if (part === undefined) return undefined
   const definition = parse(part.content)
   if (definition.kind !== 'broker')
     throw new MillraceError('data_corrupt', 'what the state log says of the broker is something else')
-  return definition.id
+  return definition
 }
 
 /** Topics first: subscriptions refer to them. */

@@ -8,19 +8,24 @@ import {
   type SubscriptionDefinition,
   type TopicDefinition,
   checkCleanup,
-  checkDelivery,
+  checkExpiry,
   checkPartitions,
   checkRetention,
   same,
 } from './definitions.ts'
+import { checkDelivery, checkPolicyChange } from './delivery-policy.ts'
 import { Cursor } from './delivery/cursor.ts'
+import { checkDedup, type DedupDefinition } from './dedup/dedup-settings.ts'
+import type { MessageIds } from './dedup/message-ids.ts'
 import { DeadLetters } from './delivery/dead-letter.ts'
 import { DeliveryGroup } from './delivery/delivery-group.ts'
+import { type CheckedLimits, QueueLimit, checkLimits } from './delivery/queue-limit.ts'
 import { type DeliveryState, newDeliveryState } from './delivery/delivery-state.ts'
 import type { Queue, Subscription, Topic } from './entities.ts'
 import { LogTail } from './log-tail.ts'
 import { checkName, parseDestination, subscriptionAddress } from './names.ts'
 import { PublishTarget } from './publish-target.ts'
+import { QueueExpiry } from './queue-expiry.ts'
 import type { Shard } from './shard.ts'
 import { checkStartPosition, offsetAtTimestamp } from './start-position.ts'
 import type { StateCell } from './state/state-log.ts'
@@ -41,6 +46,7 @@ export class Registry {
   readonly topics: Map<string, Topic> = new Map()
   readonly queues: Map<string, Queue> = new Map()
   readonly deadLetters: DeadLetters
+  readonly queueExpiry: QueueExpiry
   readonly #shard: Shard
   readonly #autoCreate: AutoCreate
   #nextId = 1
@@ -49,7 +55,8 @@ export class Registry {
   constructor(shard: Shard, autoCreate: AutoCreate) {
     this.#shard = shard
     this.#autoCreate = autoCreate
-    this.deadLetters = new DeadLetters(shard, (address) => this.#target(address))
+    this.deadLetters = new DeadLetters(shard, (address) => this.target(address))
+    this.queueExpiry = new QueueExpiry(shard, (queue) => this.#expire(queue))
   }
 
   // ---- look up ------------------------------------------------------------------------------------------------------
@@ -72,6 +79,12 @@ export class Registry {
       throw new MillraceError('not_found', `topic:${topic} has no subscription ${JSON.stringify(name)}: create it first`)
     }
     return subscription
+  }
+
+  /** The topic or queue of an address, if it exists. @throws `bad_request`, `illegal_name` */
+  target(address: string): PublishTarget | undefined {
+    const { kind, name } = parseDestination(address)
+    return kind === 'queue' ? this.queues.get(name)?.target : this.topics.get(name)?.target
   }
 
   /** The topic or queue of an address; `create` makes it if that is allowed. @throws `not_found` */
@@ -101,15 +114,18 @@ export class Registry {
     const partitions = checkPartitions(spec.partitions ?? 1, this.#shard.limits)
     const retention = checkRetention(spec.retention)
     const cleanup = checkCleanup(spec.cleanup)
+    const dedup = checkDedup(spec.dedup)
     const existing = this.topics.get(spec.name)
     if (existing !== undefined) {
-      if (existing.tails.length === partitions && same(existing.retention, retention) && existing.cleanup === cleanup) return
+      const isSame = existing.tails.length === partitions && existing.cleanup === cleanup && existing.target.hasDedup(dedup)
+      if (isSame && same(existing.retention, retention)) return
       throw alreadyExists('topic', spec.name)
     }
     this.#checkNew(this.topics.size, 'topics')
     this.#shard.store.reserve(partitions * LOG_CHANGE_BYTES + KIB)
     const topic = this.#makeTopic(this.#nextId++, { kind: 'topic', name: spec.name, logs: [], retention, cleanup })
     for (let n = 0; n < partitions; n++) topic.tails.push(this.#newLog())
+    topic.target.changeDedup(dedup)
     this.#shard.stateLog.snapshot(topic.cell)
   }
 
@@ -120,6 +136,7 @@ export class Registry {
     const cleanup = change.cleanup === undefined ? topic.cleanup : checkCleanup(change.cleanup)
     const partitions =
       change.partitions === undefined ? topic.tails.length : checkPartitions(change.partitions, this.#shard.limits)
+    const dedup = change.dedup === undefined ? topic.target.ids?.settings : checkDedup(change.dedup)
     if (partitions < topic.tails.length) {
       throw new MillraceError('bad_request', `topic:${name} has ${topic.tails.length} partitions; their number can only grow`)
     }
@@ -132,6 +149,7 @@ export class Registry {
     topic.retention = retention
     topic.cleanup = cleanup
     topic.target.keyed = cleanup === 'compact'
+    topic.target.changeDedup(dedup)
     this.#shard.stateLog.snapshot(topic.cell)
   }
 
@@ -150,9 +168,13 @@ export class Registry {
   createQueue(spec: QueueSpec): void {
     checkName(spec.name, 'queue')
     const delivery = checkDelivery(spec.delivery, `queue:${spec.name}`)
+    const expireMs = checkExpiry(spec.expireMs)
+    const limits = checkLimits(spec.limits)
+    const dedup = checkDedup(spec.dedup)
     const existing = this.queues.get(spec.name)
     if (existing !== undefined) {
-      if (same(existing.group.policy, delivery)) return
+      const isSame = same(existing.group.policy, delivery) && existing.expireMs === expireMs && existing.target.hasDedup(dedup)
+      if (isSame && same(existing.target.limit?.settings ?? {}, limits ?? {})) return
       throw alreadyExists('queue', spec.name)
     }
     this.#checkNew(this.queues.size, 'queues')
@@ -161,16 +183,39 @@ export class Registry {
     const tail = this.#newLog()
     const queue = this.#makeQueue(
       this.#nextId++,
-      { kind: 'queue', name: spec.name, log: tail.id, delivery },
+      {
+        kind: 'queue',
+        name: spec.name,
+        log: tail.id,
+        delivery,
+        ...(expireMs === undefined ? {} : { expireMs }),
+        ...(limits === undefined ? {} : { limits }),
+      },
       tail,
       newDeliveryState(),
     )
+    queue.target.changeDedup(dedup)
     this.#shard.stateLog.snapshot(queue.cell)
   }
 
   updateQueue(name: string, change: Partial<Omit<QueueSpec, 'name'>>): void {
     this.#checkOpen()
-    this.#updateDelivery(this.queue(name), change.delivery)
+    const queue = this.queue(name)
+    const expireMs = change.expireMs === undefined ? queue.expireMs : checkExpiry(change.expireMs)
+    const dedup = change.dedup === undefined ? queue.target.ids?.settings : checkDedup(change.dedup)
+    this.#updateDelivery(queue, change.delivery)
+    if (!queue.target.hasDedup(dedup)) {
+      queue.target.changeDedup(dedup)
+      this.#shard.stateLog.snapshot(queue.cell)
+    }
+    if (change.limits !== undefined) {
+      this.#limit(queue, checkLimits(change.limits))
+      this.#shard.stateLog.snapshot(queue.cell)
+    }
+    if (expireMs === queue.expireMs) return
+    queue.expireMs = expireMs
+    this.queueExpiry.watch(queue)
+    this.#shard.stateLog.snapshot(queue.cell)
   }
 
   deleteQueue(name: string): void {
@@ -178,6 +223,7 @@ export class Registry {
     const queue = this.queue(name)
     this.#shard.store.reserve(LOG_CHANGE_BYTES + KIB)
     this.queues.delete(name)
+    this.queueExpiry.forget(queue)
     this.#dropGroup(queue.id, queue.cell, queue.group, `queue:${name} was deleted`)
     this.#dropLogs(queue.target, [queue.tail])
   }
@@ -251,6 +297,11 @@ export class Registry {
     return { cell: subscription.cell, cursors: subscription.group.cursors }
   }
 
+  /** All windows of message ids. */
+  *messageIds(): Iterable<MessageIds> {
+    for (const { target } of [...this.queues.values(), ...this.topics.values()]) if (target.ids !== undefined) yield target.ids
+  }
+
   /** Every group of consumers. */
   *groups(): Iterable<DeliveryGroup> {
     for (const queue of this.queues.values()) yield queue.group
@@ -266,7 +317,7 @@ export class Registry {
       id,
       name,
       tails,
-      target: new PublishTarget(this.#shard, 'topic', name, tails),
+      target: new PublishTarget(this.#shard, 'topic', name, tails, id),
       subscriptions: new Map(),
       retention: definition.retention,
       cleanup: definition.cleanup,
@@ -276,11 +327,14 @@ export class Registry {
         logs: tails.map((tail) => tail.id),
         retention: topic.retention,
         cleanup: topic.cleanup,
+        ...dedupOf(topic.target),
         ...(topic.cleanup === 'compact' ? { compaction: tails.map((tail) => tail.compaction ?? null) } : {}),
       })),
     }
     topic.target.keyed = topic.cleanup === 'compact'
+    topic.target.restoreDedup(definition.dedup)
     this.topics.set(name, topic)
+    this.deadLetters.reconsider(`topic:${name}`)
     return topic
   }
 
@@ -293,11 +347,28 @@ export class Registry {
       name,
       tail,
       group,
-      target: new PublishTarget(this.#shard, 'queue', name, [tail]),
-      cell: new DefinitionCell(id, () => ({ kind: 'queue', name, log: tail.id, delivery: group.policy })),
+      expireMs: definition.expireMs,
+      target: new PublishTarget(this.#shard, 'queue', name, [tail], id),
+      cell: new DefinitionCell(id, () => ({
+        kind: 'queue',
+        name,
+        log: tail.id,
+        delivery: group.policy,
+        ...(queue.expireMs === undefined ? {} : { expireMs: queue.expireMs }),
+        ...(queue.target.limit === undefined ? {} : { limits: queue.target.limit.settings }),
+        ...dedupOf(queue.target),
+      })),
     }
+    queue.target.restoreDedup(definition.dedup)
+    this.#limit(queue, definition.limits)
     this.queues.set(name, queue)
+    this.queueExpiry.watch(queue)
+    this.deadLetters.reconsider(group.address)
     return queue
+  }
+
+  #limit({ target, group }: Queue, limits: CheckedLimits | undefined): void {
+    target.limit = limits === undefined ? undefined : new QueueLimit(this.#shard, group.cursors[0]!, limits)
   }
 
   #makeSubscription(id: number, definition: SubscriptionDefinition, topic: Topic): Subscription {
@@ -337,8 +408,11 @@ export class Registry {
   #updateDelivery({ group, cell }: Queue | Subscription, change: DeliveryPolicy | undefined): void {
     if (change === undefined) return
     const delivery = checkDelivery(change, group.address)
+    checkPolicyChange(group.policy, delivery, group.address)
     this.#checkDeadLetter(delivery)
-    group.policy = delivery
+    group.changePolicy(delivery)
+    this.deadLetters.reconsider(group.address)
+    if (delivery.ttlMs !== undefined) for (const cursor of group.cursors) this.#shard.expiry.watch(cursor)
     this.#shard.stateLog.snapshot(cell)
   }
 
@@ -356,11 +430,18 @@ export class Registry {
 
   #dropLogs(target: PublishTarget, tails: readonly LogTail[]): void {
     target.deleted = true
+    this.#shard.schedule.targetDeleted(target)
+    target.changeDedup(undefined)
     const reason = new MillraceError('not_found', `${target.kind}:${target.name} was deleted`)
     for (const tail of tails) {
       this.#shard.store.deleteLog(tail.id)
       tail.gone(reason)
     }
+  }
+
+  #expire(queue: Queue): void {
+    this.deleteQueue(queue.name)
+    this.#shard.store.touch()
   }
 
   #newLog(): LogTail {
@@ -370,11 +451,6 @@ export class Registry {
   #openLog(log: number): LogTail {
     const { start, end } = this.#shard.store.bounds(log)
     return new LogTail(log, start, end)
-  }
-
-  #target(address: string): PublishTarget | undefined {
-    const { kind, name } = parseDestination(address)
-    return kind === 'queue' ? this.queues.get(name)?.target : this.topics.get(name)?.target
   }
 
   #checkNew(count: number, what: string): void {
@@ -404,6 +480,10 @@ function startState(from: StartPosition, tail: LogTail): DeliveryState {
   if (from === 'latest') return newDeliveryState(tail.end)
   if ('offset' in from) return newDeliveryState(Math.min(Math.max(from.offset, tail.start), tail.end))
   return newDeliveryState(tail.start, from.timestampMs)
+}
+
+function dedupOf({ ids }: PublishTarget): { dedup?: DedupDefinition } {
+  return ids === undefined ? {} : { dedup: ids.definition }
 }
 
 function notFound(kind: string, name: string, how: string): MillraceError {

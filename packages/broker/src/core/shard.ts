@@ -1,13 +1,18 @@
 import type { MillraceError } from '../base/errors.ts'
 import type { Crc32c } from '../ports/checksum.ts'
 import type { Platform } from '../ports/platform.ts'
-import type { LogStore } from '../storage/log-store.ts'
+import type { LogId, LogStore } from '../storage/log-store.ts'
 import type { BrokerLimits } from './broker.ts'
 import { CommitCycle } from './commit-cycle.ts'
 import { WindowBudget } from './delivery/batch-window.ts'
+import { Producers } from './dedup/producers.ts'
 import type { DeliveryChanges } from './delivery/delivery-changes.ts'
+import { ExpirySweep } from './delivery/expiry-sweep.ts'
 import { type DeliveryCounters, newCounters } from './delivery/delivery-state.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { SelectorCache } from './selectors/selector-cache.ts'
+import { Schedule } from './schedule/schedule.ts'
+import type { ScheduleState } from './schedule/schedule-state.ts'
 import type { StateLog } from './state/state-log.ts'
 import { Timers } from './timers.ts'
 
@@ -24,6 +29,10 @@ export interface Shard {
   readonly dispatcher: Dispatcher
   readonly timers: Timers
   readonly windows: WindowBudget
+  readonly selectors: SelectorCache
+  readonly expiry: ExpirySweep
+  readonly producers: Producers
+  readonly schedule: Schedule
   /** Spare objects. */
   readonly changes: DeliveryChanges[]
   /** Since the broker started, over all queues and subscriptions. */
@@ -46,17 +55,33 @@ export interface ShardParts {
   readonly crc32c: Crc32c
   readonly limits: BrokerLimits
   readonly stateLog: StateLog
+  /** As a restart found it. */
+  readonly scheduled: ScheduleState
+  /** Of the schedule: see `LimitSettings`. */
+  readonly scheduledBytesMax: number
   readonly warn: (message: string) => void
+  /** The log of producers is made in the open commit. */
+  readonly onProducersLog: (log: LogId) => void
 }
 
 export function newShard(parts: ShardParts): Shard {
-  const dispatcher = new Dispatcher(parts.platform.scheduler)
+  const { onProducersLog: onLogCreated, scheduled, scheduledBytesMax, ...shared } = parts
+  const { store, platform, crc32c, stateLog, warn } = shared
+  const dispatcher = new Dispatcher(platform.scheduler)
+  const timers = new Timers(platform.clock, platform.scheduler)
+  const cycle = new CommitCycle(store, stateLog, () => dispatcher.run())
+  const windows = new WindowBudget()
+  const scheduleHome = { store, platform, crc32c, stateLog, cycle, dispatcher, timers, windows, warn }
   return {
-    ...parts,
+    ...shared,
     dispatcher,
-    cycle: new CommitCycle(parts.store, parts.stateLog, () => dispatcher.run()),
-    timers: new Timers(parts.platform.clock, parts.platform.scheduler),
-    windows: new WindowBudget(),
+    cycle,
+    expiry: new ExpirySweep({ store, platform, warn, bound: () => cycle.bound() }),
+    timers,
+    producers: new Producers({ store, platform, crc32c, cycle, timers, onLogCreated }),
+    schedule: new Schedule(scheduleHome, scheduled, scheduledBytesMax),
+    windows,
+    selectors: new SelectorCache(),
     changes: [],
     refusal: undefined,
     totals: { ...newCounters(), published: 0, publishedBytes: 0, consumers: 0 },

@@ -2,7 +2,7 @@
 import { type BatchRecord, crc32c, decodeBatch, encodeBatch } from '@millrace/wire'
 import { VirtualPlatform } from '../../sim/virtual-platform.ts'
 import type { MillraceError } from '../../src/base/errors.ts'
-import type { Broker, Consumer, Delivery, DeliverySink, Reader } from '../../src/core/broker.ts'
+import type { Broker, ConsumeOptions, Consumer, Delivery, DeliverySink, Reader } from '../../src/core/broker.ts'
 import { type BrokerOptions, openBroker } from '../../src/core/open-broker.ts'
 import { openMemoryJournal } from '../../src/engines/memory/index.ts'
 import type { Journal } from '../../src/ports/journal.ts'
@@ -93,7 +93,7 @@ export class TestBroker {
     return this.platform.advance(ms)
   }
 
-  consume(source: string, credit = Infinity, options: { leaseMs?: number; create?: boolean } = { create: true }): TestConsumer {
+  consume(source: string, credit = Infinity, options: ConsumeOptions = { create: true }): TestConsumer {
     const sink = new TestConsumer()
     sink.consumer = this.broker.consume(source, options, sink)
     sink.consumer.grant(credit)

@@ -26,6 +26,14 @@ export class CuttingProxy implements AsyncDisposable {
     this.#targetPort = port
   }
 
+  /** What brokers say on the connections that there are is lost from now on; what clients say still gets through. */
+  muteBroker(): void {
+    for (const [client, broker] of this.#pairs) {
+      broker.unpipe(client)
+      broker.resume()
+    }
+  }
+
   /** Ends all connections at once. Bytes that are under way are lost. */
   cut(): void {
     if (this.#pairs.size > 0) this.cuts++

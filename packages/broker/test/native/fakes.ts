@@ -10,7 +10,16 @@ import {
   writeFrame,
 } from '@millrace/wire'
 import { MillraceError } from '../../src/base/errors.ts'
-import type { Broker, Consumer, DeliverySink, Destination, Outcome, Reader } from '../../src/core/broker.ts'
+import type {
+  Broker,
+  Consumer,
+  DeliverySink,
+  Destination,
+  Outcome,
+  Published,
+  Reader,
+  TransactionAction,
+} from '../../src/core/broker.ts'
 import type { Platform } from '../../src/ports/platform.ts'
 import type { Connection } from '../../src/protocols/session.ts'
 
@@ -67,6 +76,7 @@ export class FakeBroker {
   offset = 100
   partitions = 3
   readonly published: [string, number, Uint8Array][] = []
+  readonly scheduled: [string, number, Uint8Array, number][] = []
   readonly consumers: FakeConsumer[] = []
   refusal: MillraceError | undefined
   stale: number | undefined
@@ -121,6 +131,13 @@ export class FakeBroker {
     return new FakeDestination(this, name)
   }
 
+  transact(actions: readonly TransactionAction[]): readonly (readonly Published[])[] {
+    if (this.refusal !== undefined) throw this.refusal
+    return actions.map((action) =>
+      action.kind === 'settle' || action.kind === 'cancel' ? [] : [{ partition: 0, baseOffset: this.offset++ }],
+    )
+  }
+
   consume(source: string, _options: unknown, sink: DeliverySink): Consumer {
     if (source === 'queue:missing') throw new MillraceError('not_found', 'no such queue')
     const consumer: FakeConsumer = { source, sink, credit: 0, closed: false, settled: [] }
@@ -162,6 +179,7 @@ export class FakeBroker {
 
 class FakeDestination implements Destination {
   readonly kind = 'queue'
+  readonly duplicates = undefined
   readonly name: string
   readonly #broker: FakeBroker
 
@@ -179,6 +197,12 @@ class FakeDestination implements Destination {
     const problem = batchProblem(bytes)
     if (problem !== undefined) throw new MillraceError('bad_batch', problem)
     this.#broker.published.push([this.name, partition, bytes.slice()])
+    return this.#broker.offset++
+  }
+
+  publishLater(partition: number, bytes: Uint8Array, dueMs: number): number {
+    if (this.#broker.refusal !== undefined) throw this.#broker.refusal
+    this.#broker.scheduled.push([this.name, partition, bytes.slice(), dueMs])
     return this.#broker.offset++
   }
 

@@ -28,6 +28,7 @@ function message(body: string | null, id?: string, offset = 0): FakeMessage {
     nack: vi.fn(async () => {}),
     reject: vi.fn(async () => {}),
     extend: vi.fn(async () => {}),
+    reply: vi.fn(() => Promise.resolve({ partition: 0, offset: 0 })),
   }
 }
 

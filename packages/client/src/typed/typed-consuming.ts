@@ -1,4 +1,14 @@
-import type { ConsumeOptions, Consumption, Handler, Message, PullOptions, StoredMessage, Subscription } from '../api.ts'
+import type {
+  ConsumeOptions,
+  Consumption,
+  Message,
+  PullOptions,
+  StoredMessage,
+  Subscription,
+  Transaction,
+  TransactionalHandler,
+  TransactionalOptions,
+} from '../api.ts'
 import { callUser } from '../call-user.ts'
 import type { MillraceError } from '../errors.ts'
 import { TypedStream } from './typed-stream.ts'
@@ -8,6 +18,8 @@ import { type Decoder, whenReady } from './typed-codec.ts'
 export type Typed<M, Out> = M & { readonly body: Out }
 
 export type TypedHandler<Out> = (message: Typed<Message, Out>) => unknown
+
+export type TypedTransactionalHandler<Out> = (message: Typed<Message, Out>, transaction: Transaction) => unknown
 
 /**
  * What becomes of a message whose body cannot be read or is not valid: `reject` sends it to the dead letters with the reason (the
@@ -28,6 +40,8 @@ export type TypedPullOptions = PullOptions & InvalidOptions
 /** As `Subscription`, with bodies of the declared type. */
 export interface TypedSubscription<Out> {
   readonly name: string
+  /** As `Queue.consume` with `transactional`. */
+  consume(handler: TypedTransactionalHandler<Out>, options: TypedConsumeOptions & TransactionalOptions): Consumption
   /** Handler style: return acks, throw nacks. */
   consume(handler: TypedHandler<Out>, options?: TypedConsumeOptions): Consumption
   /** Iterator style: each message is acked by `message.ack()`. Messages that are not valid are settled and left out. */
@@ -49,12 +63,17 @@ export class TypedConsuming<Out> implements TypedSubscription<Out> {
     this.#untyped = untyped
   }
 
-  consume(handler: TypedHandler<Out>, options: TypedConsumeOptions = {}): Consumption {
-    const checked: Handler = (message) =>
+  consume(
+    handler: TypedTransactionalHandler<Out>,
+    options: TypedConsumeOptions & Partial<TransactionalOptions> = {},
+  ): Consumption {
+    const checked: TransactionalHandler = (message, transaction) =>
       whenReady(this.#codec.decode(message), (decoded) =>
-        decoded.error === undefined ? handler(withBody(message, decoded.body)) : refuseInHandler(message, decoded.error, options),
+        decoded.error === undefined
+          ? handler(withBody(message, decoded.body), transaction)
+          : refuseInHandler(message, decoded.error, options),
       )
-    return this.#untyped.consume(checked, options)
+    return this.#untyped.consume(checked, options as TypedConsumeOptions & TransactionalOptions)
   }
 
   messages(options: TypedConsumeOptions = {}): AsyncIterableIterator<Typed<Message, Out>> {

@@ -11,6 +11,7 @@ import type {
   StartPosition,
   StoredMessage,
   Topic,
+  TransactionalOptions,
 } from '../api.ts'
 import type { MillraceError } from '../errors.ts'
 import type { Decoder, TypedCodec } from './typed-codec.ts'
@@ -18,7 +19,7 @@ import {
   type Typed,
   TypedConsuming,
   type TypedConsumeOptions,
-  type TypedHandler,
+  type TypedTransactionalHandler,
   type TypedPullOptions,
   type TypedSubscription,
   withBody,
@@ -84,7 +85,7 @@ export class QueueFace<In, Out> implements TypedQueue<In, Out> {
     return this.#publishing.publisher(options)
   }
 
-  consume(handler: TypedHandler<Out>, options?: TypedConsumeOptions): Consumption {
+  consume(handler: TypedTransactionalHandler<Out>, options?: TypedConsumeOptions & Partial<TransactionalOptions>): Consumption {
     return this.#consuming.consume(handler, options)
   }
 

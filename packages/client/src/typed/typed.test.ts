@@ -82,6 +82,18 @@ describe('a declaration', () => {
     expect(handled).toEqual(['c@example.com 1'])
     expect(await inbox.peek()).toEqual([])
   })
+
+  it('hands a transaction to a handler that wants one', async () => {
+    await using broker = await testBroker()
+    const { client } = broker
+    await client.use(mail).publish({ to: 'a@example.com' })
+    const consumption = client
+      .use(mail)
+      .consume((message, tx) => tx.publish('queue:seen', message.body.to), { transactional: true })
+    await broker.acked(mail).waitFor(1)
+    await consumption.stop()
+    expect(broker.published('queue:seen').texts()).toEqual(['a@example.com'])
+  })
 })
 
 describe('publishing', () => {

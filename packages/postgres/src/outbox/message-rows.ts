@@ -26,7 +26,7 @@ export function encodeRows(
   destination: string,
   messages: readonly OutgoingMessage[],
 ): { readonly json: string; readonly ids: readonly string[] } {
-  if (!/^(queue|topic):\P{C}+$/u.test(destination)) {
+  if (!/^(queue|topic):\P{C}{1,500}$/u.test(destination)) {
     throw new MillraceError(
       'bad_request',
       `A destination is \`queue:NAME\` or \`topic:NAME\`, not ${JSON.stringify(destination)}.`,

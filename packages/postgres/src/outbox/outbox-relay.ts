@@ -2,6 +2,7 @@ import { callUser, MillraceError } from '@millrace/client'
 import type { TableName } from '../table-name.ts'
 import { Alarm } from './alarm.ts'
 import { CommitListener } from './commit-listener.ts'
+import { retryDelayMs } from './destination-pauses.ts'
 import { purgeStatement } from './outbox-schema.ts'
 import type { Relay, RelayOptions } from './relay-options.ts'
 import { RelayRound } from './relay-round.ts'
@@ -26,6 +27,7 @@ export class OutboxRelay implements Relay {
   readonly #purge: string
   readonly #pollMs: number
   readonly #keepSentMs: number
+  readonly #retryDelayMs: { readonly min: number; readonly max: number }
   #failures = 0
   #purgedAtMs = 0
 
@@ -37,10 +39,20 @@ export class OutboxRelay implements Relay {
     this.#options = options
     this.#pollMs = pollMs
     this.#keepSentMs = keepSentMs
+    this.#retryDelayMs = options.retryDelayMs ?? RETRY_DELAY_MS
     this.#sender = new RowSender(options.millrace)
     const ring = (): void => this.#alarm.ring()
     this.#round = new RelayRound(
-      { pool, table, batchRows, batchBytes, publishTimeoutMs, keepSent: keepSentMs > 0, onUnstuck: ring },
+      {
+        pool,
+        table,
+        batchRows,
+        batchBytes,
+        publishTimeoutMs,
+        keepSent: keepSentMs > 0,
+        retryDelayMs: this.#retryDelayMs,
+        onUnstuck: ring,
+      },
       this.#sender,
     )
     this.#listener = listens ? new CommitListener(pool, table.channel, ring) : undefined
@@ -65,7 +77,7 @@ export class OutboxRelay implements Relay {
     try {
       while (!this.#alarm.stopped) {
         if (millrace.state === 'closed') throw closedError()
-        if (!(await this.#step())) await this.#alarm.untilRung(this.#pollMs)
+        if (!(await this.#step())) await this.#alarm.untilRung(Math.min(this.#pollMs, this.#round.nextRetryMs))
       }
     } catch (error) {
       callUser(onError, error)
@@ -83,26 +95,17 @@ export class OutboxRelay implements Relay {
     try {
       await this.#listener?.listen()
       const result = await this.#round.run()
+      this.#failures = 0
+      for (const error of result?.errors ?? []) callUser(this.#options.onError, error)
+      if (result !== undefined) callUser(this.#options.onProgress, result.progress)
       await this.#sender.trim()
       await this.#purgeSent()
-      if (result === undefined) return false
-      for (const error of result.errors) callUser(this.#options.onError, error)
-      callUser(this.#options.onProgress, result.progress)
-      if (result.errors.length > result.progress.parked) await this.#backOff()
-      else this.#failures = 0
-      return true
+      return result !== undefined
     } catch (error) {
       callUser(this.#options.onError, error)
-      await this.#backOff()
+      await this.#alarm.delay(retryDelayMs(this.#retryDelayMs, this.#failures++))
       return true
     }
-  }
-
-  async #backOff(): Promise<void> {
-    const { min, max } = this.#options.retryDelayMs ?? RETRY_DELAY_MS
-    const delayMs = Math.min(max, min * 2 ** Math.min(this.#failures++, 30))
-    // Up to a quarter less, so that relays do not come back in step.
-    await this.#alarm.delay(delayMs * (1 - Math.random() / 4))
   }
 
   async #purgeSent(): Promise<void> {

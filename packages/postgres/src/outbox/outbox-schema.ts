@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS ${table.sql} (
   -- why the broker will never take it
   parked      text
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000);
-CREATE INDEX IF NOT EXISTS ${table.index('_pending')} ON ${table.sql} (lane, id) WHERE ${PENDING};
+CREATE INDEX IF NOT EXISTS ${table.index('_pending')} ON ${table.sql} (lane, id) INCLUDE (destination) WHERE ${PENDING};
 CREATE INDEX IF NOT EXISTS ${table.index('_sent')} ON ${table.sql} (sent_at) WHERE sent_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS ${table.index('_parked')} ON ${table.sql} (id) WHERE parked IS NOT NULL;
 -- One row per lane: a relay locks it while it empties the lane.

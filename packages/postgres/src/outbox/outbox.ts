@@ -50,7 +50,7 @@ export class Outbox {
     transaction: SqlExecutor,
     destination: string,
     body: Body,
-    options: Omit<PublishOptions, 'signal' | 'timestampMs'> = {},
+    options: Omit<PublishOptions, 'signal' | 'timestampMs' | 'ttlMs'> = {},
   ): Promise<string> {
     const [id] = await this.addBatch(transaction, destination, [{ ...options, body }])
     return id!
@@ -60,7 +60,7 @@ export class Outbox {
   async addBatch(
     transaction: SqlExecutor,
     destination: string,
-    messages: readonly Omit<OutgoingMessage, 'timestampMs'>[],
+    messages: readonly Omit<OutgoingMessage, 'timestampMs' | 'ttlMs'>[],
   ): Promise<readonly string[]> {
     const { json, ids } = encodeRows(destination, messages)
     if (ids.length > 0) await transaction.query(this.#insert, [json, this.#table.lockClass])

@@ -90,6 +90,31 @@ test('while the broker refuses, nothing later is tried; then all of it arrives i
   expect(errors[0]).toMatchObject({ code: 'overloaded' })
 })
 
+test('a destination that fails holds up no other', async () => {
+  const { outbox } = await newOutbox(both.pool)
+  const [closed, open] = [newQueue(), newQueue()]
+  const messages = Array.from({ length: 500 }, (_, n) => ({ body: `closed ${n}`, key: `k${n % 3}` }))
+  await outbox.addBatch(both.pool, `queue:${closed}`, messages)
+  const others = Array.from({ length: 30 }, (_, n) => ({ body: `open ${n}`, key: `k${n % 3}` }))
+  await outbox.addBatch(both.pool, `queue:${open}`, others)
+  let forbidden = true
+  const millrace = millraceThat(both.broker.client, async (publish, body) => {
+    if (forbidden && body.startsWith('closed')) throw new MillraceError('forbidden', 'Not yours.')
+    return publish()
+  })
+  const { errors } = start(outbox, { millrace, batchRows: 10, retryDelayMs: { min: 50, max: 50 } })
+  await vi.waitFor(async () => expect(await texts(both.broker, open)).toHaveLength(30), soon)
+  expect(await outbox.backlog(both.pool)).toMatchObject({ pending: 500, parked: 0 })
+  expect(errors[0]).toMatchObject({ code: 'forbidden' })
+  forbidden = false
+  await vi.waitFor(async () => expect(await texts(both.broker, closed)).toHaveLength(500), soon)
+  const numbers = (await texts(both.broker, closed)).map((text) => Number(text.split(' ')[1]))
+  for (let key = 0; key < 3; key++) {
+    const ofKey = numbers.filter((n) => n % 3 === key)
+    expect(ofKey).toEqual(ofKey.toSorted((a, b) => a - b))
+  }
+})
+
 test('a broker that does not answer costs a timeout, and gets nothing more until it has answered', async () => {
   const { outbox } = await newOutbox(both.pool)
   const queue = newQueue()

@@ -1,6 +1,7 @@
 import { MillraceError } from '@millrace/client'
 import { inTransaction, type PgClient, type PgPool } from '../sql-executor.ts'
 import type { TableName } from '../table-name.ts'
+import { DestinationPauses } from './destination-pauses.ts'
 import { LANES } from './lanes.ts'
 import { decodeRow, type OutboxRow } from './message-rows.ts'
 import type { RelayProgress } from './relay-options.ts'
@@ -18,6 +19,7 @@ export interface RoundOptions {
   readonly batchBytes: number
   readonly publishTimeoutMs: number
   readonly keepSent: boolean
+  readonly retryDelayMs: { readonly min: number; readonly max: number }
   readonly onUnstuck: () => void
 }
 
@@ -37,11 +39,13 @@ export class RelayRound {
   readonly #sender: RowSender
   readonly #sql: RelayStatements
   readonly #barrier = new WriterBarrier()
+  readonly #pauses: DestinationPauses
   #firstLane = Math.floor(Math.random() * LANES)
 
   constructor(options: RoundOptions, sender: RowSender) {
     this.#options = options
     this.#sender = sender
+    this.#pauses = new DestinationPauses(options.retryDelayMs)
     this.#sql = relayStatements(options.table, options.publishTimeoutMs, options.keepSent)
   }
 
@@ -50,19 +54,28 @@ export class RelayRound {
     return this.#isStuck
   }
 
+  /** When something that failed may be tried again; Infinity when nothing did. */
+  get nextRetryMs(): number {
+    return this.#pauses.nextMs
+  }
+
   /** @returns undefined when there was nothing to send */
   async run(): Promise<RoundResult | undefined> {
     const startedMs = performance.now()
     return inTransaction(this.#options.pool, this.#sql.begin, async (transaction) => {
       await this.#observeWriters(transaction)
-      const { rows, lagMs } = await this.#readHeads(transaction, await this.#lockLanes(transaction))
+      const { paused } = this.#pauses
+      const lanes = await this.#lockLanes(transaction, paused)
+      const { rows, lagMs } = await this.#readHeads(transaction, lanes, paused)
       if (rows.length === 0) return undefined
       const outcome = await this.#send(rows)
       await this.#mark(transaction, outcome)
-      const { sent, parked, errors } = outcome
+      const { sent, parked, failed } = outcome
+      for (const { destination } of sent) this.#pauses.succeeded(destination)
+      for (const { destination } of failed) this.#pauses.failed(destination)
       const durationMs = performance.now() - startedMs
       const progress = { sent: sent.length, parked: parked.length, lagMs, durationMs }
-      return { progress, errors: [...parked.map(({ error }) => error), ...errors] }
+      return { progress, errors: [...parked, ...failed].map(({ error }) => error) }
     })
   }
 
@@ -73,20 +86,21 @@ export class RelayRound {
     this.#barrier.observe(Number(last!['id']), writers.rows as { lane: number; writer: string }[])
   }
 
-  async #lockLanes(transaction: PgClient): Promise<readonly number[]> {
+  async #lockLanes(transaction: PgClient, paused: readonly string[]): Promise<readonly number[]> {
     this.#firstLane = (this.#firstLane + LANES_PER_ROUND) % LANES
-    const { rows } = await transaction.query(this.#sql.lanes, [this.#barrier.safe, this.#firstLane, LANES_PER_ROUND])
+    const { rows } = await transaction.query(this.#sql.lanes, [this.#barrier.safe, this.#firstLane, LANES_PER_ROUND, paused])
     return rows.map((row) => row['lane'] as number)
   }
 
   async #readHeads(
     transaction: PgClient,
     lanes: readonly number[],
+    paused: readonly string[],
   ): Promise<{ readonly rows: readonly OutboxRow[]; readonly lagMs: number }> {
     if (lanes.length === 0) return { rows: [], lagMs: 0 }
     const { batchRows, batchBytes } = this.#options
     const safe = lanes.map((lane) => this.#barrier.safe[lane])
-    const { rows } = await transaction.query(this.#sql.rows, [lanes, safe, batchRows, batchBytes])
+    const { rows } = await transaction.query(this.#sql.rows, [lanes, safe, batchRows, batchBytes, paused])
     return { rows: rows.map(decodeRow), lagMs: Math.max(0, ...rows.map((row) => Number(row['lag_ms']))) }
   }
 

@@ -26,15 +26,19 @@ export function relayStatements(table: TableName, publishTimeoutMs: number, keep
 SELECT objid::int AS lane, virtualtransaction AS writer FROM pg_locks
 WHERE locktype = 'advisory' AND classid = $1::int::oid AND objsubid = 2
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
-    /** `$1` by lane the id that is safe, `$2` the lane to look at first, `$3` how many. What another relay has is skipped. */
+    /**
+     * `$1` by lane the id that is safe, `$2` the lane to look at first, `$3` how many, `$4` destinations to leave out. What another
+     * relay has is skipped.
+     */
     lanes: `
 SELECT lane FROM ${lane} AS candidate
 WHERE EXISTS (
   SELECT 1 FROM ${table.sql} AS row
   WHERE row.lane = candidate.lane AND row.id <= ($1::bigint[])[candidate.lane + 1] AND ${PENDING}
+    AND row.destination <> ALL ($4::text[])
 )
 ORDER BY (lane + ${LANES} - $2::int) % ${LANES} LIMIT $3::int FOR UPDATE SKIP LOCKED`,
-    /** `$1` lanes that this relay has locked, `$2` their safe ids, `$3` rows, `$4` bytes. A prefix of each lane. */
+    /** `$1` lanes that this relay has locked, `$2` their safe ids, `$3` rows, `$4` bytes, `$5` destinations to leave out. A prefix of each lane. */
     rows: `
 SELECT id::text AS id, message_id, destination, key, body, headers,
   floor(extract(epoch FROM added_at) * 1000)::float8 AS added_at_ms,
@@ -43,7 +47,9 @@ FROM (
   SELECT head.*, sum(octet_length(head.body)) OVER (ORDER BY head.id) - octet_length(head.body) AS bytes_before
   FROM unnest($1::int[], $2::bigint[]) AS held (lane, safe)
   CROSS JOIN LATERAL (
-    SELECT * FROM ${table.sql} AS row WHERE row.lane = held.lane AND row.id <= held.safe AND ${PENDING} ORDER BY row.id LIMIT $3::int
+    SELECT * FROM ${table.sql} AS row WHERE row.lane = held.lane AND row.id <= held.safe AND ${PENDING}
+      AND row.destination <> ALL ($5::text[])
+    ORDER BY row.id LIMIT $3::int
   ) AS head
   ORDER BY head.id LIMIT $3::int
 ) AS batch

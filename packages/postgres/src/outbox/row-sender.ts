@@ -16,14 +16,14 @@ const OWN_FAULT: ReadonlySet<string> = new Set(['record_too_large', 'illegal_nam
 export interface Outcome {
   readonly sent: readonly OutboxRow[]
   readonly parked: readonly { readonly row: OutboxRow; readonly error: MillraceError }[]
-  /** Why the rest was not sent: one error per destination that failed. */
-  readonly errors: readonly unknown[]
+  /** Why the rest was not sent. */
+  readonly failed: readonly { readonly destination: string; readonly error: unknown }[]
 }
 
 interface OpenOutcome {
   readonly sent: OutboxRow[]
   readonly parked: { readonly row: OutboxRow; readonly error: MillraceError }[]
-  readonly errors: unknown[]
+  readonly failed: { readonly destination: string; readonly error: unknown }[]
 }
 
 /** Publishes rows: in order per destination, destinations side by side. */
@@ -37,7 +37,7 @@ export class RowSender {
 
   /** @param rows in the order of their ids. Never rejects. */
   async send(rows: readonly OutboxRow[]): Promise<Outcome> {
-    const outcome: OpenOutcome = { sent: [], parked: [], errors: [] }
+    const outcome: OpenOutcome = { sent: [], parked: [], failed: [] }
     const byDestination = new Map<string, OutboxRow[]>()
     for (const row of rows) {
       const others = byDestination.get(row.destination)
@@ -58,7 +58,7 @@ export class RowSender {
     try {
       for (const chunk of chunksOf(rows)) await this.#sendChunk(chunk, outcome)
     } catch (error) {
-      outcome.errors.push(error)
+      outcome.failed.push({ destination: rows[0]!.destination, error })
     }
   }
 

@@ -1,5 +1,6 @@
 /** Reads and writes any frame by its schema. For control frames and as the reference for `hot-frames.ts`. */
 import {
+  type DuplicatePlace,
   type FieldTypes,
   type Frame,
   type FrameBody,
@@ -84,6 +85,16 @@ function writeField(writer: FrameWriter, kind: keyof FieldTypes, value: unknown)
       }
       return undefined
     }
+    case 'duplicates': {
+      const places = value as readonly DuplicatePlace[]
+      writer.u32(places.length)
+      for (const place of places) {
+        writer.u32(place.position)
+        writer.u32(place.partition)
+        writer.f64(place.offset)
+      }
+      return undefined
+    }
     case 'rest':
       return writer.copy(value as Uint8Array)
     case 'restJson':
@@ -131,6 +142,8 @@ class Cursor {
         return this.#offsets()
       case 'ranges':
         return this.#ranges()
+      case 'duplicates':
+        return this.#duplicates()
       case 'rest': {
         const at = this.#take(this.#end - this.#at)
         return this.#bytes.subarray(at, this.#end)
@@ -191,6 +204,19 @@ class Cursor {
       offsets.push(Number.isNaN(offset) ? offset : this.#integer(offset))
     }
     return offsets
+  }
+
+  #duplicates(): DuplicatePlace[] {
+    const count = this.#view.getUint32(this.#take(4))
+    let at = this.#take(count * 16)
+    const places: DuplicatePlace[] = []
+    for (let n = 0; n < count; n++, at += 16) {
+      const position = this.#view.getUint32(at)
+      const offset = this.#view.getFloat64(at + 8)
+      if (n > 0 && position <= places[n - 1]!.position) throw new ProtocolError(`\`${this.#name}\` has positions out of order.`)
+      places.push({ position, partition: this.#view.getUint32(at + 4), offset: offset === -1 ? offset : this.#integer(offset) })
+    }
+    return places
   }
 
   #ranges(): SettleRange[] {

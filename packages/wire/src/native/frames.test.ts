@@ -12,6 +12,7 @@ import {
   SettleFrame,
   writeDeliver,
   writePublish,
+  writePublishLater,
   writeSettleRange,
 } from './hot-frames.ts'
 
@@ -33,6 +34,12 @@ const kinds: { readonly [K in Kind]: fc.Arbitrary<FieldTypes[K]> } = {
   json: jsonObject.map((value) => JSON.parse(JSON.stringify(value)) as FieldTypes['json']),
   offsets: fc.array(fc.oneof(offset, fc.constant(Number.NaN)), { maxLength: 20 }),
   ranges: fc.array(range, { maxLength: 20 }),
+  duplicates: fc
+    .uniqueArray(fc.record({ position: u32, partition: u32, offset: fc.oneof(offset, fc.constant(-1)) }), {
+      selector: ({ position }) => position,
+      maxLength: 20,
+    })
+    .map((places) => places.toSorted((a, b) => a.position - b.position)),
   rest: fc.uint8Array({ maxLength: 300 }),
   restJson: fc.constant(undefined),
 }
@@ -240,6 +247,16 @@ describe('hot frames', () => {
     deltas: fc.tuple(u32, u32).map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const),
     attempt: u32,
     batch: kinds.rest,
+  })
+
+  it('publishLater agrees with its schema', () => {
+    fc.assert(
+      fc.property(fc.record({ publisher: u32, partition: kinds.i32, dueMs: kinds.offset, batch: kinds.rest }), (body) => {
+        const writer = new FrameWriter()
+        writePublishLater(writer, body.publisher, body.partition, body.dueMs, body.batch)
+        expect(joined(writer.take())).toEqual(written({ name: 'publishLater', ...body }))
+      }),
+    )
   })
 
   it('publish agrees with its schema', () => {

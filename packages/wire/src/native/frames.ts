@@ -26,6 +26,8 @@ export const frameSchemas = {
   refused: { opcode: 0x24, from: 'broker', fields: { publish: 'u64', reason: 'json' } },
   openFailed: { opcode: 0x25, from: 'broker', fields: { publisher: 'u32', reason: 'json' } },
   release: { opcode: 0x26, from: 'client', fields: { publisher: 'u32' } },
+  duplicates: { opcode: 0x27, from: 'broker', fields: { publish: 'u64', records: 'duplicates' } },
+  publishLater: { opcode: 0x28, from: 'client', fields: { publisher: 'u32', partition: 'i32', dueMs: 'offset', batch: 'rest' } },
 
   consume: { opcode: 0x30, from: 'client', fields: { consumer: 'u32', options: 'json' } },
   consuming: { opcode: 0x31, from: 'broker', fields: { consumer: 'u32' } },
@@ -51,6 +53,10 @@ export const frameSchemas = {
   caughtUp: { opcode: 0x39, from: 'broker', fields: { consumer: 'u32' } },
   revoke: { opcode: 0x3a, from: 'client', fields: { consumer: 'u32' } },
   revoked: { opcode: 0x3b, from: 'broker', fields: { consumer: 'u32' } },
+
+  transact: { opcode: 0x40, from: 'client', fields: { transaction: 'u32', request: 'json', batches: 'rest' } },
+  transacted: { opcode: 0x41, from: 'broker', fields: { transaction: 'u32', result: 'json' } },
+  transactFailed: { opcode: 0x42, from: 'broker', fields: { transaction: 'u32', reason: 'json' } },
 } as const
 
 export type FrameName = keyof typeof frameSchemas
@@ -70,6 +76,8 @@ export interface FieldTypes {
   offsets: readonly number[]
   /** Count u16, then `SettleRange` each. */
   ranges: readonly SettleRange[]
+  /** Count u32, then `DuplicatePlace` each. */
+  duplicates: readonly DuplicatePlace[]
   /** The bytes up to the end of the frame. A view. */
   rest: Uint8Array
   /** A JSON object, or undefined when the frame ends here. */
@@ -86,6 +94,13 @@ export interface SettleRange {
   readonly attempt: number
 }
 
+/** A record of a publish that was published before, and where that is: `offset` -1 when it is not known any more. */
+export interface DuplicatePlace {
+  readonly position: number
+  readonly partition: number
+  readonly offset: number
+}
+
 type Fields<N extends FrameName> = (typeof frameSchemas)[N]['fields']
 
 export type FrameBody<N extends FrameName> = {
@@ -98,7 +113,7 @@ export type Frame = { readonly [N in FrameName]: { readonly name: N } & FrameBod
 /** What `settle` does with its ranges. */
 export const SettleOutcome = { ack: 0, nack: 1, reject: 2, extend: 3 } as const
 
-/** `goodbye`, `failure`, `refused`, `openFailed`, `ended`: why. */
+/** `goodbye`, `failure`, `refused`, `openFailed`, `ended`, `transactFailed`: why. */
 export interface Reason {
   readonly code: string
   readonly message: string

@@ -37,6 +37,21 @@ export function writePublish(writer: FrameWriter, publisher: number, partition: 
   writer.endWith(batch)
 }
 
+/** As `writePublish`. @param dueMs when it is published, milliseconds since 1970 */
+export function writePublishLater(
+  writer: FrameWriter,
+  publisher: number,
+  partition: number,
+  dueMs: number,
+  batch: Uint8Array,
+): void {
+  writer.begin(frameSchemas.publishLater.opcode)
+  writer.u32(publisher)
+  writer.i32(partition)
+  writer.f64(dueMs)
+  writer.endWith(batch)
+}
+
 export class ConfirmFrame {
   count = 0
   #view: DataView = EMPTY_VIEW

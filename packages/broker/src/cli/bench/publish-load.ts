@@ -1,4 +1,4 @@
-import type { Millrace, Publisher } from '@millrace/client'
+import { MESSAGE_ID_HEADER, type Millrace, type Publisher } from '@millrace/client'
 import { Lane } from './lane.ts'
 import type { Meter } from './meter.ts'
 import { Pace } from './pace.ts'
@@ -42,6 +42,9 @@ class PublishLoad {
   readonly #body: Uint8Array
   readonly #stamp: DataView
   readonly #lanes: readonly Lane[]
+  readonly #keys: readonly string[]
+  /** Tells the ids of one run from those of another. */
+  readonly #run = `${process.pid}-${Math.round(performance.timeOrigin)}-`
   #sent = 0
   #confirmed = 0
   #turn = 0
@@ -53,6 +56,7 @@ class PublishLoad {
     this.#events = events
     this.#body = new Uint8Array(Math.max(settings.sizeBytes, events.meter === undefined ? STAMP_BYTES : 0)).fill(0x6d)
     this.#stamp = new DataView(this.#body.buffer)
+    this.#keys = Array.from({ length: settings.keys ?? 0 }, (_, n) => `key-${n}`)
     this.#lanes = addressesOf(settings).map((address) => new Lane((lane) => this.#publisher(client, address, lane)))
   }
 
@@ -95,7 +99,7 @@ class PublishLoad {
       let taken = 0
       let room = true
       while (room && taken < messages) {
-        room = lane.publisher.send(this.#body)
+        room = lane.publisher.send(this.#body, this.#optionsOf(this.#sent + taken))
         taken++
       }
       lane.sent(intended, taken)
@@ -103,6 +107,14 @@ class PublishLoad {
       if (!room) return lane.publisher
     }
     return undefined
+  }
+
+  /** Key and id of the n-th message. */
+  #optionsOf(n: number): { readonly key?: string; readonly headers?: Record<string, string> } | undefined {
+    const { keys, ids } = this.#settings
+    if (!ids) return keys === undefined ? undefined : { key: this.#keys[n % keys]! }
+    const headers = { [MESSAGE_ID_HEADER]: this.#run + n }
+    return keys === undefined ? { headers } : { key: this.#keys[n % keys]!, headers }
   }
 
   #publisher(client: Millrace, address: string, lane: Lane): Publisher {

@@ -19,6 +19,10 @@ export interface BenchSettings {
   /** Messages per second to send; undefined: as fast as the window allows. */
   readonly rate: number | undefined
   readonly prefetch: number
+  /** Different keys that messages have in turn; undefined: none has a key. */
+  readonly keys: number | undefined
+  /** Whether each message has an id of its own, for destinations with dedup. */
+  readonly ids: boolean
 }
 
 export const benchModes = ['pub', 'sub', 'e2e'] as const

@@ -14,6 +14,8 @@ interface BenchOptions {
   readonly warmup: number
   readonly rate?: number
   readonly prefetch: number
+  readonly keys?: number
+  readonly ids?: boolean
 }
 
 export function addBench(program: Command): void {
@@ -31,6 +33,8 @@ export function addBench(program: Command): void {
     .option('--warmup <duration>', 'run the same load so long before, unmeasured', parseDurationMs, 0)
     .option('--rate <n>', 'messages per second; latency is then corrected for coordinated omission', parseCount)
     .option('--prefetch <n>', 'messages that the consumer may hold unacked', parseCount, 8_192)
+    .option('--keys <n>', 'give messages so many different keys in turn', parseCount)
+    .option('--ids', 'give each message an id of its own, for destinations with dedup')
     .action(async (mode: BenchMode, address: string | undefined, options: BenchOptions, command: Command) => {
       const { runBench } = await import('../bench/run-bench.ts')
       const temporary = address === undefined
@@ -46,6 +50,8 @@ export function addBench(program: Command): void {
         durationMs: options.duration ?? (options.count === undefined ? 10_000 : Infinity),
         rate: options.rate,
         prefetch: options.prefetch,
+        keys: options.keys,
+        ids: options.ids === true,
       })
     })
 }

@@ -1,14 +1,21 @@
-import type { DeliveryInfo, DeliveryPolicy } from '@millrace/client'
-import type { Command } from 'commander'
+import type { Backoff, DeliveryInfo, DeliveryPolicy } from '@millrace/client'
+import { type Command, Option } from 'commander'
 import { formatBytes, formatCount, formatDuration } from '../output/figures.ts'
 import type { Column } from '../output/table.ts'
-import { orNone, parseCount, parseDurationMs } from '../quantities.ts'
+import { orNone, parseBackoff, parseCount, parseDurationMs, parseRate } from '../quantities.ts'
+
+const orders = ['none', 'key', 'strict']
 
 /** Settings that queues and subscriptions share, as options. */
 export interface DeliveryOptions {
   readonly lease?: number | 'none'
   readonly maxAttempts?: number | 'none'
   readonly deadLetter?: string
+  readonly backoff?: Backoff | 'none'
+  readonly order?: 'none' | 'key' | 'strict'
+  readonly consumers?: 'shared' | 'single'
+  readonly rate?: number | 'none'
+  readonly ttl?: number | 'none'
 }
 
 export function addDeliveryOptions(command: Command): Command {
@@ -20,11 +27,29 @@ export function addDeliveryOptions(command: Command): Command {
       orNone(parseCount),
     )
     .option('--dead-letter <destination>', 'queue:NAME or topic:NAME that takes messages which failed')
+    .option('--backoff <backoff>', 'wait before the next attempt: fixed:5s, or exponential:100ms..1m', orNone(parseBackoff))
+    .addOption(
+      new Option('--order <order>', 'for good: one message of a key at a time, or one consumer and no overtaking').choices(
+        orders,
+      ),
+    )
+    .addOption(new Option('--consumers <mode>', 'whether one consumer at a time gets everything').choices(['shared', 'single']))
+    .option('--rate <n>', 'messages per second that are handed out at most', orNone(parseRate))
+    .option('--ttl <duration>', 'messages older than this expire: to the dead letters, or dropped', orNone(parseDurationMs))
 }
 
 /** `previous` with the options laid over it; the value `none` takes a setting away. */
 export function deliveryPolicy(options: DeliveryOptions, previous: DeliveryPolicy = {}): DeliveryPolicy {
-  const given = { leaseMs: options.lease, maxAttempts: options.maxAttempts, deadLetter: options.deadLetter }
+  const given = {
+    leaseMs: options.lease,
+    maxAttempts: options.maxAttempts,
+    deadLetter: options.deadLetter,
+    backoff: options.backoff,
+    order: options.order,
+    consumers: options.consumers,
+    ratePerSecond: options.rate,
+    ttlMs: options.ttl,
+  }
   const policy: Record<string, unknown> = { ...previous }
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue
@@ -55,10 +80,22 @@ export function deliveryFields(info: DeliveryInfo): (readonly [string, string])[
     ['acked', formatCount(counters.acked)],
     ['redelivered', formatCount(counters.redelivered)],
     ['dead-lettered', formatCount(counters.deadLettered)],
+    ['dropped', formatCount(counters.dropped)],
     ['lease', delivery.leaseMs === undefined ? 'default' : formatDuration(delivery.leaseMs)],
     ['max attempts', delivery.maxAttempts === undefined ? 'no limit' : String(delivery.maxAttempts)],
     ['dead letters to', delivery.deadLetter ?? 'nowhere'],
+    ['backoff', delivery.backoff === undefined ? 'none' : formatBackoff(delivery.backoff)],
+    ['order', delivery.order ?? 'none'],
+    ['consumers at a time', delivery.consumers === 'single' || delivery.order === 'strict' ? 'one' : 'all'],
+    ['messages expire', delivery.ttlMs === undefined ? 'never' : `after ${formatDuration(delivery.ttlMs)}`],
+    ['rate', delivery.ratePerSecond === undefined ? 'no limit' : `${formatCount(delivery.ratePerSecond)}/s`],
+    ...(delivery.filter === undefined ? [] : [['filter', delivery.filter] as const]),
+    ...(delivery.paused === true ? [['paused', 'yes'] as const] : []),
   ]
+}
+
+function formatBackoff({ kind, initialMs, maxMs }: Backoff): string {
+  return `${kind}:${formatDuration(initialMs)}${maxMs === undefined ? '' : `..${formatDuration(maxMs)}`}`
 }
 
 function age(info: DeliveryInfo): string {

@@ -6,7 +6,7 @@ import type { Command } from 'commander'
 import { parseDestination } from '../address.ts'
 import { usageError } from '../failure.ts'
 import { formatCount } from '../output/figures.ts'
-import { collectHeader, parseCount } from '../quantities.ts'
+import { collectHeader, parseCount, parseDurationMs, parseTime } from '../quantities.ts'
 import { outputOf, withBroker } from '../session.ts'
 
 interface PubOptions {
@@ -14,7 +14,11 @@ interface PubOptions {
   readonly file?: string
   readonly key?: string
   readonly header?: Readonly<Record<string, string>>
+  readonly ttl?: number
+  readonly delay?: number
+  readonly at?: number
   readonly count: number
+  readonly to?: readonly string[]
 }
 
 export function addPub(program: Command): void {
@@ -27,12 +31,20 @@ export function addPub(program: Command): void {
     .option('--file <file>', 'read the body (or the lines) from a file')
     .option('--key <key>', 'key of the message: decides the partition of a topic')
     .option('-H, --header <name=value>', 'add a header; may be repeated', collectHeader)
+    .option('--ttl <duration>', 'do not deliver it any more after so long: 90s, 10m, 2d', parseDurationMs)
+    .option('--delay <duration>', 'publish it only after so long: 500ms, 5m, 2d', parseDurationMs)
+    .option('--at <time>', 'publish it only at this time: 2026-01-31T12:00:00Z', parseTime)
+    .option('--to <destination>', 'also to this one, all or none; may be repeated', collectDestination)
     .option('--count <n>', 'publish the message so many times', parseCount, 1)
     .action(async (destination: string, body: string | undefined, options: PubOptions, command: Command) => {
       parseDestination(destination)
       if (options.file !== undefined && body !== undefined) throw usageError('Give either a body or --file, not both.')
+      if (options.delay !== undefined && options.at !== undefined) throw usageError('Give either --delay or --at, not both.')
       if (options.lines === true && options.count > 1) throw usageError('--lines and --count do not go together.')
-      if (options.lines === true) await publishLines(command, destination, body, options)
+      if (options.to !== undefined) {
+        checkMulticast(options)
+        await publishToAll(command, [destination, ...options.to], await readBody(body, options.file), options)
+      } else if (options.lines === true) await publishLines(command, destination, body, options)
       else await publishOne(command, destination, await readBody(body, options.file), options)
     })
 }
@@ -48,8 +60,32 @@ async function publishOne(command: Command, destination: string, body: string | 
   await report(
     command,
     { destination, ...receipt },
-    `published to ${destination}, partition ${receipt.partition}, offset ${receipt.offset}`,
+    receipt.scheduled === undefined
+      ? `${receipt.duplicate === true ? 'was published before' : 'published'} to ${destination}, partition ${receipt.partition}, offset ${receipt.offset}`
+      : `scheduled for ${destination} as ${receipt.scheduled}`,
   )
+}
+
+async function publishToAll(
+  command: Command,
+  destinations: readonly string[],
+  body: string | Uint8Array,
+  options: PubOptions,
+): Promise<void> {
+  const receipts = await withBroker(command, (client) => client.multicast(destinations, body, publishOptions(options)))
+  const where = destinations.map((destination, n) => ({ destination, ...receipts[n]! }))
+  const note = where.map(({ destination, partition, offset }) => `${destination}, partition ${partition}, offset ${offset}`)
+  await report(command, { receipts: where }, `published to ${note.join('; ')}`)
+}
+
+function checkMulticast({ lines, count, delay, at }: PubOptions): void {
+  if (lines !== true && count === 1 && delay === undefined && at === undefined) return
+  throw usageError('--to goes with one message that is published now: leave --lines, --count, --delay and --at out.')
+}
+
+function collectDestination(destination: string, before: readonly string[] = []): readonly string[] {
+  parseDestination(destination)
+  return [...before, destination]
 }
 
 async function publishLines(command: Command, destination: string, body: string | undefined, options: PubOptions): Promise<void> {
@@ -85,8 +121,14 @@ function publishTo(client: Millrace, destination: string, body: string | Uint8Ar
   return kind === 'queue' ? client.queue(name).publish(body, options) : client.topic(name).publish(body, options)
 }
 
-function publishOptions({ key, header }: PubOptions): Omit<PublishOptions, 'signal'> {
-  return { ...(key === undefined ? {} : { key }), ...(header === undefined ? {} : { headers: header }) }
+function publishOptions({ key, header, ttl, delay, at }: PubOptions): Omit<PublishOptions, 'signal'> {
+  return {
+    ...(key === undefined ? {} : { key }),
+    ...(header === undefined ? {} : { headers: header }),
+    ...(ttl === undefined ? {} : { ttlMs: ttl }),
+    ...(delay === undefined ? {} : { delayMs: delay }),
+    ...(at === undefined ? {} : { deliverAt: at }),
+  }
 }
 
 /** The receipt is a note for people; a program asks for it with -o json. */

@@ -7,6 +7,7 @@ import { parseStartPosition } from '../quantities.ts'
 import { outputOf, withBroker } from '../session.ts'
 import { addDeliveryOptions, deliveryColumns, deliveryFields, deliveryPolicy } from './delivery-options.ts'
 import type { DeliveryOptions } from './delivery-options.ts'
+import { addPauseCommands } from './pause.ts'
 import { addRemovalOptions, confirmRemoval } from './removal.ts'
 import type { RemovalOptions } from './removal.ts'
 
@@ -15,6 +16,11 @@ const columns: readonly Column<SubscriptionInfo>[] = [
   { title: 'NAME', cell: (subscription) => subscription.name },
   ...deliveryColumns,
 ]
+
+interface CreateOptions extends DeliveryOptions {
+  readonly from?: StartPosition
+  readonly filter?: string
+}
 
 export function addSubscription(program: Command): void {
   const subscription = program.command('subscription').description('List, create, change and delete subscriptions of topics')
@@ -28,20 +34,14 @@ export function addSubscription(program: Command): void {
       const subscriptions = await withBroker(command, (client) => client.admin.subscriptions(name))
       await outputOf(command).rows(subscriptions, columns)
     })
+  addGet(subscription)
+  addCreate(subscription)
+  addUpdate(subscription)
+  addPause(subscription)
+  addRemoval(subscription)
+}
 
-  addDeliveryOptions(
-    subscription
-      .command('create')
-      .description('Create a subscription')
-      .argument('<topic/name>')
-      .option('--from <position>', 'earliest, latest, offset:N or time:ISO (default: latest)', parseStartPosition),
-  ).action(async (text: string, options: DeliveryOptions & { readonly from?: StartPosition }, command: Command) => {
-    const { topic, name } = parseSubscription(text)
-    const spec = { topic, name, delivery: deliveryPolicy(options), ...(options.from === undefined ? {} : { from: options.from }) }
-    await withBroker(command, (client) => client.admin.createSubscription(spec))
-    outputOf(command).note(`created topic:${topic}/${name}`)
-  })
-
+function addGet(subscription: Command): void {
   subscription
     .command('get')
     .description('Show one subscription')
@@ -51,7 +51,31 @@ export function addSubscription(program: Command): void {
       const info = await withBroker(command, (client) => client.admin.subscription(topic, name))
       await outputOf(command).object(info, [['topic', info.topic], ['name', info.name], ...deliveryFields(info)])
     })
+}
 
+function addCreate(subscription: Command): void {
+  addDeliveryOptions(
+    subscription
+      .command('create')
+      .description('Create a subscription')
+      .argument('<topic/name>')
+      .option('--from <position>', 'earliest, latest, offset:N or time:ISO (default: latest)', parseStartPosition)
+      .option('--filter <selector>', 'for good: deliver only what matches, like "color = \'red\' AND weight > 10"'),
+  ).action(async (text: string, options: CreateOptions, command: Command) => {
+    const { topic, name } = parseSubscription(text)
+    const filter = options.filter === undefined ? {} : { filter: options.filter }
+    const spec = {
+      topic,
+      name,
+      delivery: { ...deliveryPolicy(options), ...filter },
+      ...(options.from === undefined ? {} : { from: options.from }),
+    }
+    await withBroker(command, (client) => client.admin.createSubscription(spec))
+    outputOf(command).note(`created topic:${topic}/${name}`)
+  })
+}
+
+function addUpdate(subscription: Command): void {
   addDeliveryOptions(
     subscription
       .command('update')
@@ -65,7 +89,24 @@ export function addSubscription(program: Command): void {
     })
     outputOf(command).note(`updated topic:${topic}/${name}`)
   })
+}
 
+function addPause(subscription: Command): void {
+  addPauseCommands(subscription, {
+    argument: '<topic/name>',
+    address: (text) => `topic:${text}`,
+    policy: async (admin, text) => {
+      const { topic, name } = parseSubscription(text)
+      return (await admin.subscription(topic, name)).delivery
+    },
+    update: (admin, text, delivery) => {
+      const { topic, name } = parseSubscription(text)
+      return admin.updateSubscription(topic, name, { delivery })
+    },
+  })
+}
+
+function addRemoval(subscription: Command): void {
   addRemovalOptions(
     subscription.command('rm').description('Delete a subscription; the topic keeps its records').argument('<topic/name>'),
   ).action(async (text: string, options: RemovalOptions, command: Command) => {

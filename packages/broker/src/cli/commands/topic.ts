@@ -6,10 +6,12 @@ import { formatBytes, formatCount, formatDuration } from '../output/figures.ts'
 import type { Column } from '../output/table.ts'
 import { orNone, parseSize, parseCount, parseDurationMs } from '../quantities.ts'
 import { outputOf, withBroker } from '../session.ts'
+import { addDedupOptions, dedupField, dedupPolicy } from './dedup-options.ts'
+import type { DedupOptions } from './dedup-options.ts'
 import { addRemovalOptions, confirmRemoval } from './removal.ts'
 import type { RemovalOptions } from './removal.ts'
 
-interface TopicOptions {
+interface TopicOptions extends DedupOptions {
   readonly partitions?: number
   readonly retentionMs?: number | 'none'
   readonly retentionBytes?: number | 'none'
@@ -40,7 +42,7 @@ export function addTopic(program: Command): void {
 
   addTopicOptions(topic.command('create').description('Create a topic').argument('<name>')).action(
     async (name: string, options: TopicOptions, command: Command) => {
-      const spec: TopicSpec = { name: parseName('topic', name), ...settings(options, {}) }
+      const spec: TopicSpec = { name: parseName('topic', name), ...settings(options, {}), ...dedupPolicy(options) }
       await withBroker(command, (client) => client.admin.createTopic(spec))
       outputOf(command).note(`created topic:${spec.name}`)
     },
@@ -63,8 +65,8 @@ export function addTopic(program: Command): void {
   ).action(async (text: string, options: TopicOptions, command: Command) => {
     const name = parseName('topic', text)
     await withBroker(command, async ({ admin }) => {
-      const { retention } = await admin.topic(name)
-      await admin.updateTopic(name, settings(options, retention))
+      const { retention, dedup } = await admin.topic(name)
+      await admin.updateTopic(name, { ...settings(options, retention), ...dedupPolicy(options, dedup) })
     })
     outputOf(command).note(`updated topic:${name}`)
   })
@@ -84,7 +86,7 @@ export function addTopic(program: Command): void {
 }
 
 function addTopicOptions(command: Command): Command {
-  return command
+  return addDedupOptions(command)
     .option('--partitions <n>', 'number of partitions', parseCount)
     .option('--retention-ms <duration>', 'drop records that are older, like 7d', orNone(parseDurationMs))
     .option('--retention-bytes <size>', 'keep at most so much per partition, like 1GiB', orNone(parseSize))
@@ -115,6 +117,7 @@ function fields(topic: TopicInfo): (readonly [string, string])[] {
     ['name', topic.name],
     ['cleanup', topic.cleanup],
     ['retention', describeRetention(topic)],
+    dedupField(topic.dedup),
     ['subscriptions', topic.subscriptions.join(', ') || 'none'],
     ['records', formatCount(recordsOf(topic))],
     ['bytes', formatBytes(bytesOf(topic))],

@@ -1,4 +1,5 @@
 import type { MillraceError } from '../../base/errors.ts'
+import type { Backoff } from '../broker.ts'
 import type { Cursor } from './cursor.ts'
 import type { HeldRange } from './ranges.ts'
 
@@ -23,6 +24,12 @@ export interface CursorOwner {
   readonly maxAttempts: number
   /** Where dead letters go. */
   readonly deadLetter: string | undefined
+  /** Messages older than this are not delivered any more. */
+  readonly ttlMs: number | undefined
+  readonly backoff: Backoff | undefined
+  readonly order: 'none' | 'key' | 'strict'
+  /** Selector of the messages that are delivered; the others are done. */
+  readonly filter: string | undefined
   /** Whether some consumer has credit. */
   readonly hasCredit: boolean
   /** About how many messages the consumers would take now. */

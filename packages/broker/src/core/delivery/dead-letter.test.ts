@@ -1,30 +1,9 @@
 import { expect, test } from 'vitest'
+import { CuttableJournal } from '../../../test/core/cuttable-journal.ts'
 import { TestBroker } from '../../../test/core/harness.ts'
 import { openMemoryJournal } from '../../engines/memory/index.ts'
-import type { Journal } from '../../ports/journal.ts'
 
 const VALUES: readonly string[] = Array.from({ length: 20 }, (_, n) => `m${n} ${'x'.repeat(200)}`)
-
-/** Takes so many more batches; what comes after them is lost in a crash. */
-class CuttableJournal {
-  left = Infinity
-  readonly journal: Journal
-
-  constructor(inner: Journal) {
-    this.journal = {
-      limits: inner.limits,
-      append: (seq, batch) => (this.left-- > 0 ? inner.append(seq, batch) : new Promise<never>(() => {})),
-      read: (seq, from, length) => inner.read(seq, from, length),
-      length: (seq) => inner.length(seq),
-      verify: (seq) => inner.verify(seq),
-      discard: (first, last) => inner.discard(first, last),
-      bounds: () => inner.bounds(),
-      extents: () => inner.extents(),
-      headroomBytes: () => inner.headroomBytes(),
-      close: () => inner.close(),
-    }
-  }
-}
 
 test('whichever commit is the last, a message is in its queue or in the dead letters, and not in both', async () => {
   const places = new Set<string>()

@@ -1,5 +1,5 @@
 /** Moves messages to the dead letters: the append to the target and the end of the original land in one commit. */
-import { BatchFormatError, RecordBatchBuilder, type RecordHeader, RecordReader } from '@millrace/wire'
+import { BatchFormatError, EXPIRES_AT_HEADER, RecordBatchBuilder, type RecordHeader, RecordReader } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import { KIB } from '../../base/units.ts'
 import type { StoredBatch } from '../../storage/log-store.ts'
@@ -9,27 +9,12 @@ import type { Shard } from '../shard.ts'
 import { BatchWindow } from './batch-window.ts'
 import type { Cursor } from './cursor.ts'
 import type { DeadLetterQueue } from './delivery-group.ts'
+import { DEAD_LETTER_HEADERS, headerText, textHeader, withoutDeath } from './dead-letter-headers.ts'
 import type { DoomedRange } from './ranges.ts'
 
-/** Headers of a dead letter. They replace those of an earlier death. Values are text. */
-const DEAD_LETTER_HEADERS = {
-  /** `max-attempts`, `rejected` or `lease-expired`. */
-  reason: 'millrace-dead-reason',
-  /** How often it was delivered. */
-  attempts: 'millrace-dead-attempts',
-  /** `queue:NAME` or `topic:NAME/SUBSCRIPTION`. */
-  source: 'millrace-dead-source',
-  partition: 'millrace-dead-partition',
-  offset: 'millrace-dead-offset',
-  /** When it died, milliseconds since 1970. */
-  time: 'millrace-dead-time',
-  /** The timestamp it had, milliseconds since 1970. Its own timestamp is the time of death. */
-  timestamp: 'millrace-dead-timestamp',
-  /** What the consumer said last, if anything. */
-  error: 'millrace-dead-error',
-} as const
+/** A message that died so often goes round in circles: it is not moved on. */
+export const DEATHS_MAX = 32
 
-const HEADER_KEYS: ReadonlySet<string> = new Set(Object.values(DEAD_LETTER_HEADERS))
 /** A move is cut off after a batch of this size, to share the turn. */
 const MOVE_BYTES = 128 * KIB
 const MOVES_PER_SHARE = 16
@@ -48,8 +33,6 @@ interface Letter {
   readonly records: number
 }
 
-const encoder = new TextEncoder()
-
 export class DeadLetters implements DeadLetterQueue, Task {
   queued = false
   readonly #shard: Shard
@@ -57,8 +40,10 @@ export class DeadLetters implements DeadLetterQueue, Task {
   readonly #cursors = new Fifo<Cursor>()
   readonly #windows = new Map<Cursor, BatchWindow>()
   readonly #builder: RecordBatchBuilder
-  /** Sources whose target is missing, to say so once. */
-  readonly #missing = new Set<string>()
+  /** Sources whose dead letters cannot go anywhere, to say so once. */
+  readonly #stuck = new Set<string>()
+  /** Those that have parked some. */
+  readonly #parking = new Set<Cursor>()
 
   constructor(shard: Shard, resolve: (address: string) => DeadLetterTarget | undefined) {
     this.#shard = shard
@@ -73,6 +58,19 @@ export class DeadLetters implements DeadLetterQueue, Task {
     this.#shard.dispatcher.wake(this)
   }
 
+  /** The topic or queue of that address is new, or the policy of that queue or subscription changed: what was parked may have somewhere to go. */
+  reconsider(address: string): void {
+    for (const cursor of this.#parking) {
+      const { owner } = cursor
+      if (!cursor.closed && owner.address !== address && owner.deadLetter !== address) continue
+      this.#parking.delete(cursor)
+      if (cursor.closed) continue
+      this.#stuck.delete(owner.address)
+      for (const range of cursor.doomedRanges) range.parked = false
+      this.add(cursor)
+    }
+  }
+
   /** There is room again. */
   relieved(): void {
     if (this.#cursors.size > 0) this.#shard.dispatcher.wake(this)
@@ -82,7 +80,7 @@ export class DeadLetters implements DeadLetterQueue, Task {
     for (let moves = 0; moves < MOVES_PER_SHARE; moves++) {
       const cursor = this.#cursors.peek()
       if (cursor === undefined) return false
-      const range = cursor.closed ? undefined : cursor.doomedRanges.first()
+      const range = cursor.closed ? undefined : nextOf(cursor)
       if (range === undefined) {
         this.#done(cursor)
         continue
@@ -137,15 +135,24 @@ export class DeadLetters implements DeadLetterQueue, Task {
   #move(cursor: Cursor, range: DoomedRange, batch: StoredBatch, target: DeadLetterTarget): void {
     const letters: Letter[] = []
     const last = this.#write(cursor, range, batch, target, letters)
+    if (last < range.first) {
+      this.#park(
+        cursor,
+        range,
+        range.first,
+        `they died ${DEATHS_MAX} times and go round in circles; break the circle of dead letters`,
+      )
+      return
+    }
     let bytes = STATE_BYTES
     for (const letter of letters) bytes += letter.batch.length
     this.#shard.store.reserve(bytes)
     for (const letter of letters) target.append(letter.partition, letter.batch, letter.records)
     cursor.buried(range, last, 'deadLettered')
-    this.#missing.delete(cursor.owner.address)
+    this.#stuck.delete(cursor.owner.address)
   }
 
-  /** Writes the letters of one batch. @returns the last offset that is done */
+  /** Writes the letters of one batch. @returns the last offset that is done: none if it is below the range */
   #write(cursor: Cursor, range: DoomedRange, batch: StoredBatch, target: DeadLetterTarget, letters: Letter[]): number {
     const builder = this.#builder
     const reader = new RecordReader(batch.bytes)
@@ -162,7 +169,8 @@ export class DeadLetters implements DeadLetterQueue, Task {
       const offset = batch.baseOffset + reader.offsetDelta
       if (offset < range.first) continue
       if (offset > end) break
-      if (bytes >= MOVE_BYTES) {
+      const deaths = deathsOf(reader.headers)
+      if (bytes >= MOVE_BYTES || deaths >= DEATHS_MAX) {
         finish()
         return offset - 1
       }
@@ -171,8 +179,8 @@ export class DeadLetters implements DeadLetterQueue, Task {
       partition = place
       const before = builder.bytes
       builder.append(nowMs, reader.key, reader.value, [
-        ...reader.headers.filter((header) => !HEADER_KEYS.has(header.key)),
-        ...deathHeaders(cursor, range, offset, nowMs, reader.timestampMs),
+        ...withoutDeath(reader.headers).filter((header) => header.key !== EXPIRES_AT_HEADER),
+        ...deathHeaders(cursor, range, offset, nowMs, reader.timestampMs, deaths + 1),
       ])
       bytes += builder.bytes - before
     }
@@ -180,11 +188,27 @@ export class DeadLetters implements DeadLetterQueue, Task {
     return end
   }
 
+  /** It stays in its queue. What has expired must not be delivered, though. */
   #spare(cursor: Cursor, range: DoomedRange, why: string): void {
+    if (range.death === 'expired') {
+      this.#park(cursor, range, range.last, why)
+      return
+    }
     cursor.spared(range)
-    if (this.#missing.has(cursor.owner.address)) return
-    this.#missing.add(cursor.owner.address)
-    this.#shard.warn(`messages of ${cursor.owner.address} cannot go to its dead letters and stay where they are: ${why}`)
+    this.#warn(cursor, `stay where they are: ${why}`)
+  }
+
+  /** It stays in its queue, without being delivered, until something changes or it is redriven or purged. */
+  #park(cursor: Cursor, range: DoomedRange, last: number, why: string): void {
+    cursor.parked(range, last)
+    this.#parking.add(cursor)
+    this.#warn(cursor, `are kept there, undelivered: ${why}`)
+  }
+
+  #warn(cursor: Cursor, what: string): void {
+    if (this.#stuck.has(cursor.owner.address)) return
+    this.#stuck.add(cursor.owner.address)
+    this.#shard.warn(`messages of ${cursor.owner.address} cannot go to its dead letters and ${what}`)
   }
 
   #window(cursor: Cursor): BatchWindow {
@@ -202,20 +226,35 @@ export class DeadLetters implements DeadLetterQueue, Task {
   }
 }
 
-function text(key: string, value: string | number): RecordHeader {
-  return { key, value: encoder.encode(String(value)) }
+/** Somebody else may have written the header: what is no count counts as none. */
+function deathsOf(headers: readonly RecordHeader[]): number {
+  const deaths = Number(headerText(headers, DEAD_LETTER_HEADERS.count) ?? 0)
+  return Number.isSafeInteger(deaths) && deaths > 0 ? deaths : 0
 }
 
-function deathHeaders(cursor: Cursor, range: DoomedRange, offset: number, nowMs: number, timestampMs: number): RecordHeader[] {
+function nextOf(cursor: Cursor): DoomedRange | undefined {
+  for (const range of cursor.doomedRanges) if (!range.parked) return range
+  return undefined
+}
+
+function deathHeaders(
+  cursor: Cursor,
+  range: DoomedRange,
+  offset: number,
+  nowMs: number,
+  timestampMs: number,
+  deaths: number,
+): RecordHeader[] {
   const headers = [
-    text(DEAD_LETTER_HEADERS.reason, range.death),
-    text(DEAD_LETTER_HEADERS.attempts, range.attempts),
-    text(DEAD_LETTER_HEADERS.source, cursor.owner.address),
-    text(DEAD_LETTER_HEADERS.partition, cursor.partition),
-    text(DEAD_LETTER_HEADERS.offset, offset),
-    text(DEAD_LETTER_HEADERS.time, nowMs),
-    text(DEAD_LETTER_HEADERS.timestamp, timestampMs),
+    textHeader(DEAD_LETTER_HEADERS.reason, range.death),
+    textHeader(DEAD_LETTER_HEADERS.attempts, range.attempts),
+    textHeader(DEAD_LETTER_HEADERS.source, cursor.owner.address),
+    textHeader(DEAD_LETTER_HEADERS.partition, cursor.partition),
+    textHeader(DEAD_LETTER_HEADERS.offset, offset),
+    textHeader(DEAD_LETTER_HEADERS.time, nowMs),
+    textHeader(DEAD_LETTER_HEADERS.timestamp, timestampMs),
+    textHeader(DEAD_LETTER_HEADERS.count, deaths),
   ]
-  if (range.error !== '') headers.push(text(DEAD_LETTER_HEADERS.error, range.error))
+  if (range.error !== '') headers.push(textHeader(DEAD_LETTER_HEADERS.error, range.error))
   return headers
 }

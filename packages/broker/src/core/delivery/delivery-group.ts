@@ -1,42 +1,51 @@
 /** The consumers of one queue or subscription, and its cursors: who gets what. */
 // hot path (packages/broker/test/core/throughput.mjs)
-import type { MillraceError } from '../../base/errors.ts'
-import type { Delivery, DeliveryInfo, DeliverySink } from '../broker.ts'
-import type { CheckedDelivery } from '../definitions.ts'
+import { MillraceError } from '../../base/errors.ts'
+import type { Backoff, Delivery, DeliveryInfo, DeliverySink } from '../broker.ts'
+import type { CheckedDelivery } from '../delivery-policy.ts'
 import type { Task } from '../dispatcher.ts'
 import { Fifo } from '../fifo.ts'
 import type { Shard } from '../shard.ts'
+import type { Deadline } from '../timers.ts'
 import type { Cursor } from './cursor.ts'
 import type { CursorOwner } from './cursor-owner.ts'
 import { newCounters } from './delivery-state.ts'
 import { GroupConsumer } from './group-consumer.ts'
+import { RateLimit } from './rate-limit.ts'
+import { Turns } from './turns.ts'
 
 /** Slices that are handed out before others get their turn. */
 const SLICES_PER_SHARE = 64
-/** Consumers whose credit is added up, and the most that is taken for one. */
-const CREDIT_CONSUMERS_MAX = 32
-const CREDIT_MAX = 65_536
-
 /** Where cursors wait to have their dead letters moved. */
 export interface DeadLetterQueue {
   add(cursor: Cursor): void
 }
 
-export class DeliveryGroup implements CursorOwner, Task {
+/** What a consumer asks for. */
+export interface JoinOptions {
+  readonly leaseMs?: number | undefined
+  readonly priority?: number | undefined
+  readonly exclusive?: boolean | undefined
+}
+
+export class DeliveryGroup implements CursorOwner, Task, Deadline {
   readonly address: string
   readonly trimsLog: boolean
   /** By partition. */
   readonly cursors: Cursor[] = []
-  policy: CheckedDelivery
   queued = false
 
   readonly #shard: Shard
   readonly #deadLetters: DeadLetterQueue
   /** Made on first use, to keep queues small that nobody consumes. */
   #consumers: Set<GroupConsumer> | undefined
-  /** Consumers with credit, in the order of their turns. */
-  readonly #willing = new Fifo<GroupConsumer>()
-  #willingCount = 0
+  readonly #turns = new Turns()
+  /** With one consumer at a time: who that is. */
+  #single: GroupConsumer | undefined
+  #exclusive: GroupConsumer | undefined
+  #policy: CheckedDelivery
+  #rate: RateLimit | undefined
+  #waitsForRate = false
   /** Cursors that may have something to deliver. */
   readonly #active = new Fifo<Cursor>()
 
@@ -44,8 +53,21 @@ export class DeliveryGroup implements CursorOwner, Task {
     this.#shard = shard
     this.address = address
     this.trimsLog = trimsLog
-    this.policy = policy
+    this.#policy = policy
     this.#deadLetters = deadLetters
+    this.#limitRate()
+  }
+
+  get policy(): CheckedDelivery {
+    return this.#policy
+  }
+
+  changePolicy(policy: CheckedDelivery): void {
+    this.#policy = policy
+    this.#limitRate()
+    if (!this.#isSingle) this.#single = undefined
+    else this.#single ??= this.#chooseSingle()
+    this.#shard.dispatcher.wake(this)
   }
 
   get consumers(): number {
@@ -60,26 +82,44 @@ export class DeliveryGroup implements CursorOwner, Task {
     return this.policy.deadLetter
   }
 
+  get backoff(): Backoff | undefined {
+    return this.policy.backoff
+  }
+
+  get order(): 'none' | 'key' | 'strict' {
+    return this.policy.order ?? 'none'
+  }
+
+  get filter(): string | undefined {
+    return this.policy.filter
+  }
+
+  get ttlMs(): number | undefined {
+    return this.policy.ttlMs
+  }
+
   get hasCredit(): boolean {
-    return this.#willingCount > 0
+    if (this.policy.paused === true) return false
+    return this.#isSingle ? this.#single?.willing === true : this.#turns.count > 0
   }
 
   credit(): number {
-    let credit = 0
-    let counted = 0
-    for (const consumer of this.#willing) {
-      credit += Math.min(consumer.room, CREDIT_MAX)
-      if (++counted === CREDIT_CONSUMERS_MAX) break
-    }
-    return credit
+    return this.#isSingle ? Math.max(0, this.#single?.room ?? 0) : this.#turns.credit()
   }
 
   // ---- consumers ----------------------------------------------------------------------------------------------------
 
-  join(sink: DeliverySink, leaseMs: number | undefined): GroupConsumer {
-    const consumer = new GroupConsumer(this.#shard, this, sink, leaseMs)
+  /** @throws MillraceError `in_use` */
+  join(sink: DeliverySink, options: JoinOptions): GroupConsumer {
+    if (this.#exclusive !== undefined || (options.exclusive === true && this.consumers > 0)) {
+      const who = this.#exclusive === undefined ? `${this.consumers} others consume` : 'another one consumes it alone'
+      throw new MillraceError('in_use', `${this.address} cannot be consumed: ${who}. Try again when that has ended.`)
+    }
+    const consumer = new GroupConsumer(this.#shard, this, sink, options.leaseMs, options.priority ?? 0)
     this.#consumers ??= new Set()
     this.#consumers.add(consumer)
+    if (options.exclusive === true) this.#exclusive = consumer
+    if (this.#isSingle) this.#single ??= consumer
     this.#shard.totals.consumers++
     return consumer
   }
@@ -87,22 +127,16 @@ export class DeliveryGroup implements CursorOwner, Task {
   left(consumer: GroupConsumer): void {
     if (this.#consumers?.delete(consumer) !== true) return
     this.#shard.totals.consumers--
-    this.#unwilling(consumer)
+    this.#turns.remove(consumer)
+    if (this.#exclusive === consumer) this.#exclusive = undefined
+    if (this.#single !== consumer) return
+    this.#single = this.#chooseSingle()
+    this.#shard.dispatcher.wake(this)
   }
 
   /** The consumer has credit: it gets its turn. */
   offer(consumer: GroupConsumer): void {
-    if (consumer.queued) {
-      if (!consumer.willing) {
-        consumer.willing = true
-        this.#willingCount++
-      }
-    } else {
-      consumer.queued = true
-      consumer.willing = true
-      this.#willingCount++
-      this.#willing.push(consumer)
-    }
+    this.#turns.add(consumer)
     if (this.#active.size > 0) this.#shard.dispatcher.wake(this)
   }
 
@@ -121,7 +155,7 @@ export class DeliveryGroup implements CursorOwner, Task {
       cursor.active = true
       this.#active.push(cursor)
     }
-    if (this.#willingCount > 0) this.#shard.dispatcher.wake(this)
+    if (this.#turns.count > 0) this.#shard.dispatcher.wake(this)
   }
 
   doomed(cursor: Cursor): void {
@@ -135,9 +169,12 @@ export class DeliveryGroup implements CursorOwner, Task {
 
   /** Hands out slices: one per partition and consumer in turn. */
   work(): boolean {
+    if (this.policy.paused === true) return false
     for (let slices = 0; slices < SLICES_PER_SHARE;) {
       const consumer = this.#nextConsumer()
       if (consumer === undefined) return false
+      const allowed = this.#rate === undefined ? Infinity : this.#allowed(this.#rate)
+      if (allowed === 0) return false
       const cursor = this.#active.peek()
       if (cursor === undefined) return false
       if (!cursor.prepare()) {
@@ -149,10 +186,17 @@ export class DeliveryGroup implements CursorOwner, Task {
         this.#active.shift()
         this.#active.push(cursor)
       }
-      this.#deliver(cursor, consumer)
+      this.#deliver(cursor, consumer, allowed)
       slices++
     }
     return true
+  }
+
+  /** The rate lets the next message go. */
+  due(): void {
+    this.#waitsForRate = false
+    this.#shard.dispatcher.wake(this)
+    this.#shard.dispatcher.run()
   }
 
   // ---- figures ------------------------------------------------------------------------------------------------------
@@ -176,52 +220,71 @@ export class DeliveryGroup implements CursorOwner, Task {
       counters.redelivered += cursor.counters.redelivered
       counters.acked += cursor.counters.acked
       counters.deadLettered += cursor.counters.deadLettered
+      counters.dropped += cursor.counters.dropped
     }
-    const { delivered, acked, redelivered, deadLettered } = counters
+    const { delivered, acked, redelivered, deadLettered, dropped } = counters
     return {
       delivery: this.policy,
       ready,
       inFlight,
       bytes,
       consumers: this.consumers,
-      counters: { published, delivered, acked, redelivered, deadLettered },
+      counters: { published, delivered, acked, redelivered, deadLettered, dropped },
     }
   }
 
   // ---- inside -------------------------------------------------------------------------------------------------------
 
-  #nextConsumer(): GroupConsumer | undefined {
-    for (let consumer = this.#willing.peek(); consumer !== undefined; consumer = this.#willing.peek()) {
-      if (consumer.willing && consumer.room > 0) return consumer
-      this.#willing.shift()
-      consumer.queued = false
-      this.#unwilling(consumer)
+  get #isSingle(): boolean {
+    return this.#policy.consumers === 'single' || this.#policy.order === 'strict'
+  }
+
+  /** The first that came of those with the highest priority. */
+  #chooseSingle(): GroupConsumer | undefined {
+    let chosen: GroupConsumer | undefined
+    for (const consumer of this.#consumers ?? []) {
+      if (!consumer.closed && (chosen === undefined || consumer.priority > chosen.priority)) chosen = consumer
     }
-    return undefined
+    return chosen
   }
 
-  #unwilling(consumer: GroupConsumer): void {
-    if (!consumer.willing) return
-    consumer.willing = false
-    this.#willingCount--
+  #nextConsumer(): GroupConsumer | undefined {
+    if (!this.#isSingle) return this.#turns.next()
+    const single = this.#single
+    return single?.willing === true && single.room > 0 ? single : undefined
   }
 
-  #deliver(cursor: Cursor, consumer: GroupConsumer): void {
+  #limitRate(): void {
+    const { ratePerSecond } = this.#policy
+    const nowMs = this.#shard.platform.clock.monotonicMs()
+    this.#rate = ratePerSecond === undefined ? undefined : new RateLimit(ratePerSecond, nowMs)
+  }
+
+  /** How many messages may go now; when none may, comes back in time. */
+  #allowed(rate: RateLimit): number {
+    const nowMs = this.#shard.platform.clock.monotonicMs()
+    const allowed = rate.available(nowMs)
+    if (allowed === 0 && !this.#waitsForRate) {
+      this.#waitsForRate = true
+      this.#shard.timers.add(rate.nextMs(nowMs), this)
+    }
+    return allowed
+  }
+
+  #deliver(cursor: Cursor, consumer: GroupConsumer, allowed: number): void {
     const stored = cursor.sliceBatch!
     const first = cursor.sliceFirst
     const available = cursor.sliceLast - first + 1
     // A batch is shared out: each message may be minutes of work.
     const batchOffsets = stored.lastOffset - stored.baseOffset + 1
-    const share = this.#willingCount === 1 ? available : Math.min(available, Math.ceil(batchOffsets / this.#willingCount))
-    const count = Math.min(share, consumer.room)
+    const sharers = this.#isSingle ? 1 : this.#turns.count
+    const share = sharers === 1 ? available : Math.min(available, Math.ceil(batchOffsets / sharers))
+    const count = Math.min(share, consumer.room, allowed)
+    this.#rate?.took(count)
     cursor.take(count, consumer, consumer.deadlineMs(this.#shard.platform.clock.monotonicMs()))
     consumer.credit -= count
-    this.#willing.shift()
-    if (consumer.room > 0) this.#willing.push(consumer)
-    else {
-      consumer.queued = false
-      this.#unwilling(consumer)
-    }
+    if (!this.#isSingle) this.#turns.served(consumer)
+    else if (consumer.room <= 0) this.#turns.remove(consumer)
     consumer.watchLease()
     const delivery: Delivery = {
       partition: cursor.partition,

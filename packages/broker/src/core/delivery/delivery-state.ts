@@ -55,6 +55,15 @@ export function insertReturned(map: RangeMap<ReturnedRange>, first: number, last
   else map.insert(new ReturnedRange(first, end, attempts))
 }
 
+/** Adds a range to those that wait for their move, or lets an equal one before it grow: the dead letters may be held up for long. */
+export function insertDoomed(map: RangeMap<DoomedRange>, range: DoomedRange): void {
+  const { first, last, attempts, death, error, parked } = range
+  const before = map.endingBefore(first)
+  const isSame = before?.attempts === attempts && before.death === death && before.error === error && before.parked === parked
+  if (before !== undefined && isSame) map.grow(before, last)
+  else map.insert(range)
+}
+
 /**
  * Takes `first..last` out of a map, splitting the ranges at its edges.
  * @param tail makes the object for what is left behind a range that is cut in two

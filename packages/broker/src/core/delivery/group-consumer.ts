@@ -27,16 +27,18 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
   readonly #shard: Shard
   readonly #group: DeliveryGroup
   readonly #leaseMs: number | undefined
+  readonly priority: number
   #oldest: Held | undefined
   #newest: Held | undefined
   /** Until when the timer sleeps. */
   #armedMs = Infinity
 
-  constructor(shard: Shard, group: DeliveryGroup, sink: DeliverySink, leaseMs: number | undefined) {
+  constructor(shard: Shard, group: DeliveryGroup, sink: DeliverySink, leaseMs: number | undefined, priority: number) {
     this.#shard = shard
     this.#group = group
     this.sink = sink
     this.#leaseMs = leaseMs
+    this.priority = priority
   }
 
   /** How many messages it would take now. */
@@ -64,8 +66,9 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
 
   settle(partition: number, first: number, last: number, outcome: Outcome, attempt: number = 0): void {
     const settled = this.#group.cursors[partition]?.settle(this, first, last, outcome, attempt) ?? 0
-    this.#shard.store.touch()
     this.#shard.cycle.bound()
+    // After `bound`, which may close the commit: the ticket that the caller sees is that of a commit that comes.
+    this.#shard.store.touch()
     if (settled > 0 && this.credit > 0 && !this.willing && !this.closed) this.#group.offer(this)
     if (settled !== last - first + 1) throw this.#stale(partition, first, last, settled, attempt)
   }
@@ -79,6 +82,23 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
 
   close(): void {
     this.leave('max-attempts')
+  }
+
+  // ---- what a transaction asks first ----------------------------------------------------------------------------------
+
+  get address(): string {
+    return this.#group.address
+  }
+
+  /** Whether it holds all of `first..last`, as that delivery if one is given. */
+  holds(partition: number, first: number, last: number, attempt: number = 0): boolean {
+    const held = this.#group.cursors[partition]?.held
+    let at = first
+    for (let range = held?.from(first); range !== undefined && at <= last; range = held!.from(at)) {
+      if (range.holder !== this || range.first > at || (attempt !== 0 && range.attempt !== attempt)) return false
+      at = range.last + 1
+    }
+    return at > last
   }
 
   // ---- what the group calls -----------------------------------------------------------------------------------------

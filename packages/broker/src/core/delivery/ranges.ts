@@ -5,7 +5,7 @@
 import type { OffsetRange } from './range-map.ts'
 
 /** Why a message goes to the dead letters. Numbers are stored: never reuse one. */
-export const DEATHS = ['max-attempts', 'rejected', 'lease-expired'] as const
+export const DEATHS = ['max-attempts', 'rejected', 'lease-expired', 'expired', 'overflow'] as const
 export type Death = (typeof DEATHS)[number]
 
 /** With a consumer. Linked into the consumer's list, which is in order of deadlines. */
@@ -49,6 +49,8 @@ export class ReturnedRange implements OffsetRange {
 }
 
 export const NOT_RECORDED = 0
+/** In a commit that was durable long ago. */
+export const RECORDED = 1
 
 /** Was handed back with a delay. */
 export class DelayedRange implements OffsetRange {
@@ -74,6 +76,8 @@ export class DoomedRange implements OffsetRange {
   readonly death: Death
   /** What the consumer said, or ''. */
   readonly error: string
+  /** Cannot go anywhere for now, and must not be delivered either. Owned by `DeadLetters`. */
+  parked = false
 
   constructor(first: number, last: number, attempts: number, death: Death, error: string) {
     this.first = first

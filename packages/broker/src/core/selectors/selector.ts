@@ -4,7 +4,7 @@ import { parseSelector } from './parser.ts'
 import type { SelectorMessage } from './selector-message.ts'
 import { TRUE } from './truth.ts'
 
-export type { SelectorMessage, SelectorValue, ValueKind } from './selector-message.ts'
+export type { SelectorMessage, SelectorValue } from './selector-message.ts'
 
 /** Immutable; may be shared by any number of subscriptions. */
 export interface Selector {

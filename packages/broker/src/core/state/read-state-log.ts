@@ -4,6 +4,8 @@ import { MIB } from '../../base/units.ts'
 import type { LogId, LogStore } from '../../storage/log-store.ts'
 import { applyDelta, applySnapshotPart, isFirstPart } from '../delivery/delivery-codec.ts'
 import { type DeliveryState, newDeliveryState } from '../delivery/delivery-state.ts'
+import { BROKER_ENTITY, SCHEDULE_PART } from '../broker-identity.ts'
+import * as scheduled from '../schedule/schedule-state.ts'
 import { ByteReader, StateFormatError } from './bytes.ts'
 import { DELTA, FORMAT_VERSION, RECORD_OVERHEAD_BYTES, SNAPSHOT, TOMBSTONE } from './state-log.ts'
 
@@ -28,6 +30,7 @@ export interface RecoveredPart<T> {
 
 export interface RecoveredState {
   readonly entities: Map<number, RecoveredEntity>
+  readonly schedule: RecoveredPart<scheduled.ScheduleState>
   /** The highest id that occurs. */
   readonly highestId: number
 }
@@ -35,6 +38,12 @@ export interface RecoveredState {
 /** Reads the whole state log. @throws MillraceError `data_corrupt` when it does not make sense */
 export async function readStateLog(store: LogStore, log: LogId): Promise<RecoveredState> {
   const entities = new Map<number, RecoveredEntity>()
+  const schedule: RecoveredState['schedule'] = {
+    content: new scheduled.ScheduleState(),
+    rebuiltFrom: -1,
+    snapshotBytes: 0,
+    pending: undefined,
+  }
   const decoder = new TextDecoder()
   let highestId = 0
   let at = store.bounds(log).start
@@ -50,7 +59,10 @@ export async function readStateLog(store: LogStore, log: LogId): Promise<Recover
           const kind = kindOf(key.byte())
           const id = key.varint()
           highestId = Math.max(highestId, id)
-          apply(entities, decoder, kind, id, key.varint(), offset, reader.value ?? new Uint8Array(0))
+          const part = key.varint()
+          const value = reader.value ?? new Uint8Array(0)
+          if (id === BROKER_ENTITY && part === SCHEDULE_PART) applySchedule(schedule, kind, offset, value)
+          else apply(entities, decoder, kind, id, part, offset, value)
         }
         at = batch.lastOffset + 1
       }
@@ -59,7 +71,7 @@ export async function readStateLog(store: LogStore, log: LogId): Promise<Recover
     if (error instanceof MillraceError) throw error
     throw new MillraceError('data_corrupt', `the state log cannot be read at offset ${at}: ${String(error)}`, { cause: error })
   }
-  return { entities, highestId }
+  return { entities, schedule, highestId }
 }
 
 function kindOf(byte: number): number {
@@ -106,11 +118,29 @@ function apply(
     return
   }
   if (isFirstPart(value)) cursor.pending = { from: offset, bytes: 0 }
-  const final = applySnapshotPart(cursor.content, new ByteReader(value))
-  if (cursor.pending === undefined) return
-  cursor.pending.bytes += bytes
-  if (!final) return
-  cursor.rebuiltFrom = cursor.pending.from
-  cursor.snapshotBytes = cursor.pending.bytes
-  cursor.pending = undefined
+  snapshotPartRead(cursor, bytes, applySnapshotPart(cursor.content, new ByteReader(value)))
+}
+
+function applySchedule(part: RecoveredState['schedule'], kind: number, offset: number, value: Uint8Array): void {
+  if (kind !== SNAPSHOT && kind !== DELTA) throw new StateFormatError(`unknown kind ${kind} of a record of the schedule`)
+  const bytes = value.length + RECORD_OVERHEAD_BYTES
+  if (part.rebuiltFrom < 0) {
+    part.rebuiltFrom = offset
+    part.snapshotBytes = bytes
+  }
+  if (kind === DELTA) {
+    scheduled.applyDelta(part.content, new ByteReader(value))
+    return
+  }
+  if (scheduled.isFirstPart(value)) part.pending = { from: offset, bytes: 0 }
+  snapshotPartRead(part, bytes, scheduled.applySnapshotPart(part.content, new ByteReader(value)))
+}
+
+function snapshotPartRead(part: RecoveredPart<unknown>, bytes: number, isFinal: boolean): void {
+  if (part.pending === undefined) return
+  part.pending.bytes += bytes
+  if (!isFinal) return
+  part.rebuiltFrom = part.pending.from
+  part.snapshotBytes = part.pending.bytes
+  part.pending = undefined
 }

@@ -24,7 +24,7 @@ describe('checking JSON', () => {
     [{ name: 't', partition: 1 }, 'In x: `partition` is not a known property (did you mean `partitions`?).'],
     [
       { name: 't', colour: 1 },
-      'In x: `colour` is not a known property (known are `name`, `partitions`, `retention`, `cleanup`).',
+      'In x: `colour` is not a known property (known are `name`, `partitions`, `retention`, `cleanup`, `dedup`).',
     ],
     [
       { name: 't', retention: { days: 1 } },
@@ -35,7 +35,7 @@ describe('checking JSON', () => {
     [null, 'In x: the value must be an object with `name`.'],
     [
       JSON.parse('{"name":"t","__proto__":{}}'),
-      'In x: `__proto__` is not a known property (known are `name`, `partitions`, `retention`, `cleanup`).',
+      'In x: `__proto__` is not a known property (known are `name`, `partitions`, `retention`, `cleanup`, `dedup`).',
     ],
   ])('names the mistake in %j', (value, message) => {
     expect(() => check(topicSpec, value, 'x')).toThrow(message)

@@ -1,5 +1,6 @@
 /** The one JSON shape of a message: in HTTP answers and events, in the `peek` call, and in what the command line prints. */
 import { bytesToJson, type JsonBytes, type RecordReader } from '@millrace/wire'
+import { DEAD_LETTER_HEADERS } from '../../core/delivery/dead-letter-headers.ts'
 
 /** Text stays text, JSON stays JSON, anything else is base64 under another name. */
 export interface MessageJson {
@@ -15,6 +16,26 @@ export interface MessageJson {
   readonly bodyBase64?: string
   readonly attempt?: number
   readonly handle?: string
+  /** Of a dead letter: what its headers tell. */
+  readonly death?: DeathJson
+}
+
+export interface DeathJson {
+  /** `max-attempts`, `rejected`, `lease-expired`, `expired` or `overflow`. */
+  readonly reason: string
+  /** How often it was delivered. */
+  readonly attempts: number
+  /** `queue:NAME` or `topic:NAME/SUBSCRIPTION`. */
+  readonly source: string
+  readonly partition: number
+  readonly offset: number
+  readonly timeMs: number
+  /** The timestamp that it had. */
+  readonly timestampMs: number
+  /** What the consumer said last. */
+  readonly error?: string
+  /** How often it died since it was published or redriven. */
+  readonly count: number
 }
 
 const headerSchema = {
@@ -39,6 +60,22 @@ export const messageSchema: object = {
     bodyBase64: { type: 'string', description: 'The body, when it is not UTF-8.' },
     attempt: { type: 'integer', description: '1 on the first delivery. Only on messages that were received.' },
     handle: { type: 'string', description: 'Settle the message with it. Only on messages that were received.' },
+    death: {
+      type: 'object',
+      description: 'Of a dead letter: what its headers tell.',
+      properties: {
+        reason: { type: 'string', description: '`max-attempts`, `rejected`, `lease-expired`, `expired` or `overflow`.' },
+        attempts: { type: 'integer', description: 'How often it was delivered.' },
+        source: { type: 'string', description: 'Where it died: `queue:NAME` or `topic:NAME/SUBSCRIPTION`.' },
+        partition: { type: 'integer' },
+        offset: { type: 'integer' },
+        timeMs: { type: 'integer', description: 'When it died, milliseconds since 1970.' },
+        timestampMs: { type: 'integer', description: 'The timestamp that it had.' },
+        error: { type: 'string', description: 'What the consumer said last.' },
+        count: { type: 'integer', description: 'How often it died since it was published or redriven.' },
+      },
+      required: ['reason', 'attempts', 'source', 'partition', 'offset', 'timeMs', 'timestampMs', 'count'],
+    },
   },
   required: ['partition', 'offset', 'timestampMs', 'headers'],
 }
@@ -64,6 +101,7 @@ export function messageToJson(stored: StoredBytes, headers: Iterable<readonly [s
     ...keyFields(bytesToJson(key)),
     headers: shown,
     ...bodyFields(bytesToJson(value), shown['content-type']),
+    ...deathFields(shown),
   }
 }
 
@@ -89,6 +127,35 @@ function bodyFields(value: JsonBytes, contentType: JsonBytes | undefined): { bod
   } catch {
     // The sender's label is wrong; the text is what there is.
     return { body: value }
+  }
+}
+
+/** Somebody else may have written such headers: what is no number is 0. */
+function deathFields(headers: Readonly<Record<string, JsonBytes>>): { death?: DeathJson } {
+  const text = (key: string): string | undefined => {
+    const value = headers[key]
+    return typeof value === 'string' ? value : undefined
+  }
+  const number = (key: string): number => {
+    const value = Number(text(key))
+    return Number.isFinite(value) ? value : 0
+  }
+  const source = text(DEAD_LETTER_HEADERS.source)
+  const reason = text(DEAD_LETTER_HEADERS.reason)
+  if (source === undefined || reason === undefined) return {}
+  const error = text(DEAD_LETTER_HEADERS.error)
+  return {
+    death: {
+      reason,
+      attempts: number(DEAD_LETTER_HEADERS.attempts),
+      source,
+      partition: number(DEAD_LETTER_HEADERS.partition),
+      offset: number(DEAD_LETTER_HEADERS.offset),
+      timeMs: number(DEAD_LETTER_HEADERS.time),
+      timestampMs: number(DEAD_LETTER_HEADERS.timestamp),
+      ...(error === undefined ? {} : { error }),
+      count: number(DEAD_LETTER_HEADERS.count),
+    },
   }
 }
 

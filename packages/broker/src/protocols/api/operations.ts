@@ -3,25 +3,20 @@
  * `runOperation` checks the parameters, asks for access, runs, and waits until what it changed is durable.
  */
 import { MillraceError } from '../../base/errors.ts'
-import type { Action, Principal, SessionContext } from '../session.ts'
-import { check, type JsonSchema, type Typed } from './json-schema.ts'
+import type { Principal, SessionContext } from '../session.ts'
+import { type DeadLetterOperation, deadLetterOperations } from './dead-letter-operations.ts'
+import { check, type Typed } from './json-schema.ts'
+import { define, type Operation } from './operation.ts'
 import { peek } from './peek.ts'
 import * as schemas from './schemas.ts'
 
 export type OperationName =
-  `${'topic' | 'queue' | 'subscription'}.${'create' | 'update' | 'delete' | 'get' | 'list'}` | 'peek' | 'status'
-
-export interface Operation {
-  /** One line, for the OpenAPI document. */
-  readonly summary: string
-  readonly params: JsonSchema
-  /** JSON Schema, for the OpenAPI document. */
-  readonly result: object
-  readonly action: Action
-  /** What access is asked for: `queue:NAME`, ..., or `broker`. */
-  resource(params: unknown): string
-  run(context: SessionContext, params: unknown): unknown
-}
+  | `${'topic' | 'queue' | 'subscription'}.${'create' | 'update' | 'delete' | 'get' | 'list'}`
+  | DeadLetterOperation
+  | 'producer.open'
+  | 'scheduled.cancel'
+  | 'peek'
+  | 'status'
 
 /**
  * @param params any JSON value; checked here
@@ -40,7 +35,9 @@ export async function runOperation(
     throw new MillraceError('unsupported', `There is no operation ${JSON.stringify(name.slice(0, 100))}. Known are ${known}.`)
   }
   check(operation.params as Typed<unknown>, params, `the parameters of ${name}`)
-  context.authorize(principal, operation.action, operation.resource(params))
+  context.authorize(principal, operation.action, operation.resource(params, context.broker))
+  const target = operation.publishesTo?.(params)
+  if (target !== undefined) context.authorize(principal, 'publish', target)
   return operation.run(context, params)
 }
 
@@ -196,6 +193,36 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     run: ({ broker }, params) => page(broker.subscriptions(params.topic), (info) => `${info.topic}/${info.name}`, params),
   }),
 
+  ...deadLetterOperations,
+
+  'producer.open': define({
+    summary: 'Open an idempotent producer of a name for a destination, and fence whoever had it',
+    action: 'publish',
+    params: schemas.producerOpenParams,
+    result: schemas.producerIdentity,
+    resource: ({ destination }) => destination,
+    async run({ broker }, { destination, name, current }) {
+      broker.destination(destination, true)
+      // Names count per destination: who may publish there may open them.
+      const identity = broker.openProducer(`${name}@${destination}`, current)
+      await broker.whenCommitted(broker.ticket())
+      return identity
+    },
+  }),
+
+  'scheduled.cancel': define({
+    summary: 'Take back a message that is scheduled',
+    action: 'publish',
+    params: schemas.scheduledParams,
+    result: schemas.scheduledCancelled,
+    resource: ({ id }, broker) => broker.scheduled(id) ?? 'broker',
+    async run({ broker }, { id }) {
+      const cancelled = broker.cancelScheduled(id)
+      if (cancelled) await broker.whenCommitted(broker.ticket())
+      return { cancelled }
+    },
+  }),
+
   peek: define({
     summary: 'Look at messages of a topic or queue without consuming them',
     action: 'read',
@@ -214,18 +241,6 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     resource: () => 'broker',
     run: (context) => context.status(),
   }),
-}
-
-/** Parameters reach `resource` and `run` checked, which is what makes the cast safe. */
-function define<T>(definition: {
-  readonly summary: string
-  readonly params: Typed<T>
-  readonly result: object
-  readonly action: Action
-  resource(params: T): string
-  run(context: SessionContext, params: T): unknown
-}): Operation {
-  return definition
 }
 
 function page<T>(all: readonly T[], nameOf: (entry: T) => string, params: schemas.ListParams): { items: T[]; next?: string } {

@@ -3,7 +3,10 @@
  * document as they are. Those of parameters carry the façade's TypeScript type, and the compiler checks that both agree.
  */
 import type {
+  DedupPolicy,
   DeliveryPolicy,
+  ProducerIdentity,
+  QueueLimits,
   QueueSpec,
   Retention,
   StartPosition,
@@ -71,6 +74,43 @@ export const deliveryPolicy: Typed<DeliveryPolicy> = typed({
     },
     maxAttempts: { type: 'integer', minimum: 1, description: 'Deliveries before a message is dead-lettered. Default: no limit.' },
     deadLetter: { type: 'string', minLength: 1, maxLength: 600, description: '`queue:NAME` or `topic:NAME`.' },
+    backoff: {
+      type: 'object',
+      description: 'How long a message waits that was nacked without a delay, or whose lease ran out. Default: not at all.',
+      properties: {
+        kind: { type: 'string', enum: ['fixed', 'exponential'] },
+        initialMs: { type: 'integer', minimum: 1, description: 'After the first attempt.' },
+        maxMs: { type: 'integer', minimum: 1 },
+        factor: { type: 'number', minimum: 1, maximum: 100, description: 'Longer after each attempt. Default 2.' },
+        jitter: { type: 'number', minimum: 0, maximum: 1, description: 'Share that chance may take off. Default 0.' },
+      },
+      required: ['kind', 'initialMs'],
+      additionalProperties: false,
+    },
+    order: {
+      type: 'string',
+      enum: ['none', 'key', 'strict'],
+      description:
+        '`key`: of the messages with one key one at a time is with a consumer, in order. `strict`: one consumer, and nothing overtakes a message that waits. Cannot be changed.',
+    },
+    consumers: {
+      type: 'string',
+      enum: ['shared', 'single'],
+      description: '`single`: one consumer gets everything, the others take over when it leaves.',
+    },
+    ratePerSecond: { type: 'number', minimum: 0.001, description: 'Messages per second that are handed out at most.' },
+    paused: { type: 'boolean', description: 'Nothing is handed out.' },
+    filter: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 16_384,
+      description: 'Selector; only messages that it matches are delivered. For subscriptions. Cannot be changed.',
+    },
+    ttlMs: {
+      type: 'integer',
+      minimum: 1,
+      description: 'Messages whose timestamp is so long ago expire: to the dead letters, or dropped. Default: no limit.',
+    },
   },
   additionalProperties: false,
 })
@@ -82,28 +122,69 @@ const cleanup = {
   description: '`delete` (default) drops old records by `retention`; `compact` keeps the last record of every key.',
 } as const
 
+const dedup: Typed<DedupPolicy> = typed({
+  type: 'object',
+  description: 'Messages with the same `message-id` header count as published once.',
+  properties: {
+    windowMs: { type: 'integer', minimum: 0, description: 'For how long after the first one. 0: dedup is off.' },
+    entriesMax: {
+      type: 'integer',
+      minimum: 1,
+      description: 'Ids that are remembered at most; beyond, the oldest are forgotten early. Default 1,000,000.',
+    },
+  },
+  required: ['windowMs'],
+  additionalProperties: false,
+})
+
 export const topicSpec: Typed<TopicSpec> = typed({
   type: 'object',
-  properties: { name, partitions, retention, cleanup },
+  properties: { name, partitions, retention, cleanup, dedup },
   required: ['name'],
   additionalProperties: false,
 })
 
 const topicChange: Typed<Partial<Omit<TopicSpec, 'name'>>> = typed({
   type: 'object',
-  properties: { partitions, retention, cleanup },
+  properties: { partitions, retention, cleanup, dedup },
   additionalProperties: false,
 })
 
+const limits: Typed<QueueLimits> = typed({
+  type: 'object',
+  description: 'How much the queue may hold, about. `{}` in an update takes the limits away.',
+  properties: {
+    messages: { type: 'integer', minimum: 1, description: 'Messages that are not settled.' },
+    bytes: { type: 'integer', minimum: 1, description: 'Bytes that they take on disk.' },
+    overflow: {
+      type: 'string',
+      enum: ['reject', 'drop-head', 'dead-letter'],
+      description: 'What is too much is refused (default), or the oldest are dropped, or go to the dead letters.',
+    },
+  },
+  additionalProperties: false,
+})
+
+const expireMs = {
+  type: 'integer',
+  minimum: 0,
+  description: 'The queue is deleted when it has had no consumers and no publishes for so long. Default, and 0: never.',
+} as const
+
 export const queueSpec: Typed<QueueSpec> = typed({
   type: 'object',
-  properties: { name, delivery: deliveryPolicy },
+  properties: { name, delivery: deliveryPolicy, expireMs, dedup, limits },
   required: ['name'],
   additionalProperties: false,
 })
 
-/** Of a queue or a subscription. */
-const deliveryChange: Typed<Partial<Omit<QueueSpec, 'name'>> & SubscriptionChange> = typed({
+const queueChange: Typed<Partial<Omit<QueueSpec, 'name'>>> = typed({
+  type: 'object',
+  properties: { delivery: deliveryPolicy, expireMs, limits, dedup },
+  additionalProperties: false,
+})
+
+const subscriptionChange: Typed<SubscriptionChange> = typed({
   type: 'object',
   properties: { delivery: deliveryPolicy },
   additionalProperties: false,
@@ -116,6 +197,8 @@ export const subscriptionSpec: Typed<SubscriptionSpec> = typed({
   additionalProperties: false,
 })
 
+const scheduled = { ...count, description: 'Messages that wait for their time to be published into it.' } as const
+
 export const topicInfo: ObjectSchema = {
   type: 'object',
   properties: {
@@ -123,6 +206,7 @@ export const topicInfo: ObjectSchema = {
     partitions,
     retention,
     cleanup,
+    dedup,
     partitionInfo: {
       type: 'array',
       items: {
@@ -137,8 +221,9 @@ export const topicInfo: ObjectSchema = {
       },
     },
     subscriptions: { type: 'array', items: name },
+    scheduled,
   },
-  required: ['name', 'partitions', 'retention', 'cleanup', 'partitionInfo', 'subscriptions'],
+  required: ['name', 'partitions', 'retention', 'cleanup', 'partitionInfo', 'subscriptions', 'scheduled'],
   additionalProperties: false,
 }
 
@@ -151,16 +236,23 @@ const deliveryInfo = {
   oldestTimestampMs: { type: 'integer', description: 'Of the oldest message that is not acked; absent when there is none.' },
   counters: {
     type: 'object',
-    properties: { published: count, delivered: count, acked: count, redelivered: count, deadLettered: count },
-    required: ['published', 'delivered', 'acked', 'redelivered', 'deadLettered'],
+    properties: {
+      published: count,
+      delivered: count,
+      acked: count,
+      redelivered: count,
+      deadLettered: count,
+      dropped: { ...count, description: 'Expired, purged, too much, or failed for good where there are no dead letters.' },
+    },
+    required: ['published', 'delivered', 'acked', 'redelivered', 'deadLettered', 'dropped'],
     additionalProperties: false,
   },
 } as const
 
 export const queueInfo: ObjectSchema = {
   type: 'object',
-  properties: { name, ...deliveryInfo },
-  required: ['name', 'delivery', 'ready', 'inFlight', 'bytes', 'consumers', 'counters'],
+  properties: { name, expireMs, limits, dedup, scheduled, ...deliveryInfo },
+  required: ['name', 'scheduled', 'delivery', 'ready', 'inFlight', 'bytes', 'consumers', 'counters'],
   additionalProperties: false,
 }
 
@@ -170,6 +262,28 @@ export const subscriptionInfo: ObjectSchema = {
   required: ['topic', 'name', 'delivery', 'ready', 'inFlight', 'bytes', 'consumers', 'counters'],
   additionalProperties: false,
 }
+
+export const producerIdentity: Typed<ProducerIdentity> = typed({
+  type: 'object',
+  properties: { producerId: count, epoch: { type: 'integer', minimum: 0, maximum: 32_767 } },
+  required: ['producerId', 'epoch'],
+  additionalProperties: false,
+})
+
+export const producerOpenParams: Typed<{
+  readonly destination: string
+  readonly name: string
+  readonly current?: ProducerIdentity
+}> = typed({
+  type: 'object',
+  properties: {
+    destination: { type: 'string', minLength: 1, maxLength: 600, description: '`queue:NAME` or `topic:NAME`.' },
+    name: { type: 'string', minLength: 1, maxLength: 255, description: 'Of the producer, for this destination.' },
+    current: producerIdentity,
+  },
+  required: ['destination', 'name'],
+  additionalProperties: false,
+})
 
 export const named: Typed<{ readonly name: string }> = typed({
   type: 'object',
@@ -232,7 +346,7 @@ export const topicUpdateParams: Typed<{ readonly name: string; readonly change: 
 
 export const queueUpdateParams: Typed<{ readonly name: string; readonly change: Partial<Omit<QueueSpec, 'name'>> }> = typed({
   type: 'object',
-  properties: { name, change: deliveryChange },
+  properties: { name, change: queueChange },
   required: ['name', 'change'],
   additionalProperties: false,
 })
@@ -243,7 +357,7 @@ export const subscriptionUpdateParams: Typed<{
   readonly change: SubscriptionChange
 }> = typed({
   type: 'object',
-  properties: { topic: name, name, change: deliveryChange },
+  properties: { topic: name, name, change: subscriptionChange },
   required: ['topic', 'name', 'change'],
   additionalProperties: false,
 })
@@ -265,6 +379,27 @@ export const messageList: object = {
   type: 'object',
   properties: { messages: { type: 'array', items: messageSchema } },
   required: ['messages'],
+}
+
+export const scheduledParams: Typed<{ readonly id: number }> = typed({
+  type: 'object',
+  properties: {
+    id: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: '`scheduled` of the receipt.' },
+  },
+  required: ['id'],
+  additionalProperties: false,
+})
+
+export const scheduledCancelled: ObjectSchema = {
+  type: 'object',
+  properties: {
+    cancelled: {
+      type: 'boolean',
+      description: 'Whether it was still waiting: then it is never delivered. Otherwise it was published, or cancelled before.',
+    },
+  },
+  required: ['cancelled'],
+  additionalProperties: false,
 }
 
 export const nothing: Typed<object> = typed({ type: 'object', properties: {}, additionalProperties: false })

@@ -9,6 +9,8 @@ export interface ConsumeRequest {
   readonly create?: boolean
   readonly from?: StartPosition
   readonly leaseMs?: number
+  readonly priority?: number
+  readonly exclusive?: boolean
   readonly partition?: number
 }
 
@@ -20,6 +22,8 @@ export const consumeRequest: Typed<ConsumeRequest> = typed({
     create: { type: 'boolean' },
     from: startPosition,
     leaseMs: { type: 'integer', minimum: 1 },
+    priority: { type: 'integer' },
+    exclusive: { type: 'boolean' },
     partition: { type: 'integer', minimum: 0 },
   },
   required: ['source', 'mode'],
@@ -30,6 +34,7 @@ export const nackOptions: Typed<Omit<Extract<Outcome, { kind: 'nack' }>, 'kind'>
   type: 'object',
   properties: {
     delayMs: { type: 'integer', minimum: 0 },
+    fallbackDelayMs: { type: 'integer', minimum: 0 },
     uncounted: { type: 'boolean' },
     error: { type: 'string', maxLength: 4096 },
   },

@@ -11,7 +11,7 @@ import {
 } from '@millrace/wire'
 import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
-import type { Broker, Outcome } from '../../core/broker.ts'
+import type { Broker, Consumer, Outcome } from '../../core/broker.ts'
 import { check } from '../api/json-schema.ts'
 import { type ConsumeRequest, consumeRequest, nackOptions, rejectOptions } from './consume-schemas.ts'
 import { DeliveryPipe } from './delivery-pipe.ts'
@@ -108,6 +108,13 @@ export class Consuming {
     this.#settleOrdinal++
   }
 
+  /** For a transaction. @throws `stale_delivery` when it is gone, and so nothing is held by it */
+  consumerOf(number: number): Consumer {
+    const pipe = this.#pipes.get(number)
+    if (pipe !== undefined) return pipe.consumer
+    throw new MillraceError('stale_delivery', `Consumer ${number} is gone; what it held went back to be delivered again.`)
+  }
+
   // ---- the session's turns --------------------------------------------------------------------------------------------
 
   /** Tells which settles became durable. */
@@ -159,7 +166,7 @@ export class Consuming {
   // ---- inside ---------------------------------------------------------------------------------------------------------
 
   #open(number: number, request: ConsumeRequest): void {
-    const { mode, source, create, from, leaseMs, partition } = request
+    const { mode, source, create, from, leaseMs, priority, exclusive, partition } = request
     const pipe = new DeliveryPipe(number, this.#writer, {
       delivered: (hungry) => {
         if (hungry) this.#feed(hungry)
@@ -183,11 +190,15 @@ export class Consuming {
         ...(create === undefined ? {} : { create }),
         ...(from === undefined ? {} : { from }),
         ...(leaseMs === undefined ? {} : { leaseMs }),
+        ...(priority === undefined ? {} : { priority }),
+        ...(exclusive === undefined ? {} : { exclusive }),
       }
       pipe.attach(this.#broker.consume(source, options, pipe))
     } else {
-      if (leaseMs !== undefined)
-        throw new MillraceError('bad_request', '`leaseMs` is for mode `consume`: a reader holds nothing.')
+      if (leaseMs !== undefined || priority !== undefined || exclusive !== undefined) {
+        const what = '`leaseMs`, `priority` and `exclusive` are for mode `consume`: a reader holds nothing.'
+        throw new MillraceError('bad_request', what)
+      }
       pipe.attach(this.#broker.read(source, { from: from ?? 'latest', ...(partition === undefined ? {} : { partition }) }, pipe))
     }
     // The broker may have closed it at once.
@@ -231,14 +242,7 @@ export class Consuming {
 
   /** @returns the first of the errors about ranges that are held by somebody else by now; the others are settled */
   #apply(frame: SettleFrame, wish: Wish): MillraceError | undefined {
-    const pipe = this.#pipes.get(frame.consumer)
-    if (pipe === undefined) {
-      throw new MillraceError(
-        'stale_delivery',
-        `Consumer ${frame.consumer} is gone; what it held went back to be delivered again.`,
-      )
-    }
-    const consumer = pipe.consumer
+    const consumer = this.consumerOf(frame.consumer)
     let stale: MillraceError | undefined
     for (let n = 0; n < frame.count; n++) {
       frame.range(n)

@@ -12,6 +12,8 @@ export const limits = {
   consumersMax: 65_536,
   /** Calls of one connection that may run at the same time. */
   callsMax: 256,
+  /** Transactions of one connection that may wait for their commit. */
+  transactionsMax: 256,
   /** Offsets in one `confirm`. */
   confirmCountMax: 8192,
   /** Deliveries stop while so many bytes wait for the peer, and go on when the connection reports that it is writable again. */

@@ -30,6 +30,27 @@ function freshSession(greeted: boolean): { session: Session; connection: FakeCon
   return { session: victim, connection: fresh }
 }
 
+/** Well formed more or less. */
+const anyTransaction = fc.record(
+  {
+    publishes: fc.array(
+      fc.record(
+        { to: fc.array(fc.constantFrom('queue:q', 'topic:t', '')), bytes: fc.nat({ max: 90 }), partition: fc.nat() },
+        { requiredKeys: ['to', 'bytes'] },
+      ),
+    ),
+    settles: fc.array(
+      fc.record({
+        consumer: fc.nat({ max: 4 }),
+        outcome: fc.constantFrom('ack', 'nack', 'eat'),
+        ranges: fc.array(fc.integer({ min: -1, max: 9 })),
+      }),
+    ),
+    other: fc.jsonValue(),
+  },
+  { requiredKeys: [] },
+)
+
 describe('a native session', () => {
   const anyFrame = fc.oneof(
     fc
@@ -40,9 +61,20 @@ describe('a native session', () => {
       })
       .map((body) => bytesOf('publish', body)),
     fc
+      .record({
+        publisher: fc.nat({ max: 4 }),
+        partition: fc.integer({ min: -2, max: 4 }),
+        dueMs: fc.maxSafeNat(),
+        batch: fc.uint8Array({ maxLength: 90 }),
+      })
+      .map((body) => bytesOf('publishLater', body)),
+    fc
       .record({ publisher: fc.nat({ max: 70_000 }), create: fc.nat({ max: 1 }), destination: fc.string() })
       .map((body) => bytesOf('open', body)),
     fc.record({ consumer: fc.nat({ max: 4 }), messages: fc.nat() }).map((body) => bytesOf('grant', body)),
+    fc
+      .record({ transaction: fc.nat(), request: anyTransaction, batches: fc.uint8Array({ maxLength: 90 }) })
+      .map((body) => bytesOf('transact', body)),
     fc
       .record({ consumer: fc.nat({ max: 4 }), options: fc.dictionary(fc.string(), fc.jsonValue()) })
       .map((body) => bytesOf('consume', body)),

@@ -223,6 +223,19 @@ describe('publishing', () => {
     ])
   })
 
+  it('takes batches for later in the order of publishes, and confirms them with their ids', () => {
+    send('publish', { publisher: 0, partition: 0, batch: batch('a') })
+    send('publishLater', { publisher: 0, partition: 2, dueMs: 1_900_000_000_000, batch: batch('b') })
+    broker.refusal = new MillraceError('bad_request', 'too late')
+    send('publishLater', { publisher: 0, partition: 0, dueMs: 2 ** 52, batch: batch('c') })
+    expect(broker.scheduled).toEqual([['queue:q', 2, batch('b'), 1_900_000_000_000]])
+    broker.commit()
+    expect(answer()).toEqual([
+      { name: 'refused', publish: 2, reason: { code: 'bad_request', message: 'too late' } },
+      { name: 'confirm', baseOffsets: [100, 101, Number.NaN] },
+    ])
+  })
+
   it('tells a refusal at once when nothing is before it', () => {
     broker.refusal = new MillraceError('overloaded', 'too much')
     send('publish', { publisher: 0, partition: 0, batch: batch('a') })

@@ -19,6 +19,7 @@ import { Consuming } from './consuming.ts'
 import { helloOptions } from './hello-schema.ts'
 import { limits } from './limits.ts'
 import { Publishing, reason } from './publishing.ts'
+import { Transacting } from './transacting.ts'
 
 /**
  * awaiting-hello -> ready -> draining -> closing
@@ -42,6 +43,7 @@ export class NativeSession implements Session, CommitWaiter {
   readonly #writer = new FrameWriter()
   readonly #publishing: Publishing
   readonly #consuming: Consuming
+  readonly #transacting: Transacting
   /** From here on nothing is delivered. Above `backlogLowBytes`, so that the connection tells when it goes on. */
   readonly #backlogBytesHigh: number
   #state: State
@@ -63,6 +65,7 @@ export class NativeSession implements Session, CommitWaiter {
     this.#backlogBytesHigh = Math.max(limits.backlogBytesHigh, connection.backlogLowBytes + 1)
     this.#publishing = new Publishing(context.broker, this.#writer)
     this.#consuming = new Consuming(context.broker, this.#writer, () => this.#wake())
+    this.#transacting = new Transacting(context.broker, this.#writer, (number) => this.#consuming.consumerOf(number))
     const nowMs = context.platform.clock.monotonicMs()
     this.#receivedMs = this.#sentMs = nowMs
     this.#state = { name: 'awaiting-hello', deadlineMs: nowMs + limits.helloDeadlineMs }
@@ -86,7 +89,7 @@ export class NativeSession implements Session, CommitWaiter {
       if (!(error instanceof ProtocolError)) throw error
       return this.#goodbye(error.code, error.message)
     }
-    if (this.#publishing.waiting) this.#published()
+    if (this.#publishing.waiting || this.#transacting.waiting) this.#published()
     if (this.#consuming.waiting) this.#enlist()
   }
 
@@ -187,6 +190,8 @@ export class NativeSession implements Session, CommitWaiter {
           context.authorize(principal, 'publish', frame.destination),
         )
         return this.#wake()
+      case 'publishLater':
+        return this.#publishing.publishLater(frame)
       case 'release':
         return this.#publishing.release(frame.publisher)
       case 'consume':
@@ -197,6 +202,11 @@ export class NativeSession implements Session, CommitWaiter {
         return this.#wake()
       case 'leave':
         this.#consuming.leave(frame.consumer)
+        return this.#wake()
+      case 'transact':
+        this.#transacting.transact(frame.transaction, frame.request, frame.batches, (destination) =>
+          context.authorize(principal, 'publish', destination),
+        )
         return this.#wake()
       case 'call':
         return this.#call(frame.call, frame.method, frame.params, principal)
@@ -212,6 +222,7 @@ export class NativeSession implements Session, CommitWaiter {
       case 'opened':
       case 'confirm':
       case 'refused':
+      case 'duplicates':
       case 'openFailed':
       case 'consuming':
       case 'deliver':
@@ -220,6 +231,8 @@ export class NativeSession implements Session, CommitWaiter {
       case 'ended':
       case 'caughtUp':
       case 'revoked':
+      case 'transacted':
+      case 'transactFailed':
         throw new ProtocolError(`\`${frame.name}\` is not for clients to send.`)
     }
   }
@@ -294,7 +307,8 @@ export class NativeSession implements Session, CommitWaiter {
     const committed: Ticket = this.#context.broker.committedTicket
     this.#publishing.confirm(committed)
     this.#consuming.confirm(committed)
-    if (this.#publishing.waiting || this.#consuming.waiting) {
+    this.#transacting.confirm(committed)
+    if (this.#owes) {
       if (!this.#waitsForCommit) {
         this.#waitsForCommit = true
         this.#context.commits.enlist(this)
@@ -303,9 +317,14 @@ export class NativeSession implements Session, CommitWaiter {
     this.#consuming.feed(this.#backlogBytesHigh - this.#connection.backlogBytes)
     this.#write()
     if (this.#consuming.hungry && this.#connection.backlogBytes < this.#backlogBytesHigh) this.#wake()
-    if (this.#state.name === 'draining' && !this.#publishing.waiting && !this.#consuming.waiting) {
+    if (this.#state.name === 'draining' && !this.#owes) {
       this.#goodbye('draining', 'The broker is shutting down; connect again later.')
     }
+  }
+
+  /** Whether the client waits for something to become durable. */
+  get #owes(): boolean {
+    return this.#publishing.waiting || this.#consuming.waiting || this.#transacting.waiting
   }
 
   #write(): void {

@@ -1,7 +1,15 @@
 // hot path (bench/src/native.ts)
-import { frameSchemas, type FrameReader, type FrameWriter, ProtocolError, PublishFrame, writeFrame } from '@millrace/wire'
+import {
+  type FrameBody,
+  frameSchemas,
+  type FrameReader,
+  type FrameWriter,
+  ProtocolError,
+  PublishFrame,
+  writeFrame,
+} from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
-import type { Broker, Destination } from '../../core/broker.ts'
+import type { Broker, Destination, DuplicateRecord } from '../../core/broker.ts'
 import { limits } from './limits.ts'
 import { TicketRing } from './ticket-ring.ts'
 import type { Ticket } from '../commit-waiters.ts'
@@ -27,6 +35,8 @@ export class Publishing {
   readonly #frame = new PublishFrame()
   /** Why publishes were refused, by ordinal; told just before the confirm that counts them. */
   readonly #refusals = new Map<number, MillraceError>()
+  /** What was stored before, by ordinal; told just before the confirm that counts it. */
+  readonly #duplicates = new Map<number, readonly DuplicateRecord[]>()
   /** Ordinal of the oldest publish in `#pending`, and of the next to come. */
   #oldest = 0
   #next = 0
@@ -67,10 +77,22 @@ export class Publishing {
   publish(reader: FrameReader): void {
     const frame = this.#frame
     frame.read(reader)
-    const publisher = this.#publishers[frame.publisher]
-    if (publisher === undefined) throw new ProtocolError(`\`publish\` by publisher ${frame.publisher}, which is not open.`)
+    this.#publish(frame.publisher, frame.partition, 0, frame.batch)
+  }
+
+  /** Its confirm carries the id of its first message instead of an offset. @throws ProtocolError */
+  publishLater(frame: FrameBody<'publishLater'>): void {
+    this.#publish(frame.publisher, frame.partition, frame.dueMs, frame.batch)
+  }
+
+  /** @param dueMs 0: now */
+  #publish(number: number, partition: number, dueMs: number, batch: Uint8Array): void {
+    const publisher = this.#publishers[number]
+    if (publisher === undefined) throw new ProtocolError(`\`publish\` by publisher ${number}, which is not open.`)
     try {
-      const baseOffset = this.#append(publisher, frame.partition, frame.batch)
+      const baseOffset = this.#append(publisher, partition, dueMs, batch)
+      const { duplicates } = publisher.destination as Destination
+      if (duplicates !== undefined && dueMs === 0) this.#duplicates.set(this.#next, duplicates)
       this.#lastTicket = this.#broker.ticket()
       this.#pending.push(this.#lastTicket, baseOffset)
     } catch (error) {
@@ -88,6 +110,7 @@ export class Publishing {
     while (left > 0) {
       const count = Math.min(left, limits.confirmCountMax)
       if (this.#refusals.size > 0) this.#tellRefusals(count)
+      if (this.#duplicates.size > 0) this.#tellDuplicates(count)
       const writer = this.#writer
       writer.begin(frameSchemas.confirm.opcode)
       writer.u32(count)
@@ -108,17 +131,17 @@ export class Publishing {
     }
   }
 
-  #append(publisher: Publisher, partition: number, batch: Uint8Array): number {
+  #append(publisher: Publisher, partition: number, dueMs: number, batch: Uint8Array): number {
     const destination = publisher.destination
     if (destination instanceof MillraceError) throw destination
     try {
-      return destination.publish(partition, batch)
+      return publishTo(destination, partition, dueMs, batch)
     } catch (error) {
       if (!(error instanceof MillraceError) || error.code !== 'not_found') throw error
       // It was deleted, and perhaps created again since.
       const again = this.#broker.destination(publisher.name, publisher.create)
       publisher.destination = again
-      return again.publish(partition, batch)
+      return publishTo(again, partition, dueMs, batch)
     }
   }
 
@@ -137,6 +160,14 @@ export class Publishing {
     writeFrame(this.#writer, 'opened', { publisher: number, partitions: destination.partitions })
   }
 
+  #tellDuplicates(count: number): void {
+    for (const [publish, records] of this.#duplicates) {
+      if (publish >= this.#oldest + count) return
+      writeFrame(this.#writer, 'duplicates', { publish, records })
+      this.#duplicates.delete(publish)
+    }
+  }
+
   #tellRefusals(count: number): void {
     for (const [ordinal, error] of this.#refusals) {
       if (ordinal >= this.#oldest + count) return
@@ -144,6 +175,10 @@ export class Publishing {
       this.#refusals.delete(ordinal)
     }
   }
+}
+
+function publishTo(destination: Destination, partition: number, dueMs: number, batch: Uint8Array): number {
+  return dueMs === 0 ? destination.publish(partition, batch) : destination.publishLater(partition, batch, dueMs)
 }
 
 export function reason(error: MillraceError): { code: string; message: string } {

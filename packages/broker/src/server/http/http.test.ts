@@ -254,6 +254,35 @@ describe.each(['memory', 'disk'] as const)('the HTTP API over the %s engine', (e
     })
   })
 
+  describe('publish for later', () => {
+    test('publishes when the time has come', async () => {
+      const answer = await call('POST', '/v1/queues/later/messages?delayMs=50', 'x')
+      expect(answer).toMatchObject({ status: 201, body: { partition: 0, offset: -1, scheduled: expect.any(Number) as number } })
+      const past = await call('POST', '/v1/queues/later/messages?deliverAtMs=1000', 'y')
+      expect(past.body).toEqual({ partition: 0, offset: expect.any(Number) as number })
+      await expect.poll(async () => (await call('GET', '/v1/queues/later/messages')).body.messages.length as number, soon).toBe(2)
+    })
+
+    test('takes back what still waits', async () => {
+      const batch = { messages: [{ body: 'a' }, { body: 'b' }] }
+      const { body } = await call('POST', '/v1/queues/cancelled/messages?delayMs=3600000', batch)
+      expect((await call('GET', '/v1/queues/cancelled')).body).toMatchObject({ scheduled: 2, ready: 0 })
+      const id = body.receipts[1].scheduled as number
+      expect(id).toBe(body.receipts[0].scheduled + 1)
+      expect(await call('DELETE', `/v1/scheduled/${id}`)).toMatchObject({ status: 200, body: { cancelled: true } })
+      expect((await call('DELETE', `/v1/scheduled/${id}`)).body).toEqual({ cancelled: false })
+      expect((await call('GET', '/v1/queues/cancelled')).body.scheduled).toBe(1)
+    })
+
+    test('refuses impossible times and ids', async () => {
+      for (const query of ['delayMs=-1', 'delayMs=5&deliverAtMs=5', 'deliverAtMs=1800000000000000', 'delayMs=soon']) {
+        const answer = await call('POST', `/v1/queues/later/messages?${query}`, 'x')
+        expect(answer).toMatchObject({ status: 400, body: { code: 'bad_request' } })
+      }
+      expect((await call('DELETE', '/v1/scheduled/soon')).status).toBe(400)
+    })
+  })
+
   describe('consume', () => {
     test('receives, acknowledges by list and by handle, and is then empty', async () => {
       await publish('consume', 'one', { two: 2 }, 'three')

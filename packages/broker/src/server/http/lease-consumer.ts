@@ -1,6 +1,6 @@
 import { RecordReader } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
-import type { Broker, Consumer, Delivery, DeliverySink, Outcome } from '../../core/broker.ts'
+import type { Broker, Consumer, Delivery, DeliverySink, Outcome, TransactionAction } from '../../core/broker.ts'
 import type { Platform, Timer } from '../../ports/platform.ts'
 import { type MessageJson, recordToJson } from '../../protocols/api/message-json.ts'
 import { encodeHandle } from './handle.ts'
@@ -98,6 +98,11 @@ export class LeaseConsumer implements DeliverySink {
   /** @throws MillraceError `stale_delivery` */
   settle(partition: number, offset: number, attempt: number, outcome: Outcome): void {
     this.#consumer.settle(partition, offset, offset, outcome, attempt)
+  }
+
+  /** The same as part of a transaction. */
+  action(partition: number, offset: number, attempt: number, outcome: Outcome): TransactionAction {
+    return { kind: 'settle', consumer: this.#consumer, partition, first: offset, last: offset, attempt, outcome }
   }
 
   /** @throws MillraceError `stale_delivery` */

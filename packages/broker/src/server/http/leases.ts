@@ -1,5 +1,5 @@
 import { MillraceError } from '../../base/errors.ts'
-import type { Broker, Outcome } from '../../core/broker.ts'
+import type { Broker, Outcome, TransactionAction } from '../../core/broker.ts'
 import type { Platform, Timer } from '../../ports/platform.ts'
 import type { MessageJson } from '../../protocols/api/message-json.ts'
 import { decodeHandle, type Handle } from './handle.ts'
@@ -47,6 +47,26 @@ export class Leases {
     const stale: string[] = []
     for (const [n, handle] of decoded.entries()) if (!this.#settleOne(handle, outcome)) stale.push(handles[n]!)
     return stale
+  }
+
+  /**
+   * What settles `handles` in a transaction.
+   * @param authorize called with the source of each
+   * @throws MillraceError `bad_request` for a handle that is none, `stale_delivery` when what it was given for is over
+   */
+  actions(handles: readonly string[], outcome: Outcome, authorize: (source: string) => void): readonly TransactionAction[] {
+    return handles.map((text) => {
+      const { consumer: id, partition, offset, attempt } = decodeHandle(text)
+      const consumer = this.#byId.get(id)
+      if (consumer === undefined) {
+        throw new MillraceError(
+          'stale_delivery',
+          `What ${text} was given for is over: its lease ended, or the broker was restarted; nothing of the transaction was done.`,
+        )
+      }
+      authorize(consumer.source)
+      return consumer.action(partition, offset, attempt, outcome)
+    })
   }
 
   close(): void {

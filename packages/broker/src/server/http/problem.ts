@@ -13,15 +13,19 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   record_too_large: 413,
   bad_batch: 400,
   schema_mismatch: 422,
+  out_of_order_sequence: 409,
+  fenced: 409,
   stale_delivery: 409,
   stale_claim: 409,
   payload_mismatch: 409,
   overloaded: 503,
   disk_full: 503,
+  queue_full: 429,
   limit_reached: 409,
   draining: 503,
   closed: 503,
   timeout: 504,
+  transaction_timeout: 504,
   outcome_unknown: 500,
   data_corrupt: 500,
   data_in_use: 500,
@@ -37,9 +41,11 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
 const retryAfterSeconds: Readonly<Partial<Record<ErrorCode, number>>> = {
   overloaded: 1,
   disk_full: 30,
+  queue_full: 1,
   draining: 5,
   closed: 1,
   timeout: 1,
+  transaction_timeout: 1,
 }
 
 /** An error whose status says more than its code's usual one: 405, 413, 415. */

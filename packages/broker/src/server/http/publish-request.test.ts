@@ -8,6 +8,7 @@ function read(body: string | Uint8Array, more: Partial<RawPublish> = {}): Publis
     headers: [],
     key: undefined,
     timestampMs: undefined,
+    ttlMs: undefined,
     batch: undefined,
     ...more,
   })

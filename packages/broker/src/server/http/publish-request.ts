@@ -1,4 +1,4 @@
-import type { RecordHeader } from '@millrace/wire'
+import { EXPIRES_AT_HEADER, type RecordHeader } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import { check, type ObjectSchema, type Typed, typed } from '../../protocols/api/json-schema.ts'
 import { isJson } from '../../protocols/api/message-json.ts'
@@ -11,6 +11,8 @@ export interface NewMessage {
   readonly headers: readonly RecordHeader[]
   /** Default: now. */
   readonly timestampMs: number | undefined
+  /** It expires so long after its timestamp. */
+  readonly ttlMs: number | undefined
 }
 
 export interface PublishRequest {
@@ -30,7 +32,15 @@ interface MessageFields {
   readonly keyBase64?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly timestampMs?: number
+  readonly ttlMs?: number
 }
+
+export const ttlSchema = {
+  type: 'integer',
+  minimum: 1,
+  description:
+    'So long after its timestamp the message is not delivered any more. Default: the policy of the queue or subscription.',
+} as const
 
 const messageFields: Typed<MessageFields, ObjectSchema> = typed({
   type: 'object',
@@ -40,6 +50,7 @@ const messageFields: Typed<MessageFields, ObjectSchema> = typed({
     keyBase64: { type: 'string', description: 'The key as base64.' },
     headers: { type: 'object', properties: {}, additionalProperties: { type: 'string' } },
     timestampMs: { type: 'integer', minimum: 0, description: 'Milliseconds since 1970. Default: now.' },
+    ttlMs: ttlSchema,
   },
   additionalProperties: false,
 })
@@ -62,6 +73,7 @@ export interface RawPublish {
   readonly headers: Iterable<readonly [string, string]>
   readonly key: string | undefined
   readonly timestampMs: number | undefined
+  readonly ttlMs: number | undefined
   /** `true` and `false` override what the content type and the body look like. */
   readonly batch: boolean | undefined
 }
@@ -98,7 +110,13 @@ function singleMessage(raw: RawPublish, contentType: string): NewMessage {
     if (name.startsWith(HEADER_PREFIX))
       headers.push({ key: name.slice(HEADER_PREFIX.length), value: Buffer.from(value, 'latin1') })
   }
-  return { key: raw.key === undefined ? null : encoder.encode(raw.key), value: raw.body, headers, timestampMs: raw.timestampMs }
+  return {
+    key: raw.key === undefined ? null : encoder.encode(raw.key),
+    value: raw.body,
+    headers,
+    timestampMs: raw.timestampMs,
+    ttlMs: raw.ttlMs,
+  }
 }
 
 function parseLines(body: Uint8Array): NewMessage[] {
@@ -125,7 +143,8 @@ function parseMessages(entries: readonly unknown[]): NewMessage[] {
   return entries.map((entry, n) => parseMessage(entry, `message ${n + 1} of the batch`))
 }
 
-function parseMessage(entry: unknown, what: string): NewMessage {
+/** @throws MillraceError `bad_request` */
+export function parseMessage(entry: unknown, what: string): NewMessage {
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) {
     throw new MillraceError('bad_request', `In ${what}: it must be an object such as { "body": "hello" }.`)
   }
@@ -155,6 +174,7 @@ function parseMessage(entry: unknown, what: string): NewMessage {
           : encoder.encode(typeof body === 'string' ? body : JSON.stringify(body)),
     headers,
     timestampMs: fields.timestampMs,
+    ttlMs: fields.ttlMs,
   }
 }
 
@@ -172,6 +192,13 @@ function isBatchDocument(document: unknown): document is { readonly messages: re
     Object.keys(document).length === 1 &&
     Array.isArray((document as { messages?: unknown }).messages)
   )
+}
+
+/** The headers of a message with the one that says when it expires. */
+export function headersWithExpiry(message: NewMessage, timestampMs: number): readonly RecordHeader[] {
+  const { headers, ttlMs } = message
+  if (ttlMs === undefined) return headers
+  return [...headers.filter(({ key }) => key !== EXPIRES_AT_HEADER), header(EXPIRES_AT_HEADER, String(timestampMs + ttlMs))]
 }
 
 function header(key: string, value: string): RecordHeader {

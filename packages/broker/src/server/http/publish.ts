@@ -1,14 +1,19 @@
 import { type Checksum, RecordBatchBuilder } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import type { Broker, Destination } from '../../core/broker.ts'
-import type { NewMessage } from './publish-request.ts'
+import { headersWithExpiry, type NewMessage } from './publish-request.ts'
 
 export interface Receipt {
   readonly partition: number
+  /** -1 when it is not known: of a scheduled message, and of a duplicate of one whose place is not known any more. */
   readonly offset: number
+  /** Id of a scheduled message. */
+  readonly scheduled?: number
+  /** It was published before, and that is where. */
+  readonly duplicate?: true
 }
 
-/** Room that a record takes beyond its bytes: lengths, deltas. */
+/** Room that a record takes beyond its bytes: lengths, deltas, and the header that says when it expires. */
 const RECORD_OVERHEAD_BYTES = 64
 
 /** Publishes messages as few batches, one or more per partition. */
@@ -27,21 +32,42 @@ export class HttpPublisher {
   /**
    * Publishes in the open commit; the receipts hold once `broker.ticket()` is committed.
    * @param partition for all of them, or undefined to go by key
+   * @param dueMs when they are to be published, milliseconds since 1970; undefined: now
    * @throws MillraceError as `Destination.publish`; then some messages of the batch may have been published
    */
-  publish(destination: Destination, messages: readonly NewMessage[], partition: number | undefined): Receipt[] {
+  publish(destination: Destination, messages: readonly NewMessage[], partition: number | undefined, dueMs?: number): Receipt[] {
     const nowMs = this.#nowMs()
     const receipts: Receipt[] = Array.from({ length: messages.length })
     for (const [target, members] of this.#byPartition(destination, messages, partition)) {
       let from = 0
       while (from < members.length) {
-        const to = this.#fill(messages, members, from, nowMs)
-        const base = destination.publish(target, this.#builder.finish())
-        for (let n = from; n < to; n++) receipts[members[n]!] = { partition: target, offset: base + n - from }
+        const to = this.#fill(messages, members, from, nowMs, dueMs ?? 0)
+        const batch = this.#builder.finish()
+        if (dueMs !== undefined && dueMs > nowMs) {
+          const id = destination.publishLater(target, batch, dueMs)
+          for (let n = from; n < to; n++) receipts[members[n]!] = { partition: target, offset: -1, scheduled: id + n - from }
+          from = to
+          continue
+        }
+        const base = destination.publish(target, batch)
+        const duplicates = destination.duplicates ?? []
+        for (let n = from, offset = base, next = 0; n < to; n++) {
+          const duplicate = duplicates[next]
+          if (duplicate?.position === n - from) {
+            receipts[members[n]!] = { partition: duplicate.partition, offset: duplicate.offset, duplicate: true }
+            next++
+          } else receipts[members[n]!] = { partition: target, offset: offset++ }
+        }
         from = to
       }
     }
     return receipts
+  }
+
+  /** One message as a batch of its own. */
+  batchOf(message: NewMessage): Uint8Array {
+    this.#fill([message], [0], 0, this.#nowMs(), 0)
+    return this.#builder.finish().slice()
   }
 
   /** Indexes of the messages that go to each partition, in order. */
@@ -65,14 +91,15 @@ export class HttpPublisher {
     return targets
   }
 
-  /** Fills the builder from `members[from]` on, up to the batch limit. @returns one past the last that fit */
-  #fill(messages: readonly NewMessage[], members: readonly number[], from: number, nowMs: number): number {
+  /** Fills the builder from `members[from]` on, up to the batch limit. @param dueMs 0: now. @returns one past the last that fit */
+  #fill(messages: readonly NewMessage[], members: readonly number[], from: number, nowMs: number, dueMs: number): number {
     const bytesMax = this.#broker.limits.batchBytesMax
     let to = from
     for (; to < members.length; to++) {
       const message = messages[members[to]!]!
       if (to > from && this.#builder.bytes + sizeOf(message) > bytesMax) break
-      this.#builder.append(message.timestampMs ?? nowMs, message.key, message.value, message.headers)
+      const timestampMs = message.timestampMs ?? nowMs
+      this.#builder.append(timestampMs, message.key, message.value, headersWithExpiry(message, Math.max(timestampMs, dueMs)))
     }
     return to
   }

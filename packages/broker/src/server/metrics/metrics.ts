@@ -69,8 +69,20 @@ function addBrokerMetrics(client: Client, registry: Registry, { broker }: Metric
   total('millrace_messages_acked_total', 'Messages acknowledged by consumers.', (stats) => stats.ackedMessages)
   total('millrace_messages_redelivered_total', 'Messages handed out again.', (stats) => stats.redeliveredMessages)
   total('millrace_messages_dead_lettered_total', 'Messages that went to dead letters.', (stats) => stats.deadLetteredMessages)
+  total(
+    'millrace_messages_dropped_total',
+    'Messages that expired, failed, were too much or purged.',
+    (stats) => stats.droppedMessages,
+  )
   gauge(client, registry, 'millrace_topics', 'Topics that exist.', () => broker.stats().topics)
   gauge(client, registry, 'millrace_queues', 'Queues that exist.', () => broker.stats().queues)
+  gauge(
+    client,
+    registry,
+    'millrace_messages_scheduled',
+    'Messages that wait for their time.',
+    () => broker.stats().scheduledMessages,
+  )
   gauge(client, registry, 'millrace_consumers', 'Consumers that are attached.', () => broker.stats().consumers)
   gauge(client, registry, 'millrace_congested', '1 while publishers are held back.', () => (broker.congested ? 1 : 0))
 }

@@ -1,14 +1,9 @@
 import { decodeBatch } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import type { Broker, Delivery, Reader } from '../../core/broker.ts'
+import { DEAD_LETTER_HEADERS } from '../../core/delivery/dead-letter-headers.ts'
 import { type SpiedMessage, spiedMessage } from './message-log.ts'
 import type { Recorder } from './recorder.ts'
-
-/** Of dead letters: core/delivery/dead-letter.ts. */
-const SOURCE_HEADER = 'millrace-dead-source'
-const ERROR_HEADER = 'millrace-dead-error'
-const REASON_HEADER = 'millrace-dead-reason'
-const ATTEMPTS_HEADER = 'millrace-dead-attempts'
 
 /** Reads along where dead letters go, and records them by where they came from. */
 export class DeadLetterWatch {
@@ -53,7 +48,7 @@ export class DeadLetterWatch {
   #record({ batch, baseOffset, first, last, partition }: Delivery): void {
     for (const record of decodeBatch(batch, baseOffset, first, last)) {
       const message = spiedMessage(record, { partition, offset: record.offset, atMs: this.#recorder.nowMs, attempt: 0 })
-      const source = message.headers[SOURCE_HEADER]
+      const source = message.headers[DEAD_LETTER_HEADERS.source]
       if (source !== undefined) this.#recorder.log('deadLettered', source).add(explained(message))
     }
   }
@@ -69,7 +64,7 @@ function explained(message: SpiedMessage): SpiedMessage {
   const { headers } = message
   return {
     ...message,
-    attempt: Number(headers[ATTEMPTS_HEADER] ?? 0),
-    reason: headers[ERROR_HEADER] ?? headers[REASON_HEADER],
+    attempt: Number(headers[DEAD_LETTER_HEADERS.attempts] ?? 0),
+    reason: headers[DEAD_LETTER_HEADERS.error] ?? headers[DEAD_LETTER_HEADERS.reason],
   }
 }

@@ -1,5 +1,5 @@
 import { type BatchRecord, decodeBatch } from '@millrace/wire'
-import type { Broker, Consumer, Delivery, DeliverySink, Destination, Outcome } from '../../core/broker.ts'
+import type { Broker, Consumer, Delivery, DeliverySink, Destination, Outcome, TransactionAction } from '../../core/broker.ts'
 import type { DeadLetterWatch } from './dead-letter-watch.ts'
 import type { Faults } from './faults.ts'
 import { type SpiedMessage, spiedMessage } from './message-log.ts'
@@ -19,6 +19,7 @@ export interface SpyContext {
  */
 export function spiedBroker(context: SpyContext, cut: () => void): Broker {
   const { broker, faults, deadLetters } = context
+  const spies = new WeakMap<Consumer, ConsumerSpy>()
   const defined = <A extends unknown[], R>(call: (...args: A) => R): ((...args: A) => R) => {
     return (...args) => {
       faults.check('define', undefined)
@@ -35,7 +36,16 @@ export function spiedBroker(context: SpyContext, cut: () => void): Broker {
       const spy = new ConsumerSpy(context, source, sink)
       const consumer = broker.consume(source, options, spy.sink)
       deadLetters.watch(source)
-      return spy.consumer(consumer)
+      const spied = spy.consumer(consumer)
+      spies.set(spied, spy)
+      return spied
+    },
+    transact(actions) {
+      const places = spiedTransact(context, actions, spies)
+      for (const action of actions) {
+        if (isWrite(action) && faults.take('confirm', destinationsOf(action)[0]) !== undefined) cut()
+      }
+      return places
     },
     createTopic: defined((spec) => broker.createTopic(spec)),
     createQueue: defined((spec) => broker.createQueue(spec)),
@@ -49,29 +59,99 @@ export function spiedBroker(context: SpyContext, cut: () => void): Broker {
 }
 
 function spiedDestination(context: SpyContext, destination: Destination, name: string, cut: () => void): Destination {
-  const { recorder, faults } = context
+  const { faults } = context
   return overriding(destination, {
     publish(...args) {
       faults.check('publish', name)
       const [partition, batch] = args
       const baseOffset = destination.publish(...args)
-      const records = decodeBatch(batch.slice(), baseOffset)
-      const atMs = recorder.nowMs
-      whenDurable(context.broker, () => {
-        const log = recorder.log('published', name)
-        for (const record of records) {
-          log.add(spiedMessage(record, { partition: Math.max(0, partition), offset: record.offset, atMs, attempt: 0 }))
-        }
-      })
+      published(context, destination, batch, Math.max(0, partition), baseOffset)
       if (faults.take('confirm', name) !== undefined) cut()
       return baseOffset
     },
+    publishLater(...args) {
+      faults.check('publish', name)
+      const id = destination.publishLater(...args)
+      scheduled(context, name, args[1], Math.max(0, args[0]))
+      if (faults.take('confirm', name) !== undefined) cut()
+      return id
+    },
+  })
+}
+
+/** A transaction with the real consumers: what a spy throws in the middle of it would leave half of it done. */
+function spiedTransact(
+  context: SpyContext,
+  actions: readonly TransactionAction[],
+  spies: WeakMap<Consumer, ConsumerSpy>,
+): ReturnType<Broker['transact']> {
+  const spied = actions.map((action) => (action.kind === 'settle' ? spies.get(action.consumer)! : undefined))
+  for (const [n, action] of actions.entries()) {
+    if (action.kind === 'settle') spied[n]!.check(action.partition, action.first, action.last)
+    else if (isWrite(action)) for (const name of destinationsOf(action)) context.faults.check('publish', name)
+  }
+  const places = context.broker.transact(
+    actions.map((action, n) => (action.kind === 'settle' ? { ...action, consumer: spied[n]!.real } : action)),
+  )
+  for (const [n, action] of actions.entries()) {
+    if (action.kind === 'settle') spied[n]!.settled(action.partition, action.first, action.last, action.outcome)
+    else if (isWrite(action)) {
+      const to = action.kind === 'publish' ? [action.to] : action.to
+      const names = destinationsOf(action)
+      const at = places[n]!
+      for (const [m, name] of names.entries()) {
+        if (names.indexOf(name) === m) published(context, to[m]!, action.batch, at[m]!.partition, at[m]!.baseOffset)
+      }
+    }
+  }
+  return places
+}
+
+type WriteAction = Extract<TransactionAction, { kind: 'publish' | 'multicast' }>
+
+function isWrite(action: TransactionAction): action is WriteAction {
+  return action.kind === 'publish' || action.kind === 'multicast'
+}
+
+function destinationsOf(action: WriteAction): string[] {
+  const destinations = action.kind === 'publish' ? [action.to] : action.to
+  return destinations.map(({ kind, name }) => `${kind}:${name}`)
+}
+
+/** Of a batch of which what is known already was left out. */
+function published(
+  { broker, recorder }: SpyContext,
+  destination: Destination,
+  batch: Uint8Array,
+  partition: number,
+  baseOffset: number,
+): void {
+  const duplicates = new Set(destination.duplicates?.map(({ position }) => position))
+  const records = decodeBatch(batch.slice(), baseOffset)
+    .filter((_, position) => !duplicates.has(position))
+    .map((record, n) => ({ ...record, offset: baseOffset + n }))
+  const atMs = recorder.nowMs
+  whenDurable(broker, () => {
+    const log = recorder.log('published', `${destination.kind}:${destination.name}`)
+    for (const record of records) log.add(spiedMessage(record, { partition, offset: record.offset, atMs, attempt: 0 }))
+  })
+}
+
+/** Where its messages will be is not known yet. */
+function scheduled({ broker, recorder }: SpyContext, name: string, batch: Uint8Array, partition: number): void {
+  const records = decodeBatch(batch.slice(), 0)
+  const atMs = recorder.nowMs
+  whenDurable(broker, () => {
+    const log = recorder.log('published', name)
+    for (const record of records) log.add(spiedMessage(record, { partition, offset: -1, atMs, attempt: 0 }))
   })
 }
 
 /** One consumer: what it was given, and what it said about each. */
 class ConsumerSpy {
   readonly sink: DeliverySink
+  /** What it spies on. */
+  real!: Consumer
   readonly #context: SpyContext
   readonly #source: string
   /** By partition and offset. */
@@ -89,20 +169,25 @@ class ConsumerSpy {
   }
 
   consumer(consumer: Consumer): Consumer {
+    this.real = consumer
     return overriding(consumer, {
       settle: (...args) => {
         const [partition, first, last, outcome] = args
-        const fault = this.#context.faults.take('settle', this.#source)
-        if (fault !== undefined) {
-          // Stale means that somebody else gets the message.
-          if (fault.code === 'stale_delivery') consumer.settle(partition, first, last, { kind: 'nack' })
-          throw fault
-        }
+        this.check(partition, first, last)
         const result = consumer.settle(...args)
-        this.#settled(partition, first, last, outcome)
+        this.settled(partition, first, last, outcome)
         return result
       },
     })
+  }
+
+  /** @throws the failure that was asked for */
+  check(partition: number, first: number, last: number): void {
+    const fault = this.#context.faults.take('settle', this.#source)
+    if (fault === undefined) return
+    // Stale means that somebody else gets the message.
+    if (fault.code === 'stale_delivery') this.real.settle(partition, first, last, { kind: 'nack' })
+    throw fault
   }
 
   #delivered({ batch, baseOffset, first, last, partition, attempt }: Delivery): void {
@@ -112,7 +197,7 @@ class ConsumerSpy {
     }
   }
 
-  #settled(partition: number, first: number, last: number, outcome: Outcome): void {
+  settled(partition: number, first: number, last: number, outcome: Outcome): void {
     const event = outcome.kind === 'ack' ? 'acked' : outcome.kind === 'nack' ? 'nacked' : 'rejected'
     const reason = outcome.kind === 'nack' ? outcome.error : outcome.kind === 'reject' ? outcome.reason : undefined
     const messages: SpiedMessage[] = []

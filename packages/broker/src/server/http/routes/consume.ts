@@ -33,7 +33,7 @@ const receiveQuery: ObjectSchema = {
   additionalProperties: false,
 }
 
-interface SettleBody {
+export interface SettleBody {
   readonly handles: readonly string[]
   readonly outcome: 'ack' | 'nack' | 'reject' | 'extend'
   readonly delayMs?: number
@@ -41,7 +41,7 @@ interface SettleBody {
   readonly reason?: string
 }
 
-const settleBody: Typed<SettleBody> = typed({
+export const settleBody: Typed<SettleBody> = typed({
   type: 'object',
   properties: {
     handles: { type: 'array', items: { type: 'string', maxLength: 200 }, maxItems: HANDLES_MAX },
@@ -176,7 +176,7 @@ async function settle(
 }
 
 /** @throws MillraceError `bad_request` for options of another outcome */
-function settlementOf({ outcome, delayMs, error, reason }: SettleBody): Settlement {
+export function settlementOf({ outcome, delayMs, error, reason }: SettleBody): Settlement {
   const misplaced =
     outcome !== 'nack' && (delayMs !== undefined || error !== undefined)
       ? 'delayMs and error go with nack'

@@ -2,9 +2,12 @@ import { openapiDocument } from '../openapi.ts'
 import type { Route } from '../route.ts'
 import type { HttpServices } from '../services.ts'
 import { consumeRoutes } from './consume.ts'
+import { deadLetterRoutes } from './dead-letters.ts'
 import { definitionRoutes } from './definitions.ts'
 import { messageRoutes } from './messages.ts'
 import { observeRoutes } from './observe.ts'
+import { transactionRoutes } from './transactions.ts'
+import { scheduledRoutes } from './scheduled.ts'
 
 /** All routes of the HTTP API. */
 export function httpRoutes(services: HttpServices): readonly Route[] {
@@ -12,6 +15,9 @@ export function httpRoutes(services: HttpServices): readonly Route[] {
     ...definitionRoutes(services),
     ...messageRoutes(services),
     ...consumeRoutes(services),
+    ...deadLetterRoutes(services),
+    ...scheduledRoutes(services),
+    ...transactionRoutes(services),
     ...observeRoutes(services, () => openapiDocument(routes)),
   ]
   return routes

@@ -4,7 +4,7 @@ import { messageSchema } from '../../../protocols/api/message-json.ts'
 import { runOperation } from '../../../protocols/api/operations.ts'
 import { messageList, PEEK_MAX } from '../../../protocols/api/schemas.ts'
 import { json } from '../problem.ts'
-import { MESSAGES_MAX, newMessageSchema, readPublishRequest } from '../publish-request.ts'
+import { MESSAGES_MAX, newMessageSchema, readPublishRequest, ttlSchema } from '../publish-request.ts'
 import { parseStartPosition, startPositionParameter } from '../query.ts'
 import type { Call, Route } from '../route.ts'
 import type { HttpServices } from '../services.ts'
@@ -15,7 +15,19 @@ const CONGESTION_WAIT_MS = 5000
 
 const receiptSchema = {
   type: 'object',
-  properties: { partition: { type: 'integer' }, offset: { type: 'integer' } },
+  properties: {
+    partition: { type: 'integer' },
+    offset: {
+      type: 'integer',
+      minimum: -1,
+      description: '-1: not known, because the message is scheduled or a duplicate of one whose place is not known any more.',
+    },
+    scheduled: { type: 'integer', description: 'Id of a scheduled message: DELETE /v1/scheduled/{id} takes it back.' },
+    duplicate: {
+      const: true,
+      description: 'The message was published before, inside the dedup window: it was not stored again.',
+    },
+  },
   required: ['partition', 'offset'],
 }
 const partitionParameter = {
@@ -29,6 +41,13 @@ const publishQuery: ObjectSchema = {
   properties: {
     key: { type: 'string', description: 'Messages with the same key stay in order. Instead of the header Millrace-Key.' },
     timestampMs: { type: 'integer', minimum: 0, description: 'Milliseconds since 1970. Default: now.' },
+    ttlMs: ttlSchema,
+    delayMs: {
+      type: 'integer',
+      minimum: 0,
+      description: 'Publish only after so many milliseconds: see `scheduled` of the receipt.',
+    },
+    deliverAtMs: { type: 'integer', minimum: 0, description: 'Publish only at this time, milliseconds since 1970.' },
     partition: partitionParameter,
     batch: { type: 'boolean', description: 'Whether the body is a batch; by default its content type and shape decide.' },
   },
@@ -126,10 +145,12 @@ function publishRoute(services: HttpServices, kind: 'queue' | 'topic'): Route {
         headers: context.req.raw.headers.entries(),
         key: (query['key'] as string | undefined) ?? decodeHeader(context.req.header('millrace-key')),
         timestampMs: query['timestampMs'] as number | undefined,
+        ttlMs: query['ttlMs'] as number | undefined,
         batch: query['batch'] as boolean | undefined,
       })
       const destination = findOrExplain(kind, params['name']!, () => broker.destination(target, true))
-      const receipts = publisher.publish(destination, messages, query['partition'] as number | undefined)
+      const dueMs = dueTime(query, session.platform.clock.nowMs())
+      const receipts = publisher.publish(destination, messages, query['partition'] as number | undefined, dueMs)
       await broker.whenCommitted(broker.ticket())
       return json(201, isBatch ? { receipts } : receipts[0])
     },
@@ -200,7 +221,7 @@ function tailRoute({ session, tails }: HttpServices, kind: 'queue' | 'topic'): R
  * Waits while publishers should not be read from: before the body is read, so that it stays with the sender.
  * @throws MillraceError `overloaded`
  */
-async function admission({ session: { broker, platform } }: HttpServices): Promise<void> {
+export async function admission({ session: { broker, platform } }: HttpServices): Promise<void> {
   if (!broker.congested) return
   await new Promise<void>((resolve, reject) => {
     const stop = broker.onRelief(() => {
@@ -227,6 +248,15 @@ function findOrExplain<T>(kind: Call['params'][string], name: string, find: () =
       { cause: error },
     )
   }
+}
+
+/** @throws MillraceError `bad_request` */
+function dueTime(query: Call['query'], nowMs: number): number | undefined {
+  const delayMs = query['delayMs'] as number | undefined
+  const deliverAtMs = query['deliverAtMs'] as number | undefined
+  if (delayMs === undefined) return deliverAtMs
+  if (deliverAtMs === undefined) return nowMs + delayMs
+  throw new MillraceError('bad_request', 'A message has delayMs or deliverAtMs, not both.')
 }
 
 function decodeHeader(value: string | undefined): string | undefined {

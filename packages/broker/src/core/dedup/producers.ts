@@ -1,0 +1,249 @@
+/** Idempotent producers: who they are, and which of their batches are stored. */
+import { batchBaseSequence, batchProducerEpoch, batchProducerId, batchRecordCount } from '@millrace/wire'
+import { MillraceError } from '../../base/errors.ts'
+import { MINUTE_MS } from '../../base/units.ts'
+import type { Crc32c } from '../../ports/checksum.ts'
+import type { Platform } from '../../ports/platform.ts'
+import type { LogId, LogStore } from '../../storage/log-store.ts'
+import type { ProducerIdentity } from '../broker.ts'
+import type { CommitCycle, CommitMember } from '../commit-cycle.ts'
+import { type RecoveredCell, StateLog } from '../state/state-log.ts'
+import type { Deadline, Timers } from '../timers.ts'
+import {
+  PRODUCER_CHANGE_BYTES,
+  PRODUCER_NAME_BYTES_MAX,
+  PRODUCER_SWEEP_MS,
+  PRODUCER_UNUSED_MINUTES_MAX,
+  PRODUCERS_LOG_BYTES_FLOOR,
+  PRODUCERS_MAX,
+} from './limits.ts'
+import { IN_ORDER, OUT_OF_ORDER, Producer } from './producer.ts'
+
+const EPOCH_MAX = 0x7fff
+
+export interface ProducersParts {
+  readonly store: LogStore
+  readonly platform: Platform
+  readonly crc32c: Crc32c
+  readonly cycle: CommitCycle
+  readonly timers: Timers
+  /** The log of producers is there from now on: its id is to be kept in the open commit. */
+  readonly onLogCreated: (log: LogId) => void
+}
+
+/** What a restart found. */
+export interface RecoveredProducers {
+  readonly log: LogId
+  readonly producers: readonly { readonly producer: Producer; readonly rebuiltFrom: number; readonly snapshotBytes: number }[]
+  readonly highestEntity: number
+}
+
+export class Producers implements CommitMember, Deadline {
+  gathered = false
+  readonly #parts: ProducersParts
+  #stateLog: StateLog | undefined
+  readonly #byId = new Map<number, Producer>()
+  readonly #byName = new Map<string, Producer>()
+  #nextEntity = 1
+  #changed: Producer[] = []
+
+  constructor(parts: ProducersParts) {
+    this.#parts = parts
+  }
+
+  restore({ log, producers, highestEntity }: RecoveredProducers): void {
+    const stateLog = this.#openLog(log)
+    const cells: RecoveredCell[] = []
+    for (const { producer, rebuiltFrom, snapshotBytes } of producers) {
+      this.#add(producer)
+      cells.push({ cell: producer, rebuiltFrom, snapshotBytes })
+    }
+    stateLog.adopt(cells)
+    this.#nextEntity = highestEntity + 1
+  }
+
+  /** See `Broker.openProducer`. */
+  open(name: string | undefined, current: ProducerIdentity | undefined): ProducerIdentity {
+    if (name === undefined) return { producerId: this.#newId(1), epoch: 0 }
+    checkName(name)
+    const known = this.#byName.get(name)
+    if (current !== undefined && (known?.id !== current.producerId || known.epoch !== current.epoch)) {
+      throw fenced(`the producer ${JSON.stringify(name)} was opened by somebody else since`)
+    }
+    const { store, cycle } = this.#parts
+    const { id, epoch } = this.#next(name, known)
+    cycle.gatheredBytes += PRODUCER_CHANGE_BYTES + name.length
+    cycle.bound()
+    // The ticket that the caller sees is that of a commit that comes, even if this one is closed by now.
+    store.touch()
+    return { producerId: id, epoch }
+  }
+
+  /**
+   * Looks at the header of a batch that names a producer.
+   * @returns the offset of its original where it is a duplicate (UNKNOWN_OFFSET where that is not known any more), else IN_ORDER
+   * @throws MillraceError `fenced`, `out_of_order_sequence`, `bad_batch`
+   */
+  check(batch: Uint8Array, log: LogId): number {
+    const id = batchProducerId(batch)
+    const epoch = batchProducerEpoch(batch)
+    const sequence = batchBaseSequence(batch)
+    if (!Number.isSafeInteger(id) || epoch < 0 || sequence < 0) {
+      throw new MillraceError('bad_batch', 'the record batch was refused: its producer has no valid id, epoch or sequence')
+    }
+    const producer = this.#byId.get(id)
+    if (producer === undefined) {
+      if (isNamed(id)) throw fenced(`producer ${id} is not known: a week without use ends it, and 32,768 openings`)
+      return IN_ORDER
+    }
+    if (epoch < producer.epoch) throw fenced(`epoch ${epoch} of producer ${id} is over: epoch ${producer.epoch} was opened since`)
+    if (epoch > producer.epoch) {
+      if (isNamed(id)) throw fenced(`epoch ${epoch} of producer ${id} was never opened`)
+      if (sequence !== 0) throw outOfOrder(id, sequence, `its epoch ${epoch} begins with 0`)
+      return IN_ORDER
+    }
+    const place = producer.place(log, sequence, batchRecordCount(batch))
+    if (place === OUT_OF_ORDER) throw outOfOrder(id, sequence, 'batches before it are missing, or overlap it')
+    return place
+  }
+
+  /** A batch that was in order is stored with the open commit, which has room reserved. @param offset UNKNOWN_OFFSET where its records are not side by side */
+  note(batch: Uint8Array, log: LogId, offset: number): void {
+    const id = batchProducerId(batch)
+    const epoch = batchProducerEpoch(batch)
+    const producer = this.#byId.get(id) ?? this.#create(id, undefined, epoch)
+    if (epoch !== producer.epoch) producer.begin(epoch)
+    if (!producer.isChanged) this.#changed.push(producer)
+    producer.note(log, batchBaseSequence(batch), batchRecordCount(batch), offset, this.#nowMinutes())
+    this.#parts.cycle.gatheredBytes += PRODUCER_CHANGE_BYTES
+    this.#parts.cycle.gather(this)
+  }
+
+  // ---- CommitMember, Deadline ---------------------------------------------------------------------------------------
+
+  closing(): number {
+    this.#writeChanges()
+    this.#stateLog?.close()
+    return 0
+  }
+
+  committed(): void {}
+
+  writeEarly(): void {
+    this.#writeChanges()
+    this.#stateLog?.writeEarly()
+  }
+
+  /** Forgets those that nobody uses. */
+  due(nowMs: number): void {
+    const sinceMinutes = this.#nowMinutes() - PRODUCER_UNUSED_MINUTES_MAX
+    for (const producer of this.#byId.values()) {
+      if (!producer.forgetUnused(sinceMinutes)) this.#remove(producer)
+    }
+    if (this.#byId.size > 0) this.#parts.timers.add(nowMs + PRODUCER_SWEEP_MS, this)
+  }
+
+  // ---- inside -------------------------------------------------------------------------------------------------------
+
+  /** Who has the name from now on. */
+  #next(name: string, known: Producer | undefined): Producer {
+    if (known === undefined) return this.#create(this.#newId(0), name, 0)
+    if (known.epoch >= EPOCH_MAX) {
+      this.#remove(known)
+      return this.#create(this.#newId(0), name, 0)
+    }
+    known.begin(known.epoch + 1)
+    known.usedMinutes = this.#nowMinutes()
+    this.#snapshot(known)
+    return known
+  }
+
+  #writeChanges(): void {
+    if (this.#changed.length === 0) return
+    const changed = this.#changed
+    this.#changed = []
+    for (const producer of changed) {
+      if (this.#byId.get(producer.id) !== producer || !producer.isChanged) continue
+      this.#stateLog!.delta(producer, (out) => producer.writeDelta(out))
+      producer.changesWritten()
+    }
+  }
+
+  #create(id: number, name: string | undefined, epoch: number): Producer {
+    if (this.#byId.size >= PRODUCERS_MAX) this.#makeRoom()
+    const producer = new Producer(this.#nextEntity++, id, name, epoch, this.#nowMinutes())
+    this.#add(producer)
+    this.#snapshot(producer)
+    return producer
+  }
+
+  #add(producer: Producer): void {
+    if (this.#byId.size === 0) {
+      this.#parts.timers.add(this.#parts.platform.clock.monotonicMs() + PRODUCER_SWEEP_MS, this)
+    }
+    this.#byId.set(producer.id, producer)
+    if (producer.name !== undefined) this.#byName.set(producer.name, producer)
+  }
+
+  #snapshot(producer: Producer): void {
+    this.#ensureLog().snapshot(producer)
+    this.#parts.cycle.gather(this)
+  }
+
+  #remove(producer: Producer): void {
+    this.#byId.delete(producer.id)
+    if (producer.name !== undefined) this.#byName.delete(producer.name)
+    this.#ensureLog().remove(producer.entity, [producer])
+    this.#parts.cycle.gather(this)
+  }
+
+  /** Forgets the hundredth part that nobody used for longest. */
+  #makeRoom(): void {
+    const byUse = [...this.#byId.values()].toSorted((a, b) => a.usedMinutes - b.usedMinutes)
+    for (const producer of byUse.slice(0, PRODUCERS_MAX / 100)) this.#remove(producer)
+  }
+
+  #ensureLog(): StateLog {
+    if (this.#stateLog !== undefined) return this.#stateLog
+    const log = this.#parts.store.createLog()
+    this.#parts.onLogCreated(log)
+    return this.#openLog(log)
+  }
+
+  #openLog(log: LogId): StateLog {
+    const { store, crc32c } = this.#parts
+    this.#stateLog = new StateLog(store, log, crc32c, PRODUCERS_LOG_BYTES_FLOOR)
+    return this.#stateLog
+  }
+
+  /** Those of named producers are even, so that one that was forgotten is not taken for a new anonymous one. */
+  #newId(lowestBit: 0 | 1): number {
+    const { random } = this.#parts.platform
+    for (;;) {
+      const id = (random.uint32() & 0xfffff) * 0x1_0000_0000 + ((random.uint32() & ~1) >>> 0) + lowestBit
+      if (id > 1 && !this.#byId.has(id)) return id
+    }
+  }
+
+  #nowMinutes(): number {
+    return Math.floor(this.#parts.platform.clock.nowMs() / MINUTE_MS)
+  }
+}
+
+function isNamed(id: number): boolean {
+  return id % 2 === 0
+}
+
+function checkName(name: string): void {
+  const bytes = new TextEncoder().encode(name).length
+  if (bytes >= 1 && bytes <= PRODUCER_NAME_BYTES_MAX) return
+  throw new MillraceError('bad_request', `the name of a producer has 1 to ${PRODUCER_NAME_BYTES_MAX} bytes, not ${bytes}`)
+}
+
+function fenced(why: string): MillraceError {
+  return new MillraceError('fenced', `${why}. Stop this publisher: a new one has to be opened`)
+}
+
+function outOfOrder(id: number, sequence: number, why: string): MillraceError {
+  return new MillraceError('out_of_order_sequence', `sequence ${sequence} of producer ${id} is not the next one: ${why}`)
+}

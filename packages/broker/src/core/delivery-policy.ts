@@ -1,0 +1,107 @@
+/** Delivery policies of queues and subscriptions: what is allowed. */
+import { MillraceError } from '../base/errors.ts'
+import type { Backoff, DeliveryPolicy } from './broker.ts'
+import { ATTEMPTS_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX, NACK_DELAY_MS_MAX } from './limits.ts'
+import { parseDestination } from './names.ts'
+import { compileSelector } from './selectors/selector.ts'
+import { checkKeys, oneOf, positive, within } from './settings.ts'
+
+/** A policy whose defaults are filled in. */
+export interface CheckedDelivery extends DeliveryPolicy {
+  readonly leaseMs: number
+}
+
+type Draft = { -readonly [K in keyof CheckedDelivery]: CheckedDelivery[K] }
+
+const RATE_MAX = 10_000_000
+const FACTOR_MAX = 100
+const CONSUMER_PRIORITY_MAX: number = 2 ** 31 - 1
+const KEYS: readonly (keyof DeliveryPolicy)[] = [
+  'leaseMs',
+  'maxAttempts',
+  'deadLetter',
+  'backoff',
+  'order',
+  'consumers',
+  'ratePerSecond',
+  'paused',
+  'filter',
+  'ttlMs',
+]
+
+/**
+ * @param self address of the queue or subscription it is for
+ * @throws MillraceError `bad_request`, `illegal_name`, `bad_selector`
+ */
+export function checkDelivery(delivery: DeliveryPolicy | undefined, self: string): CheckedDelivery {
+  const checked: Draft = { leaseMs: LEASE_MS_DEFAULT }
+  if (delivery === undefined) return checked
+  checkKeys('delivery', delivery, KEYS)
+  const { leaseMs, maxAttempts, deadLetter, backoff, order, consumers, ratePerSecond, paused, filter, ttlMs } = delivery
+  if (leaseMs !== undefined) checked.leaseMs = checkLease(leaseMs)
+  if (maxAttempts !== undefined) checked.maxAttempts = positive('delivery.maxAttempts', maxAttempts, ATTEMPTS_MAX)
+  if (deadLetter !== undefined) checked.deadLetter = checkDeadLetter(deadLetter, self)
+  if (backoff !== undefined) checked.backoff = checkBackoff(backoff)
+  if (order !== undefined && oneOf('delivery.order', order, ['none', 'key', 'strict']) !== 'none') checked.order = order
+  if (consumers !== undefined && oneOf('delivery.consumers', consumers, ['shared', 'single']) === 'single')
+    checked.consumers = consumers
+  if (ratePerSecond !== undefined) checked.ratePerSecond = within('delivery.ratePerSecond', ratePerSecond, 0.001, RATE_MAX)
+  if (oneOf('delivery.paused', paused ?? false, [true, false])) checked.paused = true
+  if (filter !== undefined) checked.filter = checkFilter(filter, self)
+  if (ttlMs !== undefined) checked.ttlMs = positive('delivery.ttlMs', ttlMs, Number.MAX_SAFE_INTEGER)
+  return checked
+}
+
+/** @throws MillraceError `bad_request` */
+export function checkLease(leaseMs: number): number {
+  return positive('leaseMs', leaseMs, LEASE_MS_MAX)
+}
+
+/** @throws MillraceError `bad_request` */
+export function checkConsumerPriority(priority: number): number {
+  if (Number.isInteger(priority)) return within('priority', priority, -CONSUMER_PRIORITY_MAX, CONSUMER_PRIORITY_MAX)
+  throw new MillraceError('bad_request', `priority must be a whole number, not ${JSON.stringify(priority)}`)
+}
+
+/**
+ * What cannot be changed while there are messages: deliveries under way were made by the old rule.
+ * @throws MillraceError `bad_request`
+ */
+export function checkPolicyChange(before: CheckedDelivery, after: CheckedDelivery, self: string): void {
+  for (const name of ['order', 'filter'] as const) {
+    if (before[name] === after[name]) continue
+    throw new MillraceError('bad_request', `${name} of ${self} cannot be changed: delete it and create it again`)
+  }
+}
+
+function checkDeadLetter(deadLetter: string, self: string): string {
+  const { kind, name } = parseDestination(deadLetter)
+  const address = `${kind}:${name}`
+  if (address !== self && !self.startsWith(`${address}/`)) return address
+  throw new MillraceError(
+    'bad_request',
+    `the dead letters of ${self} cannot go to where they come from: name another queue or topic`,
+  )
+}
+
+function checkBackoff(backoff: Backoff): Backoff {
+  checkKeys('delivery.backoff', backoff, ['kind', 'initialMs', 'maxMs', 'factor', 'jitter'])
+  const { kind, initialMs, maxMs, factor, jitter } = backoff
+  return {
+    kind: oneOf('delivery.backoff.kind', kind, ['fixed', 'exponential']),
+    initialMs: positive('delivery.backoff.initialMs', initialMs, NACK_DELAY_MS_MAX),
+    ...(maxMs === undefined ? {} : { maxMs: positive('delivery.backoff.maxMs', maxMs, NACK_DELAY_MS_MAX) }),
+    ...(factor === undefined ? {} : { factor: within('delivery.backoff.factor', factor, 1, FACTOR_MAX) }),
+    ...(jitter === undefined ? {} : { jitter: within('delivery.backoff.jitter', jitter, 0, 1) }),
+  }
+}
+
+function checkFilter(filter: string, self: string): string {
+  if (self.startsWith('queue:')) {
+    throw new MillraceError(
+      'bad_request',
+      `${self} cannot have a filter: its messages would be lost. Filter a subscription of a topic.`,
+    )
+  }
+  return compileSelector(filter).text
+}

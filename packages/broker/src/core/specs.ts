@@ -1,0 +1,103 @@
+/** What topics, queues and subscriptions are told to be. `broker.ts` exports it too. */
+
+export interface TopicSpec {
+  readonly name: string
+  /** Default 1. */
+  readonly partitions?: number
+  readonly retention?: Retention
+  /** `delete` (default) drops old records by `retention`; `compact` keeps the last record of every key. */
+  readonly cleanup?: 'delete' | 'compact'
+  readonly dedup?: DedupPolicy
+}
+
+/** What exceeds any of these is dropped, oldest first. Absent means no limit. */
+export interface Retention {
+  readonly ms?: number
+  readonly bytes?: number
+  readonly records?: number
+}
+
+/** Which messages count as published already. */
+export interface DedupPolicy {
+  /** A record whose `message-id` header was published within so many milliseconds is not stored again. 0: dedup is off. */
+  readonly windowMs: number
+  /** Ids that are remembered at most; beyond, the oldest are forgotten early. Default 1,000,000. */
+  readonly entriesMax?: number
+}
+
+/** How much a queue may hold, about: what is being committed is counted late. */
+export interface QueueLimits {
+  /** Messages that are not settled. */
+  readonly messages?: number
+  /** Bytes that the log takes; space comes back by stored batches. */
+  readonly bytes?: number
+  /** What happens to more: it is refused with `queue_full` (default), or the oldest are dropped, or go to the dead letters. */
+  readonly overflow?: 'reject' | 'drop-head' | 'dead-letter'
+}
+
+export interface QueueSpec {
+  readonly name: string
+  readonly delivery?: DeliveryPolicy
+  /** Default: none. An update with `{}` takes them away. */
+  readonly limits?: QueueLimits
+  readonly dedup?: DedupPolicy
+  /**
+   * The queue is deleted with its messages when it has had no consumers and no publishes for so long, or up to a quarter longer. A
+   * restart counts as use. 0, like the default: never.
+   */
+  readonly expireMs?: number
+}
+
+export interface SubscriptionSpec {
+  readonly topic: string
+  readonly name: string
+  /** Where a new subscription begins. Default `latest`. */
+  readonly from?: StartPosition
+  readonly delivery?: DeliveryPolicy
+}
+
+export type SubscriptionChange = Partial<Omit<SubscriptionSpec, 'topic' | 'name' | 'from'>>
+
+/** How messages are handed out and what happens to those that fail. Shared by queues and subscriptions. */
+export interface DeliveryPolicy {
+  /** A delivery that is not settled for so long is given to another consumer. Default 60,000. */
+  readonly leaseMs?: number
+  /** Deliveries before a message is dead-lettered (or dropped where there is no `deadLetter`). Default: no limit. */
+  readonly maxAttempts?: number
+  /** Destination of dead letters: `queue:NAME` or `topic:NAME`. */
+  readonly deadLetter?: string
+  /** How long a message waits that was nacked without a delay, or whose lease ran out. Default: not at all. */
+  readonly backoff?: Backoff
+  /**
+   * `key`: of the messages with one key, one at a time is with a consumer, in their order, also when they come back; other keys
+   * go on. `strict`: one consumer at a time, and nothing overtakes a message that waits for its next attempt. Cannot be
+   * changed. Default `none`.
+   */
+  readonly order?: 'none' | 'key' | 'strict'
+  /** `single`: one consumer gets everything, the others take over when it leaves. Default `shared`. */
+  readonly consumers?: 'shared' | 'single'
+  /** Messages per second that are handed out at most, evenly. Default: no limit. */
+  readonly ratePerSecond?: number
+  /** Nothing is handed out. What consumers hold they may settle. */
+  readonly paused?: boolean
+  /** Selector (docs/selectors.md): only messages that it matches are delivered, the others are done. For subscriptions. Cannot be changed. */
+  readonly filter?: string
+  /**
+   * A message whose timestamp is so long ago is not delivered any more: it goes to the dead letters with the reason `expired`, or is
+   * dropped where there is no `deadLetter`. So does one after the time of its own header `expires-at`, whatever the policy. Default:
+   * no limit.
+   */
+  readonly ttlMs?: number
+}
+
+/** `fixed`: always `initialMs`. `exponential`: `initialMs` after the first attempt, then `factor` (2) times more each time, up to `maxMs`. */
+export interface Backoff {
+  readonly kind: 'fixed' | 'exponential'
+  readonly initialMs: number
+  readonly maxMs?: number
+  readonly factor?: number
+  /** Share of the wait that chance may take off, from 0 (default) to 1. */
+  readonly jitter?: number
+}
+
+export type StartPosition = 'earliest' | 'latest' | { readonly offset: number } | { readonly timestampMs: number }

@@ -1,0 +1,32 @@
+import type { Body, Message, PublishOptions } from '../api.ts'
+
+/**
+ * What a transaction does: collected first, done as one at the end. Nothing happens before that, so nothing has to be undone when it
+ * is given up.
+ */
+export interface Transaction {
+  /** Publishes with the others. @throws MillraceError `record_too_large`, `bad_request` when the transaction is over */
+  publish(destination: string, body: Body, options?: TransactionPublishOptions): void
+  /** Publishes one message to all of `destinations`, stored once. One named twice gets it once. */
+  multicast(destinations: readonly string[], body: Body, options?: TransactionPublishOptions): void
+  /** Answers a message with the others: see `Message.reply`. */
+  reply(message: Message, body: Body, options?: TransactionPublishOptions): void
+  /** Settles a message with the others. It stays leased until then. @throws MillraceError `stale_delivery` */
+  ack(message: Message): void
+  nack(message: Message, options?: { readonly delayMs?: number; readonly error?: string }): void
+  reject(message: Message, reason?: string): void
+  /** Takes back a scheduled message with the others. One that does not wait any more fails the transaction with `stale_delivery`. */
+  cancelScheduled(id: number): void
+  /** Aborted when the transaction is given up: by its timeout or by the signal of its options. */
+  readonly signal: AbortSignal
+}
+
+/** A message of a transaction is published when that is committed: it cannot be for later. */
+export type TransactionPublishOptions = Omit<PublishOptions, 'signal' | 'delayMs' | 'deliverAt'>
+
+export interface TransactionOptions {
+  /** From the beginning until the broker has answered. Default 60,000. */
+  readonly timeoutMs?: number
+  /** Gives the transaction up, unless it is on its way already. */
+  readonly signal?: AbortSignal
+}
