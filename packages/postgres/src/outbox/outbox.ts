@@ -8,6 +8,9 @@ import type { Relay, RelayOptions } from './relay-options.ts'
 
 const PURGE_MAX = 1000
 
+/** What counts from the publish, which is later than the transaction. */
+type LeftOut = 'timestampMs' | 'ttlMs' | 'delayMs' | 'deliverAt'
+
 export interface OutboxOptions {
   /** Default `millrace_outbox`. */
   readonly table?: string
@@ -50,7 +53,7 @@ export class Outbox {
     transaction: SqlExecutor,
     destination: string,
     body: Body,
-    options: Omit<PublishOptions, 'signal' | 'timestampMs' | 'ttlMs'> = {},
+    options: Omit<PublishOptions, 'signal' | LeftOut> = {},
   ): Promise<string> {
     const [id] = await this.addBatch(transaction, destination, [{ ...options, body }])
     return id!
@@ -60,7 +63,7 @@ export class Outbox {
   async addBatch(
     transaction: SqlExecutor,
     destination: string,
-    messages: readonly Omit<OutgoingMessage, 'timestampMs' | 'ttlMs'>[],
+    messages: readonly Omit<OutgoingMessage, LeftOut>[],
   ): Promise<readonly string[]> {
     const { json, ids } = encodeRows(destination, messages)
     if (ids.length > 0) await transaction.query(this.#insert, [json, this.#table.lockClass])

@@ -31,7 +31,7 @@ export class QueueLimit implements CommitWaiter {
     const { overflow, messages = Infinity, bytes: bytesMax = Infinity } = this.settings
     if (overflow !== 'reject') return
     if (this.#messages() + records <= messages && this.#bytes() + bytes <= bytesMax) return
-    const limit = messages < Infinity ? `${messages} messages` : `${bytesMax} bytes`
+    const limit = messages < Infinity ? `${messages} message${messages === 1 ? '' : 's'}` : `${bytesMax} bytes`
     throw new MillraceError(
       'queue_full',
       `${this.#cursor.owner.address} is full: it holds at most ${limit}. Publish again when some were consumed.`,
