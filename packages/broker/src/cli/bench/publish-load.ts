@@ -44,7 +44,7 @@ class PublishLoad {
   readonly #lanes: readonly Lane[]
   readonly #keys: readonly string[]
   /** Tells the ids of one run from those of another. */
-  readonly #run = `${process.pid}-${Math.round(performance.timeOrigin)}-`
+  readonly #run = `${process.pid}-${Math.round(1000 * sharedMs(performance.now()))}-`
   #sent = 0
   #confirmed = 0
   #turn = 0
