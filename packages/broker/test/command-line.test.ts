@@ -3,26 +3,21 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BrokerProcess } from '../../../bench/src/broker-process.ts'
 import { freePort } from './harness/free-port.ts'
-import { commandsFor, millrace } from './harness/run-command.ts'
+import { commandsFor, millrace, outputsOf } from './harness/run-command.ts'
 
 let broker: BrokerProcess
 let run: ReturnType<typeof commandsFor>
+let out: ReturnType<typeof outputsOf>
 
 beforeAll(async () => {
   broker = await BrokerProcess.start()
   run = commandsFor(broker.url)
+  out = outputsOf(run)
 })
 
 afterAll(async () => {
   await broker.stop()
 })
-
-/** Runs a command that must succeed, and returns its stdout. */
-async function out(...parameters: string[]): Promise<string> {
-  const { code, stdout, stderr } = await run(parameters)
-  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) as string })
-  return stdout
-}
 
 describe('publish and consume', () => {
   test('a message goes through a queue', async () => {

@@ -1,25 +1,20 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { BrokerProcess } from '../../../bench/src/broker-process.ts'
-import { commandsFor } from './harness/run-command.ts'
+import { commandsFor, outputsOf } from './harness/run-command.ts'
 
 let broker: BrokerProcess
 let run: ReturnType<typeof commandsFor>
+let out: ReturnType<typeof outputsOf>
 
 beforeAll(async () => {
   broker = await BrokerProcess.start()
   run = commandsFor(broker.url)
+  out = outputsOf(run)
 })
 
 afterAll(async () => {
   await broker.stop()
 })
-
-/** Runs a command that must succeed. */
-async function out(...parameters: string[]): Promise<string> {
-  const { code, stdout, stderr } = await run(parameters)
-  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) as string })
-  return stdout
-}
 
 const json = async (...parameters: string[]): Promise<unknown> => JSON.parse(await out(...parameters, '-o', 'json'))
 

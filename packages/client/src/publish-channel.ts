@@ -19,6 +19,8 @@ const BATCH_BYTES = 65_536
 const RECORD_OVERHEAD_BYTES = 128
 /** Larger builders are not kept for the next batch. */
 const BUILDER_BYTES_MAX: number = 256 * 1024
+/** Nor are more of them, after many partitions were filled in one turn. */
+const BUILDERS_MAX = 64
 
 /** A batch under way to the broker. Kept until its outcome is known, to be sent again on another connection. */
 export interface SentBatch {
@@ -427,7 +429,8 @@ export class PublishChannel implements Publisher {
     // The builder's bytes are used again; these stay until they are confirmed.
     const sequence = this.#producer === undefined ? -1 : this.#producer.stamp(builder, partition)
     const bytes = this.#link.pool.copy(builder.finish())
-    if (builder.capacityBytes <= BUILDER_BYTES_MAX) this.#link.builders.push(builder)
+    const { builders } = this.#link
+    if (builder.capacityBytes <= BUILDER_BYTES_MAX && builders.length < BUILDERS_MAX) builders.push(builder)
     gathering.builder = undefined
     gathering.weight = 0
     gathering.waiters = undefined

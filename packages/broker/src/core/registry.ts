@@ -203,19 +203,14 @@ export class Registry {
     const queue = this.queue(name)
     const expireMs = change.expireMs === undefined ? queue.expireMs : checkExpiry(change.expireMs)
     const dedup = change.dedup === undefined ? queue.target.ids?.settings : checkDedup(change.dedup)
+    const limits = checkLimits(change.limits)
     this.#updateDelivery(queue, change.delivery)
-    if (!queue.target.hasDedup(dedup)) {
-      queue.target.changeDedup(dedup)
-      this.#shard.stateLog.snapshot(queue.cell)
-    }
-    if (change.limits !== undefined) {
-      this.#limit(queue, checkLimits(change.limits))
-      this.#shard.stateLog.snapshot(queue.cell)
-    }
+    if (!queue.target.hasDedup(dedup)) queue.target.changeDedup(dedup)
+    if (change.limits !== undefined) this.#limit(queue, limits)
+    this.#shard.stateLog.snapshot(queue.cell)
     if (expireMs === queue.expireMs) return
     queue.expireMs = expireMs
     this.queueExpiry.watch(queue)
-    this.#shard.stateLog.snapshot(queue.cell)
   }
 
   deleteQueue(name: string): void {

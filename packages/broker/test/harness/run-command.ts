@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { expect } from 'vitest'
 import { cleanEnvironment, commandLine, repository } from '../../../../bench/src/broker-process.ts'
 
 export interface CommandResult {
@@ -40,4 +41,13 @@ export function millrace(parameters: readonly string[], options: CommandOptions 
 /** The same against one broker. */
 export function commandsFor(url: string): (parameters: readonly string[], options?: CommandOptions) => Promise<CommandResult> {
   return (parameters, options) => millrace(parameters, { ...options, env: { MILLRACE_URL: url, ...options?.env } })
+}
+
+/** Runs commands against one broker that must succeed, and gives their stdout. */
+export function outputsOf(run: ReturnType<typeof commandsFor>): (...parameters: string[]) => Promise<string> {
+  return async (...parameters) => {
+    const { code, stdout, stderr } = await run(parameters)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) as string })
+    return stdout
+  }
 }

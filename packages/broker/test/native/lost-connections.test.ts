@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CuttingProxy } from './cutting-proxy.ts'
 import { type NativeBroker, startNativeBroker } from './native-broker.ts'
+import { sleep, until } from './until.ts'
 
 const reconnectDelayMs = { min: 1, max: 20 }
 let broker: NativeBroker
@@ -21,16 +22,6 @@ afterEach(async () => {
   await proxy[Symbol.asyncDispose]()
   await broker.close()
 })
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 20_000
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('the condition did not become true')
-    await sleep(2)
-  }
-}
 
 function stateIs(wanted: ConnectionState): Promise<void> {
   return new Promise((resolve) => {

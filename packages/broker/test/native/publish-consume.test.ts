@@ -1,6 +1,9 @@
 import type { Message, Millrace } from '@millrace/client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type NativeBroker, startNativeBroker } from './native-broker.ts'
+import { sleep, until as happens } from './until.ts'
+
+const until = (condition: () => boolean | Promise<boolean>): Promise<void> => happens(condition, 10_000)
 
 let broker: NativeBroker
 let client: Millrace
@@ -13,16 +16,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await broker.close()
 })
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('the condition did not become true')
-    await sleep(2)
-  }
-}
 
 describe('publishing', () => {
   it('resolves with the place of the message', async () => {

@@ -256,8 +256,8 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
 
   #limitRate(): void {
     const { ratePerSecond } = this.#policy
-    const nowMs = this.#shard.platform.clock.monotonicMs()
-    this.#rate = ratePerSecond === undefined ? undefined : new RateLimit(ratePerSecond, nowMs)
+    if (ratePerSecond === undefined) this.#rate = undefined
+    else this.#rate = new RateLimit(ratePerSecond, this.#shard.platform.clock.monotonicMs())
   }
 
   /** How many messages may go now; when none may, comes back in time. */

@@ -17,10 +17,10 @@ export async function closeSegment(segment: Segment, file: File, crc32c: Crc32c)
   const start = indexStart(segmentBytes, count)
   for (let from = 0; from < count; from += PIECE_ENTRIES) {
     const to = Math.min(from + PIECE_ENTRIES, count)
-    await writeFully(file, [segment.positions!.encode(from, to)], start + from * 4)
+    await writeFully(file, segment.positions!.encode(from, to), start + from * 4)
   }
   const footer = { generation, salt, first, count, end, bodyBytes, previousChecksum, lastChecksum }
-  await writeFully(file, [encodeSegmentFooter(footer, crc32c)], indexStart(segmentBytes, 0))
+  await writeFully(file, encodeSegmentFooter(footer, crc32c), indexStart(segmentBytes, 0))
   await file.sync()
   segment.isClosed = true
   segment.positions = undefined

@@ -3,7 +3,7 @@ import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import type { Crc32c } from '../../ports/checksum.ts'
 import type { AppendResult, Journal, JournalBounds, JournalExtent, JournalLimits } from '../../ports/journal.ts'
-import type { DirectoryLock, File, FileSystem } from './file-system.ts'
+import type { DirectoryLock, Durability, File, FileSystem } from './file-system.ts'
 import { FrameReader } from './frame-reader.ts'
 import { frameBytes } from './frame.ts'
 import type { FrameWriter, PendingFrame } from './frame-writer.ts'
@@ -21,7 +21,7 @@ import { WindowFill } from './window-fill.ts'
 export interface DiskJournalParts {
   readonly fileSystem: FileSystem
   readonly crc32c: Crc32c
-  readonly durability: 'fsync' | 'os'
+  readonly durability: Durability
   readonly batchBytesMax: number
   readonly indexPagesMax: number
   readonly lock: DirectoryLock

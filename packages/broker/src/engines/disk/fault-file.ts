@@ -121,8 +121,8 @@ export class OpenFile implements File {
     this.#seenFailures = file.writebackFailures
   }
 
-  write(parts: readonly Uint8Array[], position: number): Promise<number> {
-    return this.#perform('write', () => this.#write(Buffer.concat(parts), position))
+  write(bytes: Uint8Array, position: number): Promise<number> {
+    return this.#perform('write', () => this.#write(bytes, position))
   }
 
   read(into: Uint8Array, position: number): Promise<number> {
@@ -194,7 +194,7 @@ export class OpenAppendFile implements AppendFile {
   }
 
   async append(blocks: Uint8Array, position: number): Promise<number> {
-    const written = await this.#file.write([blocks], position)
+    const written = await this.#file.write(blocks, position)
     if (this.#durability === 'fsync') await syncOrFail(this.#file.sync())
     return written
   }

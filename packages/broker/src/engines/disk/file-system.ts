@@ -29,8 +29,8 @@ export interface DirectoryLock {
 }
 
 export interface File {
-  /** Writes the parts one after the other at `position`. @returns bytes written; fewer than asked means that there is no room */
-  write(parts: readonly Uint8Array[], position: number): Promise<number>
+  /** Writes at `position`. @returns bytes written; fewer than asked means that there is no room */
+  write(bytes: Uint8Array, position: number): Promise<number>
   /** @returns bytes read; fewer than asked at the end of the file */
   read(into: Uint8Array, position: number): Promise<number>
   /** Makes what was written durable, with the size of the file (fdatasync). */

@@ -1,7 +1,7 @@
 /** What the journal does beside appending, one thing at a time: prepare the next segment, close full ones, give back forgotten ones. */
 import type { Crc32c } from '../../ports/checksum.ts'
 import { closeSegment } from './close-segment.ts'
-import { isNoSpace } from './file-system.ts'
+import { isNoSpace, type Durability } from './file-system.ts'
 import { withFreed } from './freed-generations.ts'
 import type { Headroom } from './headroom.ts'
 import type { Manifest } from './manifest.ts'
@@ -14,7 +14,7 @@ import type { WindowFill } from './window-fill.ts'
 
 export interface MaintenanceParts {
   readonly crc32c: Crc32c
-  readonly durability: 'fsync' | 'os'
+  readonly durability: Durability
   readonly manifest: Manifest
   readonly segments: SegmentList
   readonly files: SegmentFiles

@@ -89,7 +89,7 @@ export class Manifest {
     this.#counter++
     const { epoch, durableNext, freed } = facts
     const slot = encodeSlot({ version: VERSION, counter: this.#counter, epoch, durableNext, freed }, this.#crc32c)
-    await writeFully(this.#file, [slot], (this.#counter % 2) * SLOT_BYTES)
+    await writeFully(this.#file, slot, (this.#counter % 2) * SLOT_BYTES)
     await this.#file.sync()
     this.facts = facts
   }

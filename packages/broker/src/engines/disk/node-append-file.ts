@@ -117,7 +117,7 @@ class DurableAppendFile implements AppendFile {
 }
 
 /** The callback calls on the descriptor: half the cost of the FileHandle methods. */
-function writeAt(fd: number, bytes: Uint8Array, position: number): Promise<number> {
+export function writeAt(fd: number, bytes: Uint8Array, position: number): Promise<number> {
   return new Promise((resolve, reject) => {
     write(fd, bytes, 0, bytes.length, position, (error, written) => (error === null ? resolve(written) : reject(error)))
   })

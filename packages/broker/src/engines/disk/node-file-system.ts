@@ -1,8 +1,8 @@
-import { fdatasync, fstat, ftruncate, read, writev } from 'node:fs'
+import { fdatasync, fstat, ftruncate, read } from 'node:fs'
 import { open as openFile, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises'
 import { lockDirectory } from './directory-lock.ts'
 import type { AppendFile, DirectoryLock, Durability, File, FileSizes, FileSystem } from './file-system.ts'
-import { allocateBlocks, openForAppend } from './node-append-file.ts'
+import { allocateBlocks, openForAppend, writeAt } from './node-append-file.ts'
 
 /** The operating system's files. */
 export const nodeFileSystem: FileSystem = {
@@ -49,10 +49,8 @@ class NodeFile implements File {
     this.#fd = handle.fd
   }
 
-  write(parts: readonly Uint8Array[], position: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      writev(this.#fd, parts, position, (error, written) => (error === null ? resolve(written) : reject(error)))
-    })
+  write(bytes: Uint8Array, position: number): Promise<number> {
+    return writeAt(this.#fd, bytes, position)
   }
 
   read(into: Uint8Array, position: number): Promise<number> {

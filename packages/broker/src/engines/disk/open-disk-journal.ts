@@ -4,7 +4,7 @@ import { KIB, MIB } from '../../base/units.ts'
 import type { Journal } from '../../ports/journal.ts'
 import type { Clock, Random } from '../../ports/platform.ts'
 import { unusable } from './data-directory.ts'
-import { isNoSpace, type FileSystem } from './file-system.ts'
+import { isNoSpace, type Durability, type FileSystem } from './file-system.ts'
 import { frameBytes } from './frame.ts'
 import { nodeFileSystem } from './node-file-system.ts'
 import { FRAMES_START, indexStart } from './segment-format.ts'
@@ -14,7 +14,7 @@ export interface DiskJournalOptions {
   /** Made if it does not exist. One process at a time. */
   readonly directory: string
   /** `fsync`: an acknowledged batch survives a power loss. `os`: it survives the end of the process, in any way. */
-  readonly durability: 'fsync' | 'os'
+  readonly durability: Durability
   /** Size of a segment file, the unit in which space returns. Default 64 MiB; must hold a batch of `batchBytesMax`. */
   readonly segmentBytes?: number
   /** Default 16 MiB. */

@@ -130,7 +130,7 @@ export class SegmentSupply {
     const file = spare === undefined ? await this.#create(sparePath) : await fileSystem.open(sparePath, false)
     try {
       await file.truncate(segmentBytes)
-      await writeFully(file, [encodeSegmentHeader(header, crc32c)], 0)
+      await writeFully(file, encodeSegmentHeader(header, crc32c), 0)
       await file.sync()
       const { allocatedBytes } = await file.sizes()
       await fileSystem.rename(sparePath, path)

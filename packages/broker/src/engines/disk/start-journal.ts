@@ -74,7 +74,7 @@ async function makeDurable(segments: readonly Segment[], { fileSystem, directory
         const position = segment.positions!.at(segment.count - 1)
         const frame = Buffer.allocUnsafe(segment.end - position)
         await readFully(file, frame, position)
-        await writeFully(file, [frame], position)
+        await writeFully(file, frame, position)
       }
       await file.sync()
     } finally {

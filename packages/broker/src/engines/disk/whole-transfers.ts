@@ -1,14 +1,12 @@
 import type { File } from './file-system.ts'
 
-/** Writes all parts. @throws an error with code ENOSPC when only some of it fits */
-export async function writeFully(file: File, parts: readonly Uint8Array[], position: number): Promise<void> {
-  let rest = parts
-  let at = position
-  while (rest.length > 0) {
-    const written = await file.write(rest, at)
+/** Writes all bytes. @throws an error with code ENOSPC when only some of them fit */
+export async function writeFully(file: File, bytes: Uint8Array, position: number): Promise<void> {
+  let at = 0
+  while (at < bytes.length) {
+    const written = await file.write(at === 0 ? bytes : bytes.subarray(at), position + at)
     if (written === 0) throw noSpace()
     at += written
-    rest = withoutFirst(rest, written)
   }
 }
 
@@ -28,14 +26,4 @@ export async function readFully(file: File, into: Uint8Array, position: number):
 
 export function noSpace(): Error {
   return Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
-}
-
-function withoutFirst(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
-  const rest: Uint8Array[] = []
-  let skip = bytes
-  for (const part of parts) {
-    if (skip < part.length) rest.push(skip === 0 ? part : part.subarray(skip))
-    skip = Math.max(0, skip - part.length)
-  }
-  return rest
 }
