@@ -16,6 +16,7 @@ export default defineConfig({
   test: {
     include: ['packages/**/*.test.ts', 'bench/**/*.test.ts', 'examples/*.test.ts', 'docs/**/*.test.ts'],
     exclude: ['**/dist/**', '**/node_modules/**'],
+    setupFiles: ['vitest.setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

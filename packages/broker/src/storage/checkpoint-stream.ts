@@ -1,5 +1,5 @@
 import { MillraceError } from '../base/errors.ts'
-import { entryShape, shapeBatches, shapeSharers } from './entry-pool.ts'
+import { readEntries, writeEntries } from './entry-codec.ts'
 import type { LedgerExtent } from './extent-ledger.ts'
 import type { LogIndex } from './log-index.ts'
 import { LogState } from './log-state.ts'
@@ -181,39 +181,13 @@ function writeTail(writer: ByteWriter, index: LogIndex, log: LogState): void {
   if (log.tailCount === 0) return
   const page = index.pool.page(log.tailHandle)
   const from = index.pool.first(log.tailHandle) + log.tailFirst
-  let end = 0
-  let seq = 0
-  let timestampMs = 0
-  for (let at = from; at < from + log.tailCount; at++) {
-    writer.varint(page.base[at]! - end)
-    writer.varint(page.offsets[at]!)
-    writer.zigzag(page.seq[at]! - seq)
-    writer.varint(page.position[at]!)
-    writer.varint(page.length[at]!)
-    writer.zigzag(page.timestampMs[at]! - timestampMs)
-    writer.varint(shapeBatches(page.shape[at]!))
-    writer.varint(shapeSharers(page.shape[at]!))
-    end = page.base[at]! + page.offsets[at]!
-    seq = page.seq[at]!
-    timestampMs = page.timestampMs[at]!
-  }
+  writeEntries(writer, 0, page, from, log.tailCount)
 }
 
 function readTail(reader: ByteReader, index: LogIndex, log: LogState): void {
-  let end = 0
-  let seq = 0
-  let timestampMs = 0
-  for (let left = reader.varint(); left > 0; left--) {
-    const base = end + reader.varint()
-    const offsets = reader.varint()
-    seq += reader.zigzag()
-    const position = reader.varint()
-    const length = reader.varint()
-    timestampMs += reader.zigzag()
-    const batches = reader.varint()
-    insertInTail(index.pool, log, base, offsets, seq, position, length, timestampMs, entryShape(batches, reader.varint()))
-    end = base + offsets
-  }
+  readEntries(reader, 0, reader.varint(), (base, offsets, seq, position, length, timestampMs, shape) =>
+    insertInTail(index.pool, log, base, offsets, seq, position, length, timestampMs, shape),
+  )
 }
 
 /** Weights are whole numbers, except where batches are shared or forgotten in part: then to 1/1024. */

@@ -1,6 +1,6 @@
-import { assert } from '../base/assert.ts'
 import { corrupt } from './commit-format.ts'
-import { ENTRY_BYTES, entryShape, makeColumns, shapeBatches, shapeSharers, type EntryColumns } from './entry-pool.ts'
+import { readEntries, writeEntries } from './entry-codec.ts'
+import { ENTRY_BYTES, makeColumns, type EntryColumns } from './entry-pool.ts'
 import type { LogId } from './log-store.ts'
 import type { RunDescriptor } from './run-list.ts'
 import { ByteReader, ByteWriter, readUint32, writeUint32 } from './varints.ts'
@@ -9,8 +9,8 @@ import type { Crc32c } from '../ports/checksum.ts'
 /**
  * A sealed index run: the entries of one log that lie in a range of its offsets, in offset order (docs/formats/commit.md).
  *
- *   0 crc u32 (over 4..end) | 4 payload start u32 | then varints: log, first, count, and for each entry: gap before it,
- *   offsets, sequence (zigzag, from the one before; the first from 0), position, length, timestamp (likewise), batches, sharers
+ *   0 crc u32 (over 4..end) | 4 payload start u32 | then varints: log, first, count, and the entries
+ *   (entry-codec.ts); the first gap is counted from `first`
  *
  * Positions in the run's own commit are counted from `payload start`, because the commit's layout is not known before it closes.
  */
@@ -28,23 +28,7 @@ export function encodeRun(log: LogId, first: number, entries: EntryColumns, from
   writer.varint(log)
   writer.varint(first)
   writer.varint(count)
-  let end = first
-  let seq = 0
-  let timestampMs = 0
-  for (let at = from; at < from + count; at++) {
-    assert(entries.base[at]! >= end, 'the entries of an index run overlap')
-    writer.varint(entries.base[at]! - end)
-    writer.varint(entries.offsets[at]!)
-    writer.zigzag(entries.seq[at]! - seq)
-    writer.varint(entries.position[at]!)
-    writer.varint(entries.length[at]!)
-    writer.zigzag(entries.timestampMs[at]! - timestampMs)
-    writer.varint(shapeBatches(entries.shape[at]!))
-    writer.varint(shapeSharers(entries.shape[at]!))
-    end = entries.base[at]! + entries.offsets[at]!
-    seq = entries.seq[at]!
-    timestampMs = entries.timestampMs[at]!
-  }
+  writeEntries(writer, first, entries, from, count)
   return writer.bytes.slice(0, writer.at)
 }
 
@@ -67,22 +51,17 @@ export function decodeRun(payload: Uint8Array, log: LogId, run: RunDescriptor, c
   const count = reader.varint()
   if (count > payload.length) throw corrupt(run.seq, `the index run at byte ${run.position} claims ${count} entries`)
   const entries = makeColumns(count)
-  let end = run.first
-  let seq = 0
-  let timestampMs = 0
-  for (let n = 0; n < count; n++) {
-    entries.base[n] = end + reader.varint()
-    entries.offsets[n] = reader.varint()
-    seq += reader.zigzag()
+  let n = 0
+  readEntries(reader, run.first, count, (base, offsets, seq, position, length, timestampMs, shape) => {
+    entries.base[n] = base
+    entries.offsets[n] = offsets
     entries.seq[n] = seq
-    entries.position[n] = reader.varint() + (seq === run.seq ? payloadStart : 0)
-    entries.length[n] = reader.varint()
-    timestampMs += reader.zigzag()
+    entries.position[n] = position + (seq === run.seq ? payloadStart : 0)
+    entries.length[n] = length
     entries.timestampMs[n] = timestampMs
-    const batches = reader.varint()
-    entries.shape[n] = entryShape(batches, reader.varint())
-    end = entries.base[n]! + entries.offsets[n]!
-  }
+    entries.shape[n] = shape
+    n++
+  })
   return { count, entries }
 }
 

@@ -6,25 +6,13 @@ import { encodeBatch, setBatchProducer } from '@millrace/wire'
 import { openBroker } from '../../dist/core/open-broker.js'
 import { crc32c } from '../../dist/engines/disk/checksum.js'
 import { openMemoryJournal } from '../../dist/engines/memory/index.js'
+import { nodePlatform } from '../../dist/server/node-platform.js'
 import { openLogStore } from '../../dist/storage/open-log-store.js'
 
 const VALUE_BYTES = 100
 const MESSAGES = 2_000_000
 const ROUNDS = 3
-const platform = {
-  clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
-  scheduler: {
-    /** @param {() => void} task */
-    endOfTurn: (task) => void setImmediate(task),
-    /** @param {number} delayMs @param {() => void} task */
-    after: (delayMs, task) => {
-      const timer = setTimeout(task, delayMs)
-      timer.unref()
-      return { cancel: () => clearTimeout(timer) }
-    },
-  },
-  random: { uint32: () => Math.floor(Math.random() * 2 ** 32) },
-}
+const platform = nodePlatform()
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 const ID = '0000000000000000'
 

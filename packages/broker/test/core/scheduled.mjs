@@ -9,6 +9,7 @@ import { encodeBatch } from '@millrace/wire'
 import { openBroker } from '../../dist/core/open-broker.js'
 import { crc32c } from '../../dist/engines/disk/checksum.js'
 import { openDiskJournal } from '../../dist/engines/disk/index.js'
+import { nodePlatform } from '../../dist/server/node-platform.js'
 import { openLogStore } from '../../dist/storage/open-log-store.js'
 
 const MESSAGES = Number(process.argv[2] ?? 1_000_000)
@@ -17,19 +18,15 @@ const VALUE_BYTES = 100
 const DAY_MS = 86_400_000
 let turns = 0
 let offsetMs = 0
+const node = nodePlatform()
 const platform = {
-  clock: { nowMs: () => Date.now() + offsetMs, monotonicMs: () => performance.now() },
+  ...node,
+  clock: { ...node.clock, nowMs: () => Date.now() + offsetMs },
   scheduler: {
+    ...node.scheduler,
     /** @param {() => void} task */
     endOfTurn: (task) => void setImmediate(() => (turns++, task())),
-    /** @param {number} delayMs @param {() => void} task */
-    after: (delayMs, task) => {
-      const timer = setTimeout(task, delayMs)
-      timer.unref()
-      return { cancel: () => clearTimeout(timer) }
-    },
   },
-  random: { uint32: () => Math.floor(Math.random() * 2 ** 32) },
 }
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))

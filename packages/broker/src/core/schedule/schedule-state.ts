@@ -37,6 +37,7 @@ export class ScheduleChanges {
   readonly removed: number[] = []
   readonly targetsGone: number[] = []
 
+  /** All of `first..last` were given out before. */
   remove(first: number, last: number): void {
     const { removed } = this
     if (removed.length > 0 && removed[removed.length - 1] === first - 1) removed[removed.length - 1] = last
