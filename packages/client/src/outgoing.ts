@@ -1,11 +1,13 @@
 // hot path (bench/src/native.ts)
-import { encodeText, EXPIRES_AT_HEADER, type RecordHeader } from '@millrace/wire'
+import { encodeText, EXPIRES_AT_HEADER, type HeaderToWrite, textSize } from '@millrace/wire'
 import type { Body, PublishOptions } from './api.ts'
 import { MillraceError } from './errors.ts'
 
-const JSON_HEADER: RecordHeader = { key: 'content-type', value: encodeText('application/json') }
-const JSON_HEADERS: readonly RecordHeader[] = [JSON_HEADER]
-const NO_HEADERS: readonly RecordHeader[] = []
+const JSON_HEADER: HeaderToWrite = { key: 'content-type', value: 'application/json' }
+const JSON_HEADERS: readonly HeaderToWrite[] = [JSON_HEADER]
+/** Room for what a record has besides key, value and headers, and for the batch header. */
+const RECORD_OVERHEAD_BYTES = 128
+const NO_HEADERS: readonly HeaderToWrite[] = []
 
 /** Whether a body is sent as JSON, which a header then says. */
 function isJson(body: Body): boolean {
@@ -27,14 +29,26 @@ export function encodeKey(key: string | Uint8Array | undefined): Uint8Array | nu
   return typeof key === 'string' ? encodeText(key) : key
 }
 
-export function encodeHeaders(body: Body, headers: PublishOptions['headers']): readonly RecordHeader[] {
+/** Memory that it takes until it is confirmed, about; never less than its bytes. */
+export function weightOf(value: Uint8Array, key: string | Uint8Array | null, headers: readonly HeaderToWrite[]): number {
+  let weight = value.length + RECORD_OVERHEAD_BYTES + sizeOf(key)
+  for (let n = 0; n < headers.length; n++) weight += headers[n]!.key.length * 3 + sizeOf(headers[n]!.value) + 10
+  return weight
+}
+
+function sizeOf(part: string | Uint8Array | null): number {
+  if (part === null) return 0
+  return typeof part === 'string' ? textSize(part) : part.length
+}
+
+export function encodeHeaders(body: Body, headers: PublishOptions['headers']): readonly HeaderToWrite[] {
   if (headers === undefined) return isJson(body) ? JSON_HEADERS : NO_HEADERS
-  const list: RecordHeader[] = []
+  const list: HeaderToWrite[] = []
   let typed = false
   for (const key of Object.keys(headers)) {
     const value = headers[key]!
     typed ||= key.length === JSON_HEADER.key.length && key.toLowerCase() === JSON_HEADER.key
-    list.push({ key, value: typeof value === 'string' ? encodeText(value) : value })
+    list.push({ key, value })
   }
   if (!typed && isJson(body)) list.push(JSON_HEADER)
   return list
@@ -44,9 +58,9 @@ export function encodeHeaders(body: Body, headers: PublishOptions['headers']): r
  * Headers of a message, with the one that says when it expires.
  * @throws MillraceError `bad_request`
  */
-export function withExpiry(headers: readonly RecordHeader[], timestampMs: number, ttlMs: number): readonly RecordHeader[] {
+export function withExpiry(headers: readonly HeaderToWrite[], timestampMs: number, ttlMs: number): readonly HeaderToWrite[] {
   if (!(ttlMs >= 1) || ttlMs === Infinity)
     throw new MillraceError('bad_request', `\`ttlMs\` is a number of milliseconds from 1 on, not ${ttlMs}.`)
-  const value = encodeText(String(Math.ceil(timestampMs + ttlMs)))
+  const value = String(Math.ceil(timestampMs + ttlMs))
   return [...headers.filter((header) => header.key !== EXPIRES_AT_HEADER), { key: EXPIRES_AT_HEADER, value }]
 }

@@ -2,16 +2,13 @@ import { type Checksum, RecordBatchBuilder } from '@millrace/wire'
 import type { Body, PublishOptions } from '../api.ts'
 import { checkDestination } from '../destination.ts'
 import { MillraceError } from '../errors.ts'
-import { encodeBody, encodeHeaders, encodeKey, withExpiry } from '../outgoing.ts'
+import { encodeBody, encodeHeaders, encodeKey, weightOf, withExpiry } from '../outgoing.ts'
 
 /** One batch of a transaction, for all of `to`. The broker finds the partition by the key of its first record. */
 interface Gathered {
   readonly to: readonly string[]
   readonly builder: RecordBatchBuilder
 }
-
-/** Room for what a record has besides key, value and headers, and for the batch header. */
-const RECORD_OVERHEAD_BYTES = 128
 
 /** The messages of a transaction, in as few batches as keep their order: those of a destination, or of a key of a topic, share one. */
 export class TransactionBatches {
@@ -40,8 +37,7 @@ export class TransactionBatches {
     const timestampMs = options.timestampMs ?? nowMs
     let headers = encodeHeaders(body, options.headers)
     if (options.ttlMs !== undefined) headers = withExpiry(headers, timestampMs, options.ttlMs)
-    let weight = value.length + (key?.length ?? 0) + RECORD_OVERHEAD_BYTES
-    for (const header of headers) weight += header.key.length * 3 + (header.value?.length ?? 0) + 10
+    const weight = weightOf(value, key, headers)
     if (weight > this.#batchBytesMax) {
       throw new MillraceError(
         'record_too_large',
