@@ -308,7 +308,10 @@ export type TransactionAction =
 /** Where a batch was published. */
 export interface Published {
   readonly partition: number
+  /** When all of it are duplicates, that of the first original, or 0. */
   readonly baseOffset: number
+  /** As `Destination.duplicates`. */
+  readonly duplicates?: readonly DuplicateRecord[]
 }
 
 export interface ConsumeOptions {

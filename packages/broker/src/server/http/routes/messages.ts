@@ -13,7 +13,7 @@ import { Tail } from '../tail.ts'
 /** How long a publish waits while the broker is congested before it is refused. */
 const CONGESTION_WAIT_MS = 5000
 
-const receiptSchema = {
+export const receiptSchema: { readonly type: 'object'; readonly properties: object; readonly required: readonly string[] } = {
   type: 'object',
   properties: {
     partition: { type: 'integer' },
