@@ -118,8 +118,8 @@ export interface Queue {
   messages(options?: ConsumeOptions): AsyncIterableIterator<Message>
   /** Takes at most `max` messages, waiting up to `waitMs` for the first. They must be settled. */
   pull(options?: PullOptions): Promise<readonly Message[]>
-  /** Looks at messages without consuming them. */
-  peek(options?: PeekOptions): Promise<readonly StoredMessage[]>
+  /** Looks at messages without consuming them. @throws MillraceError `bad_selector`, `not_found` */
+  peek(options?: PeekOptions): Promise<Peeked<StoredMessage>>
 }
 
 export interface Topic {
@@ -130,7 +130,7 @@ export interface Topic {
   subscription(name: string, options?: { readonly from?: StartPosition }): Subscription
   /** Reads all partitions (or one) and follows the end, without delivery state. */
   read(options?: ReadOptions): AsyncIterableIterator<StoredMessage>
-  peek(options?: PeekOptions): Promise<readonly StoredMessage[]>
+  peek(options?: PeekOptions): Promise<Peeked<StoredMessage>>
 }
 
 export type Subscription = Pick<Queue, 'name' | 'consume' | 'messages' | 'pull'>
@@ -177,12 +177,25 @@ export interface PeekOptions {
   readonly from?: StartPosition
   /** Default 10. */
   readonly max?: number
+  /** Selector: only messages that it matches. */
+  readonly filter?: string
+  /** Looks for so long at most. Default: until there are `max`, or no more. */
+  readonly waitMs?: number
+  /** Ends it early, with what was found until then. */
+  readonly signal?: AbortSignal
+}
+
+export interface Peeked<M> extends ReadonlyArray<M> {
+  /** There may be more: `from` of the next page. Undefined when everything was looked at. */
+  readonly next: StartPosition | undefined
 }
 
 export interface ReadOptions {
   readonly partition?: number
   /** Default `latest`. */
   readonly from?: StartPosition
+  /** Selector: only messages that it matches. */
+  readonly filter?: string
   /** End at what was committed when the reader got there, instead of following. */
   readonly untilEnd?: boolean
   readonly signal?: AbortSignal

@@ -36,14 +36,27 @@ export function tellReceipts(
   baseOffset: number,
   duplicates: readonly DuplicatePlace[],
 ): void {
+  const receipts = batchReceipts(waiters.length, partition, baseOffset, duplicates)
+  for (let n = 0; n < waiters.length; n++) waiters[n]?.confirmed(receipts[n]!)
+}
+
+/** Where each of the `count` messages of a batch is. @param baseOffset, duplicates as `tellReceipts` */
+export function batchReceipts(
+  count: number,
+  partition: number,
+  baseOffset: number,
+  duplicates: readonly DuplicatePlace[],
+): Receipt[] {
+  const receipts: Receipt[] = []
   let next = 0
-  for (let n = 0; n < waiters.length; n++) {
+  for (let n = 0; n < count; n++) {
     const duplicate = duplicates[next]
     if (duplicate?.position === n) {
-      waiters[n]?.confirmed({ partition: duplicate.partition, offset: duplicate.offset, duplicate: true })
+      receipts.push({ partition: duplicate.partition, offset: duplicate.offset, duplicate: true })
       next++
-    } else waiters[n]?.confirmed({ partition, offset: baseOffset + n - next })
+    } else receipts.push({ partition, offset: baseOffset + n - next })
   }
+  return receipts
 }
 
 /** @param firstId of the batch's first message; 0 when the broker found that it was due and published it */

@@ -90,6 +90,7 @@ export interface Broker {
   /**
    * Reads a topic partition or browses a queue without consuming, and follows its end. Nothing is delivered until credit is granted.
    * @param source `queue:NAME` or `topic:NAME`; a queue has the one partition 0 and shows all messages that are not yet acked
+   * @throws `bad_selector`, `bad_request`, `not_found`, `offset_out_of_range`
    */
   read(source: string, options: ReadOptions, sink: DeliverySink): Reader
 
@@ -307,7 +308,10 @@ export type TransactionAction =
 /** Where a batch was published. */
 export interface Published {
   readonly partition: number
+  /** When all of it are duplicates, that of the first original, or 0. */
   readonly baseOffset: number
+  /** As `Destination.duplicates`. */
+  readonly duplicates?: readonly DuplicateRecord[]
 }
 
 export interface ConsumeOptions {
@@ -327,6 +331,8 @@ export interface DeliverySink {
   deliver(delivery: Delivery): void
   /** Of a reader, once: everything that was committed when it got there was delivered. */
   caughtUp?(): void
+  /** Of a reader with a filter: everything before `next` was looked at, and what of it matches was delivered. */
+  passed?(partition: number, next: number): void
   /** The consumer is gone: deleted, drained or failed. Nothing follows. */
   closed(reason: MillraceError): void
 }
@@ -385,6 +391,8 @@ export type Outcome =
 export interface ReadOptions {
   readonly partition?: number
   readonly from: StartPosition
+  /** Selector (docs/selectors.md): only messages that it matches are delivered, and cost credit. */
+  readonly filter?: string
 }
 
 export interface Reader {

@@ -34,6 +34,7 @@ import { OldestTimestamps } from './oldest-timestamp.ts'
 import { PartitionReader, type ReaderSource } from './partition-reader.ts'
 import { Redrives } from './redrive/redrives.ts'
 import type { Registry } from './registry.ts'
+import type { Selector } from './selectors/selector.ts'
 import type { Shard } from './shard.ts'
 import { transact } from './transactions/transactions.ts'
 import { checkStartPosition } from './start-position.ts'
@@ -184,7 +185,8 @@ export class CoreBroker implements Broker {
     const { kind, name } = parseDestination(source)
     this.#checkOpen()
     checkStartPosition(options.from)
-    const readerSource = this.#readerSource(kind, name, options.partition ?? 0)
+    const selector = options.filter === undefined ? undefined : this.#shard.selectors.compile(options.filter)
+    const readerSource = this.#readerSource(kind, name, options.partition ?? 0, selector)
     const reader = new PartitionReader(this.#shard, readerSource, options.from, sink, (closed) => this.#readers.delete(closed))
     this.#readers.add(reader)
     return reader
@@ -328,14 +330,14 @@ export class CoreBroker implements Broker {
     return this.#registry.subscriptionOrCreate(name, subscription, create, options.from).group
   }
 
-  #readerSource(kind: 'queue' | 'topic', name: string, partition: number): ReaderSource {
+  #readerSource(kind: 'queue' | 'topic', name: string, partition: number, selector: Selector | undefined): ReaderSource {
     const address = `${kind}:${name}`
     const queue = kind === 'queue' ? this.#registry.queue(name) : undefined
     const tails = queue === undefined ? this.#registry.topic(name).tails : [queue.tail]
     const tail = tails[partition]
     if (tail === undefined)
       throw new MillraceError('bad_request', `${address} has the partitions 0..${tails.length - 1}, not ${partition}`)
-    return { address, partition, tail, cursor: queue?.group.cursors[0] }
+    return { address, partition, tail, cursor: queue?.group.cursors[0], selector }
   }
 
   #topicInfo(topic: Topic): TopicInfo {

@@ -2,7 +2,7 @@
 import { type BatchRecord, crc32c, decodeBatch, encodeBatch } from '@millrace/wire'
 import { VirtualPlatform } from '../../sim/virtual-platform.ts'
 import type { MillraceError } from '../../src/base/errors.ts'
-import type { Broker, ConsumeOptions, Consumer, Delivery, DeliverySink, Reader } from '../../src/core/broker.ts'
+import type { Broker, ConsumeOptions, Consumer, Delivery, DeliverySink, Reader, StartPosition } from '../../src/core/broker.ts'
 import { type BrokerOptions, openBroker } from '../../src/core/open-broker.ts'
 import { openMemoryJournal } from '../../src/engines/memory/index.ts'
 import type { Journal } from '../../src/ports/journal.ts'
@@ -100,9 +100,9 @@ export class TestBroker {
     return sink
   }
 
-  read(source: string, from: Parameters<Broker['read']>[1]['from'], partition = 0, credit = Infinity): TestReader {
+  read(source: string, from: StartPosition, partition = 0, credit = Infinity, filter?: string): TestReader {
     const sink = new TestReader()
-    sink.reader = this.broker.read(source, { from, partition }, sink)
+    sink.reader = this.broker.read(source, { from, partition, ...(filter === undefined ? {} : { filter }) }, sink)
     sink.reader.grant(credit)
     return sink
   }
@@ -185,8 +185,15 @@ export class TestReader extends TestSink {
   /** How many messages it had each time that it was told to have caught up. */
   readonly caughtUpAfter: number[] = []
 
+  /** What it was told to have passed, the last time. */
+  passedTo = 0
+
   caughtUp(): void {
     this.caughtUpAfter.push(this.messages.length)
+  }
+
+  passed(_partition: number, next: number): void {
+    this.passedTo = next
   }
 }
 

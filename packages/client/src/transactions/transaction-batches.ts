@@ -1,13 +1,31 @@
-import { type Checksum, RecordBatchBuilder } from '@millrace/wire'
-import type { Body, PublishOptions } from '../api.ts'
+import { type Checksum, type DuplicatePlace, type JsonObject, RecordBatchBuilder } from '@millrace/wire'
+import type { Body, PublishOptions, Receipt, TransactionMessage } from '../api.ts'
 import { checkDestination } from '../destination.ts'
 import { MillraceError } from '../errors.ts'
 import { encodeBody, encodeHeaders, encodeKey, weightOf, withExpiry } from '../outgoing.ts'
+import { batchReceipts } from '../receipts.ts'
 
 /** One batch of a transaction, for all of `to`. The broker finds the partition by the key of its first record. */
 interface Gathered {
   readonly to: readonly string[]
   readonly builder: RecordBatchBuilder
+  messages: number
+  /** Of its messages, for each destination, once it is committed. */
+  receipts: readonly (readonly Receipt[])[] | undefined
+}
+
+class GatheredMessage implements TransactionMessage {
+  readonly #batch: Gathered
+  readonly #position: number
+
+  constructor(batch: Gathered) {
+    this.#batch = batch
+    this.#position = batch.messages++
+  }
+
+  get receipts(): readonly Receipt[] | undefined {
+    return this.#batch.receipts?.map((receipts) => receipts[this.#position]!)
+  }
 }
 
 /** The messages of a transaction, in as few batches as keep their order: those of a destination, or of a key of a topic, share one. */
@@ -27,7 +45,7 @@ export class TransactionBatches {
   }
 
   /** @throws MillraceError `record_too_large`, `bad_request`; TypeError for a body that cannot be sent */
-  add(to: readonly string[], body: Body, options: Omit<PublishOptions, 'signal'>, nowMs: number): void {
+  add(to: readonly string[], body: Body, options: Omit<PublishOptions, 'signal'>, nowMs: number): TransactionMessage {
     for (const destination of to) checkDestination(destination)
     if (to.length === 0) throw new MillraceError('bad_request', 'A message needs at least one destination.')
     if (options.delayMs !== undefined || options.deliverAt !== undefined)
@@ -47,11 +65,22 @@ export class TransactionBatches {
     const place = placeOf(to, key)
     let gathered = this.#open.get(place)
     if (gathered === undefined || gathered.builder.bytes + weight > this.#batchBytesMax) {
-      gathered = { to, builder: new RecordBatchBuilder(undefined, this.#crc32c) }
+      gathered = { to, builder: new RecordBatchBuilder(undefined, this.#crc32c), messages: 0, receipts: undefined }
       this.#batches.push(gathered)
       this.#open.set(place, gathered)
     }
     gathered.builder.append(timestampMs, key, value, headers)
+    return new GatheredMessage(gathered)
+  }
+
+  /** @param places of a `transacted` frame */
+  committed({ places }: JsonObject): void {
+    for (const [n, place] of (places as readonly (readonly (readonly number[])[])[]).entries()) {
+      const batch = this.#batches[n]!
+      batch.receipts = place.map(([partition, baseOffset, ...duplicates]) =>
+        batchReceipts(batch.messages, partition!, baseOffset!, duplicatePlaces(duplicates)),
+      )
+    }
   }
 
   /** One after the other, and what the `transact` frame says of them. */
@@ -68,6 +97,14 @@ export class TransactionBatches {
     }
     return { publishes: this.#batches.map(({ to }, n) => ({ to, bytes: parts[n]!.length })), bytes }
   }
+}
+
+/** @param threes position in the batch, partition and offset of the first one */
+function duplicatePlaces(threes: readonly number[]): DuplicatePlace[] {
+  const places: DuplicatePlace[] = []
+  for (let n = 0; n + 2 < threes.length; n += 3)
+    places.push({ position: threes[n]!, partition: threes[n + 1]!, offset: threes[n + 2]! })
+  return places
 }
 
 /** Messages of one place can share a batch: a queue has one partition, a topic as many as it has keys. */

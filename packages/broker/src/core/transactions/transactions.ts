@@ -186,18 +186,25 @@ function leavesOut(places: readonly Place[]): boolean {
 
 // ---- changes --------------------------------------------------------------------------------------------------------
 
-/** @returns the base offset for each place */
-function append(shard: Shard, { batch, places }: Write): number[] {
-  if (leavesOut(places)) return places.map(({ target, partition }) => target.publishNew(partition, batch))
+/** @returns where it went, for each place */
+function append(shard: Shard, { batch, places }: Write): Published[] {
+  if (leavesOut(places)) return places.map((place) => appendNew(place, batch))
   const records = batchRecordCount(batch)
   const logs = places.map(({ target, partition }) => target.logOf(partition))
   const bases = shard.store.appendShared(logs, batch, records)
-  places.forEach(({ target, partition }, n) => target.published(partition, bases[n]!, batch, records))
-  return bases
+  return places.map(({ target, partition }, n) => {
+    target.published(partition, bases[n]!, batch, records)
+    return { partition, baseOffset: bases[n]! }
+  })
 }
 
-function published(action: WriteAction, { places }: Write, bases: readonly number[]): Published[] {
-  const at = places.map(({ partition }, n) => ({ partition, baseOffset: bases[n]! }))
+function appendNew({ target, partition }: Place, batch: Uint8Array): Published {
+  const baseOffset = target.publishNew(partition, batch)
+  const { duplicates } = target
+  return { partition, baseOffset, ...(duplicates === undefined ? {} : { duplicates }) }
+}
+
+function published(action: WriteAction, { places }: Write, at: readonly Published[]): readonly Published[] {
   if (action.kind === 'publish') return at
   const byAddress = new Map(places.map(({ target }, n) => [addressOf(target), at[n]!]))
   return action.to.map((destination) => byAddress.get(addressOf(destination))!)

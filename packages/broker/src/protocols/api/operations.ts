@@ -20,6 +20,7 @@ export type OperationName =
 
 /**
  * @param params any JSON value; checked here
+ * @param signal ends early what takes long and has something to show for it
  * @returns the JSON result, once it is durable
  * @throws MillraceError `unsupported` for an unknown name, `bad_request`, `forbidden`, and what the façade throws
  */
@@ -28,6 +29,7 @@ export async function runOperation(
   principal: Principal,
   name: string,
   params: unknown,
+  signal?: AbortSignal,
 ): Promise<unknown> {
   const operation = Object.hasOwn(operations, name) ? operations[name as OperationName] : undefined
   if (operation === undefined) {
@@ -38,7 +40,7 @@ export async function runOperation(
   context.authorize(principal, operation.action, operation.resource(params, context.broker))
   const target = operation.publishesTo?.(params)
   if (target !== undefined) context.authorize(principal, 'publish', target)
-  return operation.run(context, params)
+  return operation.run(context, params, signal)
 }
 
 export const operations: Readonly<Record<OperationName, Operation>> = {
@@ -229,9 +231,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     params: schemas.peekParams,
     result: schemas.messageList,
     resource: ({ source }) => source,
-    async run(context, params) {
-      return { messages: await peek(context, params) }
-    },
+    run: peek,
   }),
   status: define({
     summary: 'Version, process and listeners of the broker',

@@ -56,7 +56,7 @@ export class Transacting {
     let done = 0
     for (; done < this.#pending.length && this.#pending[done]!.ticket <= committed; done++) {
       const { transaction, places } = this.#pending[done]!
-      const shown = places.map((each) => each.map(({ partition, baseOffset }) => [partition, baseOffset]))
+      const shown = places.map((each) => each.map(shownPlace))
       writeFrame(this.#writer, 'transacted', { transaction, result: { places: shown } })
     }
     if (done > 0) this.#pending.splice(0, done)
@@ -115,4 +115,9 @@ export class Transacting {
     }
     return actions
   }
+}
+
+/** `[partition, base offset]`, and after them, where there are duplicates, threes: position in the batch, partition, offset. */
+function shownPlace({ partition, baseOffset, duplicates = [] }: Published): number[] {
+  return [partition, baseOffset, ...duplicates.flatMap((record) => [record.position, record.partition, record.offset])]
 }

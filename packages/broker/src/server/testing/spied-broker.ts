@@ -1,5 +1,5 @@
 import { type BatchRecord, decodeBatch } from '@millrace/wire'
-import type { Broker, Consumer, Delivery, DeliverySink, Destination, Outcome, TransactionAction } from '../../core/broker.ts'
+import type { Broker, Consumer, Delivery, DeliverySink, Destination, Outcome, Published, TransactionAction } from '../../core/broker.ts'
 import type { DeadLetterWatch } from './dead-letter-watch.ts'
 import type { Faults } from './faults.ts'
 import { type SpiedMessage, spiedMessage } from './message-log.ts'
@@ -65,7 +65,9 @@ function spiedDestination(context: SpyContext, destination: Destination, name: s
       faults.check('publish', name)
       const [partition, batch] = args
       const baseOffset = destination.publish(...args)
-      published(context, destination, batch, Math.max(0, partition), baseOffset)
+      const { duplicates } = destination
+      const known = duplicates === undefined ? {} : { duplicates }
+      published(context, destination, batch, { partition: Math.max(0, partition), baseOffset, ...known })
       if (faults.take('confirm', name) !== undefined) cut()
       return baseOffset
     },
@@ -100,7 +102,7 @@ function spiedTransact(
       const names = destinationsOf(action)
       const at = places[n]!
       for (const [m, name] of names.entries()) {
-        if (names.indexOf(name) === m) published(context, to[m]!, action.batch, at[m]!.partition, at[m]!.baseOffset)
+        if (names.indexOf(name) === m) published(context, to[m]!, action.batch, at[m]!)
       }
     }
   }
@@ -123,10 +125,9 @@ function published(
   { broker, recorder }: SpyContext,
   destination: Destination,
   batch: Uint8Array,
-  partition: number,
-  baseOffset: number,
+  { partition, baseOffset, duplicates: known }: Published,
 ): void {
-  const duplicates = new Set(destination.duplicates?.map(({ position }) => position))
+  const duplicates = new Set(known?.map(({ position }) => position))
   const records = decodeBatch(batch.slice(), baseOffset)
     .filter((_, position) => !duplicates.has(position))
     .map((record, n) => ({ ...record, offset: baseOffset + n }))
