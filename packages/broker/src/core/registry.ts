@@ -1,4 +1,5 @@
 /** All topics, queues and subscriptions by name: creates, changes, deletes and restores them. */
+import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import { KIB } from '../base/units.ts'
 import type { DeliveryPolicy, QueueSpec, StartPosition, SubscriptionChange, SubscriptionSpec, TopicSpec } from './broker.ts'
@@ -22,6 +23,7 @@ import { DeliveryGroup } from './delivery/delivery-group.ts'
 import { type CheckedLimits, QueueLimit, checkLimits } from './delivery/queue-limit.ts'
 import { type DeliveryState, newDeliveryState } from './delivery/delivery-state.ts'
 import type { Queue, Subscription, Topic } from './entities.ts'
+import { alreadyExists, notFound } from './definition-errors.ts'
 import { LogTail } from './log-tail.ts'
 import { checkName, parseDestination, subscriptionAddress } from './names.ts'
 import { PublishTarget } from './publish-target.ts'
@@ -47,6 +49,7 @@ export class Registry {
   readonly queues: Map<string, Queue> = new Map()
   readonly deadLetters: DeadLetters
   readonly queueExpiry: QueueExpiry
+  readonly #topicsById = new Map<number, Topic>()
   readonly #shard: Shard
   readonly #autoCreate: AutoCreate
   #nextId = 1
@@ -64,6 +67,13 @@ export class Registry {
   topic(name: string): Topic {
     const topic = this.topics.get(name)
     if (topic === undefined) throw notFound('topic', name, `millrace topic create ${name}`)
+    return topic
+  }
+
+  /** One that exists. */
+  topicById(id: number): Topic {
+    const topic = this.#topicsById.get(id)
+    assert(topic !== undefined, `topic ${id} exists`)
     return topic
   }
 
@@ -159,6 +169,8 @@ export class Registry {
     this.#shard.store.reserve(topic.tails.length * LOG_CHANGE_BYTES + topic.subscriptions.size * LOG_CHANGE_BYTES)
     for (const subscription of topic.subscriptions.values()) this.#dropSubscription(subscription, `topic:${name} was deleted`)
     this.topics.delete(name)
+    this.#topicsById.delete(topic.id)
+    this.#shard.offsets.topicDeleted(topic.id, topic.tails.length)
     this.#dropLogs(topic.target, topic.tails)
     this.#shard.stateLog.remove(topic.id, [topic.cell])
   }
@@ -329,6 +341,7 @@ export class Registry {
     topic.target.keyed = topic.cleanup === 'compact'
     topic.target.restoreDedup(definition.dedup)
     this.topics.set(name, topic)
+    this.#topicsById.set(id, topic)
     this.deadLetters.reconsider(`topic:${name}`)
     return topic
   }
@@ -479,15 +492,4 @@ function startState(from: StartPosition, tail: LogTail): DeliveryState {
 
 function dedupOf({ ids }: PublishTarget): { dedup?: DedupDefinition } {
   return ids === undefined ? {} : { dedup: ids.definition }
-}
-
-function notFound(kind: string, name: string, how: string): MillraceError {
-  return new MillraceError('not_found', `${kind}:${name} does not exist: create it with \`${how}\``)
-}
-
-function alreadyExists(kind: string, name: string): MillraceError {
-  return new MillraceError(
-    'already_exists',
-    `the ${kind} ${name} exists with other settings: change them with an update, or use another name`,
-  )
 }
