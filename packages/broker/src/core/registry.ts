@@ -1,5 +1,4 @@
 /** All topics, queues and subscriptions by name: creates, changes, deletes and restores them. */
-import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import { KIB } from '../base/units.ts'
 import type { DeliveryPolicy, QueueSpec, StartPosition, SubscriptionChange, SubscriptionSpec, TopicSpec } from './broker.ts'
@@ -70,11 +69,8 @@ export class Registry {
     return topic
   }
 
-  /** One that exists. */
-  topicById(id: number): Topic {
-    const topic = this.#topicsById.get(id)
-    assert(topic !== undefined, `topic ${id} exists`)
-    return topic
+  topicById(id: number): Topic | undefined {
+    return this.#topicsById.get(id)
   }
 
   queue(name: string): Queue {

@@ -11,16 +11,19 @@ export interface ClientSettings extends Partial<Omit<JoinRequest, 'protocols'>> 
 }
 
 export class GroupClient {
-  readonly broker: Broker
+  readonly #test: { readonly broker: Broker }
   readonly name: string
   settings: ClientSettings
   memberId = ''
   /** What was answered last; undefined while it waits. */
   joined: JoinResult | undefined
   synced: SyncResult | undefined
+  /** Called with each answer to a join. */
+  onJoined: ((result: JoinResult) => void) | undefined
 
-  constructor(broker: Broker, name: string, settings: ClientSettings = {}) {
-    this.broker = broker
+  /** @param test its broker may become another one */
+  constructor(test: { readonly broker: Broker }, name: string, settings: ClientSettings = {}) {
+    this.#test = test
     this.name = name
     this.settings = settings
   }
@@ -51,7 +54,7 @@ export class GroupClient {
     const { protocols = [['range', this.name]], ...settings } = this.settings
     this.joined = undefined
     this.synced = undefined
-    this.broker.groups.join(
+    this.#test.broker.groups.join(
       {
         group: this.group,
         memberId: this.memberId,
@@ -66,6 +69,7 @@ export class GroupClient {
       (result) => {
         this.joined = result
         if (result.memberId !== '') this.memberId = result.memberId
+        this.onJoined?.(result)
       },
     )
     return this
@@ -74,7 +78,7 @@ export class GroupClient {
   /** @param assignments by member id */
   sync(assignments: Readonly<Record<string, string>> = {}, change: { generation?: number; protocol?: string } = {}): this {
     this.synced = undefined
-    this.broker.groups.sync(
+    this.#test.broker.groups.sync(
       {
         group: this.group,
         ...this.identity,
@@ -89,11 +93,11 @@ export class GroupClient {
   }
 
   heartbeat(): GroupProblem | undefined {
-    return this.broker.groups.heartbeat({ group: this.group, ...this.identity })
+    return this.#test.broker.groups.heartbeat({ group: this.group, ...this.identity })
   }
 
   leave(): void {
-    this.broker.groups.leave(this.group, [{ memberId: this.memberId }])
+    this.#test.broker.groups.leave(this.group, [{ memberId: this.memberId }])
   }
 
   /** Of a leader: the names of those who joined, which their metadata is. */

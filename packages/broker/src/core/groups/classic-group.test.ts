@@ -6,7 +6,7 @@ const DELAY_MS = 100
 
 async function open(): Promise<{ t: TestBroker; client: (name: string, settings?: ClientSettings) => GroupClient }> {
   const t = await TestBroker.open()
-  return { t, client: (name, settings) => new GroupClient(t.broker, name, settings) }
+  return { t, client: (name, settings) => new GroupClient(t, name, settings) }
 }
 
 /** A stable group of these members, of which the first leads. */
@@ -103,7 +103,7 @@ describe('joining', () => {
 
   test('a group has a greatest size', async () => {
     const t = await TestBroker.open({ groups: { membersMax: 2 } })
-    const [a, b, c] = ['a', 'b', 'c'].map((name) => new GroupClient(t.broker, name)) as [GroupClient, GroupClient, GroupClient]
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => new GroupClient(t, name)) as [GroupClient, GroupClient, GroupClient]
     await stable(t, a, b)
     expect(c.join().joined).toEqual({ problem: 'group-full', memberId: '' })
     a.join()
@@ -408,7 +408,7 @@ test('deleting needs an empty group', async () => {
   expect(groups.deleteGroup('g')).toBe('not-found')
   const a = client('a')
   await stable(t, a)
-  expect(groups.list()).toEqual([{ name: 'g', state: 'stable', protocolType: 'consumer', members: 1 }])
+  expect(groups.list()).toEqual([{ name: 'g', type: 'classic', state: 'stable', protocolType: 'consumer', members: 1 }])
   expect(groups.deleteGroup('g')).toBe('not-empty')
   a.leave()
   expect(groups.deleteGroup('g')).toBeUndefined()
@@ -426,8 +426,8 @@ test('groups that nobody uses are forgotten', async () => {
 })
 
 test('when the broker closes, everybody who waits is told', async () => {
-  const { t, client } = await open()
-  const a = client('a').join()
+  const { t } = await open()
+  const a = new GroupClient({ broker: t.broker }, 'a').join()
   await t.restart()
   expect(a.joined?.problem).toBe('unavailable')
   expect(a.join().joined?.problem).toBe('unavailable')

@@ -406,7 +406,7 @@ export class ClassicGroup {
   }
 
   summary(): GroupSummary {
-    return { name: this.name, state: this.#state, protocolType: this.#protocolType, members: this.#members.size }
+    return { name: this.name, type: 'classic', state: this.#state, protocolType: this.#protocolType, members: this.#members.size }
   }
 
   describe(): GroupDescription {

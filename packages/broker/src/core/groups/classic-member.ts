@@ -92,7 +92,8 @@ export class ClassicMember {
 
   describe(protocol: string): MemberDescription {
     const { clientId, clientHost, assignment } = this
-    return { ...this.introduce(protocol), clientId, clientHost, assignment }
+    const { metadata, ...names } = this.introduce(protocol)
+    return { ...names, clientId, clientHost, classic: { metadata, assignment } }
   }
 }
 

@@ -142,7 +142,7 @@ describe('who may commit', () => {
   test('strangers while the group is empty, members while they are of its generation', async () => {
     const t = await open()
     const { groups } = t.broker
-    const a = new GroupClient(t.broker, 'a').join()
+    const a = new GroupClient(t, 'a').join()
     await t.advance(200)
     const by = a.identity
     expect(groups.commitOffsets('g', at(1), by)).toBe('rebalancing')
@@ -152,7 +152,7 @@ describe('who may commit', () => {
     expect(groups.commitOffsets('g', at(9), { memberId: '', generation: -1 })).toBe('unknown-member')
     expect(groups.commitOffsets('g', at(9), { ...by, memberId: 'x' })).toBe('unknown-member')
     expect(groups.commitOffsets('g', at(9), { ...by, generation: 0 })).toBe('illegal-generation')
-    new GroupClient(t.broker, 'b').join()
+    new GroupClient(t, 'b').join()
     // It still has time to.
     expect(groups.commitOffsets('g', at(3), by)).toEqual([undefined])
     a.join()
@@ -165,7 +165,7 @@ describe('who may commit', () => {
 
   test('a commit shows that its member lives', async () => {
     const t = await open()
-    const a = new GroupClient(t.broker, 'a').join()
+    const a = new GroupClient(t, 'a').join()
     await t.advance(200)
     a.sync()
     await t.advance(9000)
@@ -179,7 +179,7 @@ describe('expiry', () => {
   test('offsets are kept while somebody is in the group, and a week after', async () => {
     const t = await open()
     t.broker.groups.commitOffsets('simple', at(1))
-    const a = new GroupClient(t.broker, 'a', { sessionTimeoutMs: HOUR_MS / 2 }).join()
+    const a = new GroupClient(t, 'a', { sessionTimeoutMs: HOUR_MS / 2 }).join()
     await t.advance(200)
     a.sync()
     t.broker.groups.commitOffsets('g', at(1), a.identity)
@@ -280,7 +280,7 @@ describe('lag and reset', () => {
     const { groups } = t.broker
     expect(await failure(groups.resetOffsets('g', { topic: 'none', to: 'latest' }))).toBe('not_found')
     expect(await failure(reset('latest', [7]))).toBe('bad_request')
-    new GroupClient(t.broker, 'a').join()
+    new GroupClient(t, 'a').join()
     expect(await failure(groups.resetOffsets('g', { topic, to: 'latest' }))).toBe('in_use')
   })
 })

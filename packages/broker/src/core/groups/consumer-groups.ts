@@ -22,6 +22,10 @@ export interface ConsumerGroups {
   /** Members leave, or are removed by an operator. @returns for each what is wrong with it, or what is wrong with the group */
   leave(group: string, members: readonly LeavingMember[]): GroupProblem | readonly (GroupProblem | undefined)[]
 
+  // ---- members that the broker assigns to -------------------------------------------------------------------------------
+  /** All that a member says and is told: it joins, tells what it reads, learns what it shall read, and leaves. */
+  consumerHeartbeat(heartbeat: ConsumerHeartbeat): ConsumerHeartbeatResult
+
   // ---- offsets -----------------------------------------------------------------------------------------------------------
   /**
    * Commits offsets, all in one commit of the broker.
@@ -88,6 +92,13 @@ export type GroupProblem =
   | 'bad-group'
   /** Something in the request is too large, or missing. */
   | 'bad-request'
+  /** The epoch of the member is over: it stops reading and joins as a new one. */
+  | 'fenced-epoch'
+  /** The epoch of a commit is not that of the member: it heartbeats and tries again. */
+  | 'stale-epoch'
+  /** Another member has the instance id, and has not left. */
+  | 'unreleased-instance'
+  | 'unsupported-assignor'
   /** There are too many groups. */
   | 'too-many-groups'
   /** The broker is shutting down. */
@@ -174,6 +185,42 @@ export type SyncResult =
     }
   | { readonly problem: GroupProblem }
 
+/** What is absent is as it was. */
+export interface ConsumerHeartbeat {
+  readonly group: string
+  /** Chosen by the member, or empty the first time. */
+  readonly memberId: string
+  /** Its epoch as it was told; 0 joins, -1 leaves, -2 leaves for a while, as a static member. */
+  readonly epoch: number
+  readonly instanceId?: string
+  readonly clientId: string
+  readonly clientHost: string
+  /** How long it may take to stop reading what it shall not read any more. Needed to join. */
+  readonly rebalanceTimeoutMs?: number
+  /** Names of topics; some may not be there yet. Needed to join. */
+  readonly topics?: readonly string[]
+  /** `uniform` (default): evenly, moving little. `range`: ranges of each topic, the same of topics with as many partitions. */
+  readonly assignor?: string
+  /** What it reads. Empty to join. */
+  readonly owned?: readonly TopicPartitions[]
+}
+
+export interface TopicPartitions {
+  readonly topic: string
+  readonly partitions: readonly number[]
+}
+
+export type ConsumerHeartbeatResult =
+  | {
+      readonly problem?: undefined
+      readonly memberId: string
+      readonly epoch: number
+      readonly heartbeatIntervalMs: number
+      /** What it shall read: it first stops reading everything else, says so by `owned`, and is given the rest in time. Absent when it is as before. */
+      readonly assignment?: readonly TopicPartitions[]
+    }
+  | { readonly problem: GroupProblem }
+
 /** By its member id, or, if that is empty, by its instance id. */
 export interface LeavingMember {
   readonly memberId: string
@@ -209,10 +256,24 @@ export interface HeldOffsets {
   release(): void
 }
 
-export type GroupState = 'empty' | 'preparing-rebalance' | 'completing-rebalance' | 'stable'
+/** `classic`: members agree among themselves. `consumer`: the broker assigns. */
+export type GroupType = 'classic' | 'consumer'
+
+export type GroupState =
+  | 'empty'
+  | 'stable'
+  /** Classic: members join. */
+  | 'preparing-rebalance'
+  /** Classic: the leader assigns. */
+  | 'completing-rebalance'
+  /** Consumer: what members shall read has to be computed. */
+  | 'assigning'
+  /** Consumer: not all members read what they shall. */
+  | 'reconciling'
 
 export interface GroupSummary {
   readonly name: string
+  readonly type: GroupType
   readonly state: GroupState
   /** Empty for a group that has offsets only. */
   readonly protocolType: string
@@ -220,17 +281,32 @@ export interface GroupSummary {
 }
 
 export interface GroupDescription extends Omit<GroupSummary, 'members'> {
-  /** Empty unless the group is stable or completes a rebalance. */
+  /** Classic: the protocol of this generation. Consumer: the assignor. */
   readonly protocol: string
+  /** Classic: the generation. Consumer: the epoch of the group. */
   readonly generation: number
   readonly leader?: string
+  /** Consumer: the epoch of what members shall read. */
+  readonly assignmentEpoch?: number
   readonly members: readonly MemberDescription[]
 }
 
-export interface MemberDescription extends JoinedMember {
+export interface MemberDescription {
+  readonly memberId: string
+  readonly instanceId?: string
   readonly clientId: string
   readonly clientHost: string
-  readonly assignment: Uint8Array
+  /** Of a classic group. */
+  readonly classic?: { readonly metadata: Uint8Array; readonly assignment: Uint8Array }
+  /** Of a consumer group. */
+  readonly consumer?: {
+    readonly epoch: number
+    readonly topics: readonly string[]
+    /** What it may read now. */
+    readonly assigned: readonly TopicPartitions[]
+    /** What it shall read. */
+    readonly target: readonly TopicPartitions[]
+  }
 }
 
 export interface PartitionLag extends OffsetPlace {

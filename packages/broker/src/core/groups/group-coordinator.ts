@@ -1,4 +1,5 @@
 /** All groups of the broker: implements `Broker.groups`. */
+import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import type { Ticket } from '../../storage/log-store.ts'
 import type { Topic } from '../entities.ts'
@@ -7,10 +8,11 @@ import type { Registry } from '../registry.ts'
 import type { Shard } from '../shard.ts'
 import { Alarm } from './alarm.ts'
 import { ClassicGroup, type GroupHost } from './classic-group.ts'
+import { checkConsumerHeartbeat, checkJoin } from './requests.ts'
+import { ConsumerGroup } from './consumer-group.ts'
 import type { OffsetChange } from './committed-offsets.ts'
 import type * as api from './consumer-groups.ts'
 import { GROUP_NAME_BYTES_MAX, GROUPS_MAX, GROUPS_SWEEP_MS, type GroupSettings, OFFSET_METADATA_BYTES_MAX } from './limits.ts'
-import { checkJoin } from './join-request.ts'
 import { offsetsToReset } from './offset-reset.ts'
 import { partitionOf, placeOf, type Place, topicOf } from './place.ts'
 
@@ -29,7 +31,7 @@ export class GroupCoordinator implements api.ConsumerGroups {
   readonly #settings: GroupSettings
   readonly #whenCommitted: (ticket: Ticket) => Promise<void>
   readonly #host: GroupHost
-  readonly #groups = new Map<string, ClassicGroup>()
+  readonly #groups = new Map<string, ClassicGroup | ConsumerGroup>()
   readonly #sweep: Alarm
   #isSweepSet = false
   /** How many transactions hold offsets of a place, by group. */
@@ -62,12 +64,12 @@ export class GroupCoordinator implements api.ConsumerGroups {
     else if (group === undefined && memberId !== '') answer({ problem: 'unknown-member', memberId })
     else if (group === undefined && this.#groups.size >= GROUPS_MAX) answer({ problem: 'too-many-groups', memberId })
     else {
-      if (group === undefined) {
+      if (group === undefined || (group instanceof ConsumerGroup && !group.hasMembers)) {
         group = new ClassicGroup(name, this.#host)
-        this.#groups.set(name, group)
-        this.#planSweep()
+        this.#add(group)
       }
-      group.join(request, answer)
+      if (group instanceof ClassicGroup) group.join(request, answer)
+      else answer({ problem: 'inconsistent-protocol', memberId })
     }
   }
 
@@ -76,7 +78,7 @@ export class GroupCoordinator implements api.ConsumerGroups {
     const group = this.#groups.get(name)
     const problem = this.#problemOfName(name)
     if (problem !== undefined) answer({ problem })
-    else if (group === undefined) answer({ problem: 'unknown-member' })
+    else if (!(group instanceof ClassicGroup)) answer({ problem: 'unknown-member' })
     else group.sync(request, answer)
   }
 
@@ -84,12 +86,26 @@ export class GroupCoordinator implements api.ConsumerGroups {
     const problem = this.#problemOfName(name)
     if (problem !== undefined) return problem
     const group = this.#groups.get(name)
-    return group === undefined ? 'unknown-member' : group.heartbeat(memberId, instanceId, generation)
+    return group instanceof ClassicGroup ? group.heartbeat(memberId, instanceId, generation) : 'unknown-member'
   }
 
   leave(name: string, members: readonly api.LeavingMember[]): api.GroupProblem | readonly (api.GroupProblem | undefined)[] {
     const group = this.#groups.get(name)
     return this.#problemOfName(name) ?? (group === undefined ? members.map(() => 'unknown-member') : group.leave(members))
+  }
+
+  consumerHeartbeat(heartbeat: api.ConsumerHeartbeat): api.ConsumerHeartbeatResult {
+    const { group: name, epoch } = heartbeat
+    const problem = this.#problemOfName(name) ?? checkConsumerHeartbeat(heartbeat)
+    if (problem !== undefined) return { problem }
+    let group = this.#groups.get(name)
+    if (epoch === 0 && (group === undefined || (group instanceof ClassicGroup && group.isUnused))) {
+      if (group === undefined && this.#groups.size >= GROUPS_MAX) return { problem: 'too-many-groups' }
+      group = new ConsumerGroup(name, this.#host, this.#registry)
+      this.#add(group)
+    }
+    if (group instanceof ConsumerGroup) return group.heartbeat(heartbeat)
+    return { problem: group === undefined ? 'unknown-member' : 'inconsistent-protocol' }
   }
 
   // ---- offsets --------------------------------------------------------------------------------------------------------------
@@ -216,7 +232,6 @@ export class GroupCoordinator implements api.ConsumerGroups {
     this.#checkOpen()
     const group = this.#groups.get(name)
     if (group?.hasMembers === true) return 'not-empty'
-    group?.dismiss()
     const wasThere = this.#groups.delete(name)
     return this.#shard.offsets.deleteGroup(name) || wasThere ? undefined : 'not-found'
   }
@@ -238,11 +253,16 @@ export class GroupCoordinator implements api.ConsumerGroups {
   /** Answers everybody who waits. */
   stop(): void {
     this.#sweep.clear()
-    for (const group of this.#groups.values()) group.dismiss()
+    for (const group of this.#groups.values()) if (group instanceof ClassicGroup) group.dismiss()
     this.#groups.clear()
   }
 
   // ---- inside -----------------------------------------------------------------------------------------------------------------
+
+  #add(group: ClassicGroup | ConsumerGroup): void {
+    this.#groups.set(group.name, group)
+    this.#planSweep()
+  }
 
   #commit(group: string, changes: readonly OffsetChange[]): void {
     if (changes.length === 0) return
@@ -281,7 +301,9 @@ export class GroupCoordinator implements api.ConsumerGroups {
 
   /** Offsets go in the commit in which their topic goes. */
   #topicAt(place: Place): Topic {
-    return this.#registry.topicById(topicOf(place))
+    const topic = this.#registry.topicById(topicOf(place))
+    assert(topic !== undefined, 'a topic with committed offsets exists')
+    return topic
   }
 
   #checkVacant(group: string): void {
@@ -320,7 +342,7 @@ export class GroupCoordinator implements api.ConsumerGroups {
 }
 
 function unoccupied(name: string): api.GroupSummary {
-  return { name, state: 'empty', protocolType: '', members: 0 }
+  return { name, type: 'classic', state: 'empty', protocolType: '', members: 0 }
 }
 
 function bytesOf(text: string): number {

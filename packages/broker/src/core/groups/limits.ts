@@ -15,6 +15,8 @@ export const OFFSET_CHANGE_BYTES = 48
 export const MEMBER_BYTES_MAX: number = 512 * KIB
 /** Protocols that one member offers. */
 export const PROTOCOLS_MAX = 64
+/** Topics that one member of a group may name. */
+export const SUBSCRIBED_TOPICS_MAX = 10_000
 /** A member that joined for the first time is given up when the group does not answer it for so long. */
 export const FIRST_JOIN_MS_MAX: number = 5 * MINUTE_MS
 export const REBALANCE_TIMEOUT_MS_MAX: number = DAY_MS
@@ -32,6 +34,9 @@ export interface GroupSettings {
    * meanwhile makes it wait so long again. Members that start together then need one rebalance.
    */
   readonly initialRebalanceDelayMs: number
+  /** Of members that the broker assigns to: how long they are missed, and how often they should be heard of. */
+  readonly consumerSessionTimeoutMs: number
+  readonly consumerHeartbeatIntervalMs: number
   /** Members of one group. */
   readonly membersMax: number
   /** Offsets of a group without members are forgotten so long after its last member left and its last commit. */
@@ -42,6 +47,8 @@ export const groupDefaults: GroupSettings = {
   sessionTimeoutMsMin: 6 * SECOND_MS,
   sessionTimeoutMsMax: HOUR_MS / 2,
   initialRebalanceDelayMs: 100,
+  consumerSessionTimeoutMs: 45 * SECOND_MS,
+  consumerHeartbeatIntervalMs: 5 * SECOND_MS,
   membersMax: 10_000,
   offsetsRetentionMs: 7 * DAY_MS,
 }
