@@ -1,5 +1,14 @@
 import { type BatchRecord, decodeBatch } from '@millrace/wire'
-import type { Broker, Consumer, Delivery, DeliverySink, Destination, Outcome, Published, TransactionAction } from '../../core/broker.ts'
+import type {
+  Broker,
+  Consumer,
+  Delivery,
+  DeliverySink,
+  Destination,
+  Outcome,
+  Published,
+  TransactionAction,
+} from '../../core/broker.ts'
 import type { DeadLetterWatch } from './dead-letter-watch.ts'
 import type { Faults } from './faults.ts'
 import { type SpiedMessage, spiedMessage } from './message-log.ts'
