@@ -6,7 +6,8 @@ import { replyAddress } from '../request/reply.ts'
 import { HeldMessage } from '../received-message.ts'
 import { TransactionBatches } from './transaction-batches.ts'
 import { TransactionSettles } from './transaction-settles.ts'
-import type { Transaction, TransactionOptions, TransactionPublishOptions } from './types.ts'
+import type { tombstone } from './tombstone.ts'
+import type { PartitionOptions, Transaction, TransactionOptions, TransactionPublishOptions } from './types.ts'
 
 const TIMEOUT_MS = 60_000
 
@@ -73,8 +74,9 @@ export class ClientTransaction implements Transaction {
     return this.#abort.signal
   }
 
-  publish(destination: string, body: Body, options: TransactionPublishOptions = {}): void {
-    this.multicast([destination], body, options)
+  publish(destination: string, body: Body | typeof tombstone, options: TransactionPublishOptions & PartitionOptions = {}): void {
+    this.#checkCollecting()
+    this.#batches.add([destination], body, options, this.#anyLink().platform.nowMs())
   }
 
   multicast(destinations: readonly string[], body: Body, options: TransactionPublishOptions = {}): void {
