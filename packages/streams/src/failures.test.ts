@@ -181,7 +181,9 @@ describe('a result that does not fit', () => {
     await app.start()
     await app.caughtUp()
     expect(app.info()).toMatchObject({ processed: 5, skipped: 1 })
-    expect(app.info().lastSkip).toMatch(/^large: topic:numbers partition 0 offset 3 .*bytes; this broker takes at most/)
+    expect(app.info().lastSkip).toMatch(
+      /^large: the results of topic:numbers partition 0 offset 3 cannot be committed: .*bytes; this broker takes at most/,
+    )
     await app.stop()
     expect((await broker.client.admin.queue('large')).ready).toBe(11)
   })

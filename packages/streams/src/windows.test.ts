@@ -208,6 +208,35 @@ describe('windows', () => {
     await app.stop()
   })
 
+  it('behind a new key miss nothing of a backlog, though its partitions are worked off one after the other', async () => {
+    await using broker = await testBroker()
+    const { client } = broker
+    const spread = topic('spread', { schema: anything<Event>(), partitions: 3 })
+    await spread.declare(client)
+    await client.transaction((tx) => {
+      for (let number = 0; number < 3000; number++) {
+        const options = { partition: number % 3, timestampMs: number * 100 }
+        tx.publish('topic:spread', { number, key: `key ${number % 7}` }, options)
+      }
+      // Far ahead of the others, as soon as it is read.
+      tx.publish('topic:spread', { number: 3000, key: 'key 0' }, { partition: 1, timestampMs: 10_000_000 })
+    })
+    const app = streams(client, 'app', { batchRecords: 50 })
+    const perKey = app
+      .from(spread)
+      .key('key', ({ key }) => key)
+      .window(tumbling('10s', { grace: '2s' }))
+      .count('per-key')
+    let counted = 0
+    perKey.final().forEach(({ value }) => (counted += value))
+    await app.start()
+    await app.caughtUp()
+    const open = [...perKey.entries()].reduce((sum, { value }) => sum + value, 0)
+    expect(app.info()).toMatchObject({ processed: 6002, late: 0 })
+    expect(counted + open).toBe(3001)
+    await app.stop()
+  })
+
   it('are refused when they make no sense', () => {
     expect(() => tumbling(0)).toThrow('The size of a window is a whole number of milliseconds from 1 on')
     expect(() => sliding('1m', { every: 'often' })).toThrow('`every` is a whole number')

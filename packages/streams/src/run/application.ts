@@ -4,6 +4,7 @@ import type { LaneStore } from '../state/lane-store.ts'
 import { StreamError, textOf } from '../stream-error.ts'
 import type { StateQueries } from '../topology/flow-table.ts'
 import type { OperatorNode, Topology } from '../topology/topology.ts'
+import { Alignment } from './alignment.ts'
 import { balance } from './balance.ts'
 import { Counts } from './counts.ts'
 import { Lane } from './lane.ts'
@@ -28,6 +29,7 @@ export class Application implements StateQueries {
   readonly done: Promise<void>
   #state: StreamsState = 'new'
   #lanes: Lane[] = []
+  alignment: Alignment = new Alignment(undefined, [])
   readonly #counts = new Counts()
   readonly #waiting = new Set<() => void>()
   #running: Promise<unknown> = Promise.resolve()
@@ -65,6 +67,7 @@ export class Application implements StateQueries {
       const lanes = await preparation.run()
       for (const [destination, partitions] of preparation.partitions) this.partitions.set(destination, partitions)
       this.#lanes = Array.from({ length: lanes }, (_, number) => new Lane(this, number))
+      this.alignment = new Alignment(this.topology.graceBehindKey, this.#lanes)
     } catch (error) {
       this.#end(error)
       throw error

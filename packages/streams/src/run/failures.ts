@@ -6,19 +6,13 @@ import type { BatchOutputs } from './batch-outputs.ts'
 const TEXT_CHARACTERS_MAX = 1000
 
 /** The message that failed, as a dead letter: its own headers, and the reason in those that dead letters of the broker have. */
-export function deadLetter(
-  outputs: BatchOutputs,
-  destination: string,
-  message: StoredMessage,
-  place: RecordPlace,
-  error: StreamError,
-): void {
+export function deadLetter(outputs: BatchOutputs, destination: string, message: StoredMessage, error: StreamError): void {
   const headers: Record<string, string | Uint8Array> = {}
   for (const [name, value] of Object.entries(message.headers)) if (value !== null) headers[name] = value
   headers['millrace-dead-reason'] = 'rejected'
-  headers['millrace-dead-source'] = `topic:${place.topic}/${error.application}`
-  headers['millrace-dead-partition'] = String(place.partition)
-  headers['millrace-dead-offset'] = String(place.offset)
+  headers['millrace-dead-source'] = `topic:${error.place!.topic}/${error.application}`
+  headers['millrace-dead-partition'] = String(message.partition)
+  headers['millrace-dead-offset'] = String(message.offset)
   headers['millrace-dead-timestamp'] = String(message.timestampMs)
   headers['millrace-dead-error'] = error.message.slice(0, TEXT_CHARACTERS_MAX)
   const { key, value } = message

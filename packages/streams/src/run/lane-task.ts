@@ -5,7 +5,7 @@ import { LaneTimes } from '../operators/lane-times.ts'
 import type { LaneContext, Operator } from '../operators/operator.ts'
 import { LaneStore } from '../state/lane-store.ts'
 import { UndoLog } from '../state/undo-log.ts'
-import { type RecordPlace, StreamError, textOf } from '../stream-error.ts'
+import { placeText, type RecordPlace, StreamError, textOf } from '../stream-error.ts'
 import type { OperatorNode } from '../topology/topology.ts'
 import type { Application } from './application.ts'
 import { BatchOutputs } from './batch-outputs.ts'
@@ -38,6 +38,9 @@ export class LaneTask implements LaneContext {
   /** The commit that state and positions are from; and the one that may have followed it. */
   #committed: string
   #attempted: string | undefined
+  /** Up to where it may go, for now; and whether it has come there. */
+  #horizonMs = Infinity
+  isHeldUp = false
   /** What the batch under way has taken, left out, and from where the last record came. */
   #taken = 0
   #skipped = 0
@@ -105,12 +108,14 @@ export class LaneTask implements LaneContext {
 
   /** Whether `fill` would take something. @throws what made reading impossible */
   get isReady(): boolean {
+    this.#horizonMs = this.#application.alignment.horizonMs(this.partition)
     return this.#next() !== undefined
   }
 
   /** Processes what is here, up to the size of a batch. @throws StreamError when the policy is to fail: what came before is in the batch */
   async fill(): Promise<void> {
     if (this.#countsBefore.length === 0) this.#countsBefore = this.#operatorCounts()
+    this.#horizonMs = this.#application.alignment.horizonMs(this.partition)
     while (this.#taken < this.#recordsMax && this.outputs.bytes < BATCH_BYTES) {
       const reader = this.#next()
       if (reader === undefined) return
@@ -124,12 +129,13 @@ export class LaneTask implements LaneContext {
   /** Leaves out the one record of a batch that was rolled back. @throws StreamError when the policy is to fail */
   leaveOut(error: unknown): void {
     const reader = this.#last!
-    this.running = undefined
-    this.#failed(reader, reader.peek()!, error)
+    const place = placeOf(reader, reader.peek()!)
+    const what = `the results of ${placeText(place)} cannot be committed: ${textOf(error)}`
+    this.#leftOut(reader, new StreamError(this.#application.settings.name, what, { place, cause: error }))
     this.#took(reader)
   }
 
-  /** Halves what batches may hold from now on. */
+  /** Halves what batches may hold. With each commit it doubles again. */
   shrink(): void {
     this.#recordsMax = Math.max(1, Math.ceil(Math.min(this.#recordsMax, this.#taken) / 2))
   }
@@ -141,6 +147,15 @@ export class LaneTask implements LaneContext {
     } catch (error) {
       throw this.#failure(error, undefined)
     }
+  }
+
+  /** As `Lane.headMs`. */
+  get headMs(): number {
+    let leastMs = Infinity
+    for (const reader of this.readers) {
+      if (reader.source.declaration !== undefined) leastMs = Math.min(leastMs, reader.headMs)
+    }
+    return leastMs
   }
 
   get idleMs(): number {
@@ -212,7 +227,8 @@ export class LaneTask implements LaneContext {
         earliestMs = item.timestampMs
       }
     }
-    return next
+    this.isHeldUp = next?.source.declaration !== undefined && earliestMs > this.#horizonMs
+    return this.isHeldUp ? undefined : next
   }
 
   #process(reader: SourceReader, item: SourceItem): void {
@@ -224,7 +240,7 @@ export class LaneTask implements LaneContext {
     } catch (error) {
       this.undo.backTo(marks[0])
       this.outputs.backTo(marks[1])
-      this.#failed(reader, item, error)
+      this.#leftOut(reader, this.#failure(error, placeOf(reader, item)))
     }
   }
 
@@ -245,15 +261,14 @@ export class LaneTask implements LaneContext {
     }
   }
 
-  #failed(reader: SourceReader, item: SourceItem, error: unknown): void {
-    const place = placeOf(reader, item)
-    const failure = this.#failure(error, place)
+  /** The next item of that reader, if the policy allows. @throws StreamError */
+  #leftOut(reader: SourceReader, failure: StreamError): void {
     const { onFailure } = this.#application.settings
     if (onFailure === 'fail') throw failure
     if (onFailure === 'skip') this.#skipped++
     else {
       this.#deadLettered++
-      deadLetter(this.outputs, onFailure.deadLetter, messageOf(item), place, failure)
+      deadLetter(this.outputs, onFailure.deadLetter, messageOf(reader.peek()!), failure)
     }
     this.#application.skipped(failure)
   }
@@ -285,6 +300,7 @@ export class LaneTask implements LaneContext {
   #accept(): void {
     this.#application.committed(this.#taken, this.#skipped, this.#deadLettered)
     this.#committed = this.#attempted!
+    this.#recordsMax = Math.min(this.#application.settings.batchRecords, this.#recordsMax * 2)
     this.#isUnsaved = false
     for (const store of this.#stores.values()) store.committed()
     for (const reader of this.readers) reader.commit()

@@ -48,6 +48,17 @@ export class Lane {
     return this.#state === 'running' ? this.#task : undefined
   }
 
+  /** The timestamp of the first record from outside that is not committed: minus infinity while that is not known, infinity when nothing is there. */
+  get headMs(): number {
+    if (this.#state === 'restoring') return -Infinity
+    return this.task?.headMs ?? Infinity
+  }
+
+  /** Others have come further: it may be held up no more. */
+  alignedAgain(): void {
+    if (this.task?.isHeldUp === true) this.#nudge()
+  }
+
   /** @returns undefined when the lane is not here, or its operators do not have that state */
   storeOf(name: string): LaneStore | undefined {
     const task = this.task
@@ -73,6 +84,7 @@ export class Lane {
     } finally {
       this.#drop()
       this.#state = 'stopped'
+      this.#application.alignment.moved()
     }
   }
 
@@ -118,6 +130,8 @@ export class Lane {
       if (outcome === 'committed') continue
       // Its state is of use if the lane comes back as it was.
       this.#state = 'waiting'
+      this.#application.alignment.moved()
+      this.#application.laneChanged()
       if (outcome === 'lost') return
       this.#isLeaving = false
       this.#drop()
@@ -130,10 +144,14 @@ export class Lane {
     if (this.#task?.continues(progress) !== true) {
       this.#drop()
       this.#state = 'restoring'
-      this.#task = await restoreLane(this.#application, this.number, progress, () => this.#nudge())
+      this.#task = await restoreLane(this.#application, this.number, progress, () => {
+        this.#nudge()
+        this.#application.alignment.moved()
+      })
     }
     if (this.#state === 'running') return
     this.#state = 'running'
+    this.#application.alignment.moved()
     this.#application.laneChanged()
   }
 
@@ -188,7 +206,7 @@ export class Lane {
         }
       })
       this.#wake = undefined
-      if (!this.#isAwake) task.idle(platform.monotonicMs() - sinceMs)
+      if (!this.#isAwake) task.idle(Math.max(idleMs, platform.monotonicMs() - sinceMs))
     }
     this.#isAwake = false
   }
@@ -203,6 +221,7 @@ export class Lane {
     for (let delayMs = RETRY_MS_FIRST; !held.isGone; delayMs = Math.min(RETRY_MS_LAST, delayMs * 2)) {
       try {
         await held.during(() => task.commit(held.token))
+        this.#application.alignment.moved()
         this.#application.laneChanged()
         return 'committed'
       } catch (error) {

@@ -12,6 +12,8 @@ export const KEEP_MS: number = 7 * 86_400_000
 export const BALANCE_MS = 500
 /** How often it looks whether a topic has got more partitions: every so many times. */
 export const GROWTH_ROUNDS = 20
+/** How far lanes of an instance may be apart in event time at least, where that matters: less would make batches of single records. */
+export const ALIGNMENT_MS_LEAST = 1000
 /** Before a commit that the broker could not take now is tried again: doubles from the first to the last. */
 export const RETRY_MS_FIRST = 50
 export const RETRY_MS_LAST = 5000

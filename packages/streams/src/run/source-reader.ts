@@ -76,6 +76,11 @@ export class SourceReader {
     this.#skipGap()
   }
 
+  /** The timestamp of the first item that is not committed: minus infinity while it is on its way, infinity when nothing is there. */
+  get headMs(): number {
+    return this.#items[0]?.timestampMs ?? (this.#isBehind ? -Infinity : Infinity)
+  }
+
   /** Whether there was more in the topic, when reading began, than has come here. */
   get isBehind(): boolean {
     return this.#isBehind
@@ -126,6 +131,7 @@ export class SourceReader {
   #skipGap(): void {
     if (this.#isBehind || this.#at < this.#items.length) return
     this.#position = Math.max(this.#position, this.#endOffset)
+    if (this.#at === 0) this.#committed = this.#position
   }
 
   /** @returns the offset after the last message that came */

@@ -184,6 +184,7 @@ export class FlowStream<V> implements KeyedStream<V> {
       inputs: [this.#edge(0), (other as FlowStream<W>).#edge(1)],
       isKeyed: true,
       hasState: true,
+      graceMs: times.graceMs,
       create: (self, lane) => new StreamJoinOperator(self, lane, combine as (value: unknown, other: unknown) => unknown, times),
     })
     return new FlowStream(this.#definitions, node, 0)

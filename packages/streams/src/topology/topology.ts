@@ -21,6 +21,8 @@ export interface OperatorNode {
   readonly isKeyed: boolean
   /** Whether it has state, in a topic of its name. */
   readonly hasState: boolean
+  /** Of what depends on event time: how late a record may come. */
+  readonly graceMs: number | undefined
   readonly create: (node: OperatorNode, lane: LaneContext) => Operator
 }
 
@@ -29,6 +31,7 @@ export type NodeDefinition = Pick<OperatorNode, 'kind' | 'inputs' | 'create'> & 
   readonly name?: string
   readonly isKeyed?: boolean
   readonly hasState?: boolean
+  readonly graceMs?: number
 }
 
 /** A topic that is read. */
@@ -61,14 +64,14 @@ export class Topology {
   }
 
   add(definition: NodeDefinition): OperatorNode {
-    const { kind, inputs, create, isKeyed = false, hasState = false } = definition
+    const { kind, inputs, create, isKeyed = false, hasState = false, graceMs } = definition
     this.#checkOpen()
     if (inputs.some(({ from }) => !this.nodes.includes(from))) {
       throw new MillraceError('bad_request', 'Streams and tables of another application cannot be used.')
     }
     const topics = new Set(inputs.flatMap(({ from }) => [...from.topics]))
     const name = definition.name === undefined ? `${kind}-${this.nodes.length}` : this.#claim(definition.name)
-    const node: OperatorNode = { name, kind, inputs, topics, create, isKeyed, hasState }
+    const node: OperatorNode = { name, kind, inputs, topics, create, isKeyed, hasState, graceMs }
     this.nodes.push(node)
     return node
   }
@@ -85,6 +88,7 @@ export class Topology {
         topics: new Set([topic]),
         isKeyed: false,
         hasState: false,
+        graceMs: undefined,
         create: (self, lane) => new SourceOperator(self, lane),
       }
       this.nodes.push(node)
@@ -95,6 +99,15 @@ export class Topology {
       there.declaration === declaration && there.options.start === options.start && there.options.timestamp === options.timestamp
     if (isSame) return there.node
     throw new MillraceError('bad_request', `Topic ${topic} is read twice in different ways: use one stream of it for both.`)
+  }
+
+  /** The least grace of what depends on event time behind a topic of the application's own; undefined where there is none. */
+  get graceBehindKey(): number | undefined {
+    const isOwn = (topic: string): boolean => this.sources.get(topic)!.declaration === undefined
+    const graces = this.nodes.flatMap(({ graceMs, topics }) =>
+      graceMs !== undefined && [...topics].some(isOwn) ? [graceMs] : [],
+    )
+    return graces.length === 0 ? undefined : Math.min(...graces)
   }
 
   /** A topic of the application's own. */

@@ -51,6 +51,7 @@ export class WindowedFlow<V> implements SessionStream<V> {
       inputs: [this.#from],
       isKeyed: true,
       hasState: true,
+      graceMs: windows.graceMs,
       create,
     })
     return new FlowWindowedTable<A, V>(this.#definitions, node)
