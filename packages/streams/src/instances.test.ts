@@ -195,6 +195,21 @@ describe('instances', () => {
     await second.app.stop()
   })
 
+  it('know at once that a lost connection took their lanes along', async () => {
+    const { clock } = broker
+    const instance = await startCounting(await broker.connect())
+    await publish('a')
+    expect(running(instance)).toEqual([0, 1, 2, 3])
+    broker.disconnect('1m')
+    await clock.settle()
+    expect(running(instance)).toEqual([])
+    expect(() => instance.table.get('a')).toThrow('which is not here (waiting)')
+    await clock.advance('2m')
+    expect(running(instance)).toEqual([0, 1, 2, 3])
+    expect(instance.table.get('a')).toBe(1)
+    await instance.app.stop()
+  })
+
   it.each([1, 2])('%d: go on after lost connections, with commits whose fate was unknown', async (count) => {
     const { clock } = broker
     const instances: Instance[] = []

@@ -34,6 +34,7 @@ export class Application implements StateQueries {
   readonly #waiting = new Set<() => void>()
   #running: Promise<unknown> = Promise.resolve()
   #stopBalance: (() => void) | undefined
+  #stopListening: (() => void) | undefined
   #rounds = 0
   #isBalancing = false
   #commitNumber = 0
@@ -76,6 +77,9 @@ export class Application implements StateQueries {
     this.#state = 'running'
     this.#running = Promise.all(this.#lanes.map((lane) => this.#run(lane)))
     this.#stopBalance = this.settings.platform.every(BALANCE_MS, () => void this.#balance())
+    this.#stopListening = this.settings.client.on('state', (state) => {
+      if (state !== 'connected') for (const lane of this.#lanes) lane.disconnected()
+    })
   }
 
   async stop(): Promise<void> {
@@ -217,6 +221,7 @@ export class Application implements StateQueries {
   #end(failure: unknown): void {
     if (this.#state === 'stopped' || this.#state === 'failed') return
     this.#stopBalance?.()
+    this.#stopListening?.()
     this.#failure ??= failure
     this.#state = failure === undefined ? 'stopped' : 'failed'
     if (failure === undefined) this.#finish()
@@ -228,6 +233,7 @@ export class Application implements StateQueries {
     if (this.#isBalancing || this.#state !== 'running') return
     this.#isBalancing = true
     try {
+      for (const lane of this.#lanes) lane.tidy()
       await balance(this, this.#lanes)
       if (++this.#rounds % GROWTH_ROUNDS === 0) await this.#checkGrowth()
     } catch (error) {

@@ -4,7 +4,7 @@ import type { LaneStore } from '../state/lane-store.ts'
 import { StreamError, textOf } from '../stream-error.ts'
 import type { Application } from './application.ts'
 import type { LaneTask } from './lane-task.ts'
-import { LEASE_EXTENSIONS, RETRY_MS_FIRST, RETRY_MS_LAST } from './limits.ts'
+import { KEPT_ROUNDS, LEASE_EXTENSIONS, RETRY_MS_FIRST, RETRY_MS_LAST } from './limits.ts'
 import { parseProgress, type Progress } from './progress.ts'
 import { restoreLane } from './restore-lane.ts'
 import type { Settings } from './settings.ts'
@@ -34,6 +34,8 @@ export class Lane {
   #wake: (() => void) | undefined
   #isAwake = false
   #isAwaiting = false
+  #held: HeldToken | undefined
+  #idleRounds = 0
 
   constructor(application: Application, number: number) {
     this.#application = application
@@ -108,6 +110,18 @@ export class Lane {
     await this.#tokens?.return?.()
   }
 
+  /** The connection is gone, and with it the message, wherever it was: whoever comes first has the lane next. */
+  disconnected(): void {
+    this.#held?.lost()
+    if (this.#isAwaiting && this.#state === 'running') this.#toWaiting()
+  }
+
+  /** Called from time to time: the state of a lane that does not come back is not kept for ever. */
+  tidy(): void {
+    this.#idleRounds = this.#state === 'waiting' ? this.#idleRounds + 1 : 0
+    if (this.#idleRounds > KEPT_ROUNDS) this.#drop()
+  }
+
   // ---- holding the lane -----------------------------------------------------------------------------------------------
 
   async #serve(tokens: Tokens): Promise<void> {
@@ -118,6 +132,7 @@ export class Lane {
       this.#isAwaiting = false
       if (done === true) return
       const held = new HeldToken(token, this.#application, () => this.#nudge())
+      this.#held = held
       next = tokens.next()
       void held.until(next)
       let outcome: Outcome
@@ -126,17 +141,22 @@ export class Lane {
         outcome = await this.#work(held)
       } finally {
         held.end()
+        this.#held = undefined
       }
       if (outcome === 'committed') continue
       // Its state is of use if the lane comes back as it was.
-      this.#state = 'waiting'
-      this.#application.alignment.moved()
-      this.#application.laneChanged()
+      this.#toWaiting()
       if (outcome === 'lost') return
       this.#isLeaving = false
       this.#drop()
       return
     }
+  }
+
+  #toWaiting(): void {
+    this.#state = 'waiting'
+    this.#application.alignment.moved()
+    this.#application.laneChanged()
   }
 
   async #prepare({ token }: HeldToken): Promise<void> {
@@ -278,7 +298,7 @@ class HeldToken {
     } catch {
       // Told where `next` is awaited.
     }
-    this.#lost()
+    this.lost()
   }
 
   /** While a commit is on its way nothing else is said about it. */
@@ -309,11 +329,12 @@ class HeldToken {
       await this.token.extend()
     } catch (error) {
       // Whatever it is, a commit will find out whether the lane is still held.
-      if (error instanceof MillraceError && error.code === 'stale_delivery') this.#lost()
+      if (error instanceof MillraceError && error.code === 'stale_delivery') this.lost()
     }
   }
 
-  #lost(): void {
+  /** A message that came on a connection that is gone, or that was given to somebody else. */
+  lost(): void {
     if (this.#hasEnded) return
     this.isGone = true
     this.#nudge()

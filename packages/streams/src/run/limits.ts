@@ -10,6 +10,8 @@ export const LEASE_EXTENSIONS = 3
 export const KEEP_MS: number = 7 * 86_400_000
 /** How often an instance looks whether it has more than its share. */
 export const BALANCE_MS = 500
+/** For so many of these it keeps the state of a lane that it lost: it may come back as it was. */
+export const KEPT_ROUNDS = 20
 /** How often it looks whether a topic has got more partitions: every so many times. */
 export const GROWTH_ROUNDS = 20
 /** How far lanes of an instance may be apart in event time at least, where that matters: less would make batches of single records. */
