@@ -9,6 +9,7 @@ export default defineConfig({
       { find: /^@millrace\/client$/, replacement: source('packages/client/src/index.ts') },
       { find: /^@millrace\/postgres$/, replacement: source('packages/postgres/src/index.ts') },
       { find: /^@millrace\/redis$/, replacement: source('packages/redis/src/index.ts') },
+      { find: /^@millrace\/streams$/, replacement: source('packages/streams/src/index.ts') },
       { find: /^millrace\/embedded$/, replacement: source('packages/broker/src/server/embedded.ts') },
       { find: /^millrace\/testing$/, replacement: source('packages/broker/src/server/testing/test-broker.ts') },
     ],

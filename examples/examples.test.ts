@@ -9,6 +9,7 @@ import { chatRoom } from './src/chat-room.ts'
 import { flashSale } from './src/flash-sale.ts'
 import { logPipeline } from './src/log-pipeline.ts'
 import { ordersAndStock } from './src/orders-and-stock.ts'
+import { pageViews } from './src/page-views.ts'
 import { registration } from './src/registration.ts'
 
 async function withBroker<Outcome>(example: (client: Millrace) => Promise<Outcome>): Promise<Outcome> {
@@ -85,6 +86,13 @@ describe.concurrent('what the examples show', () => {
     expect(carol).toEqual(ann.slice(2))
     expect(cook).toEqual(['cook: the soup is ready'])
     expect(history).toEqual(ann)
+  })
+
+  test('page-views: each view is counted once, though an instance ends in between', async () => {
+    const { views, repeated, path } = await withBroker(pageViews)
+    expect(views).toEqual(Object.fromEntries(Array.from({ length: 5 }, (_, n) => [`/article-${n}`, 600])))
+    expect(repeated).toBe(0)
+    expect(path).toHaveLength(30)
   })
 })
 

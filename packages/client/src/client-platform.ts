@@ -1,3 +1,4 @@
+import type { Millrace } from './api.ts'
 import { endOfTurn, quietInterval, quietTimer } from './end-of-turn.ts'
 
 /** Time, scheduling and chance as the client uses them. A test broker puts virtual ones in their place. */
@@ -20,6 +21,17 @@ export interface ClientPlatform {
   sleep(ms: number): Promise<void>
   /** As `every`, and keeps the process running, as a socket does. */
   keepAlive(periodMs: number, task: () => void): () => void
+}
+
+const platforms = new WeakMap<Millrace, ClientPlatform>()
+
+/** What a client takes time from: for the packages beside this one. */
+export function platformOf(client: Millrace): ClientPlatform {
+  return platforms.get(client) ?? systemPlatform
+}
+
+export function setPlatform(client: Millrace, platform: ClientPlatform): void {
+  platforms.set(client, platform)
 }
 
 export const systemPlatform: ClientPlatform = {

@@ -5,9 +5,12 @@ export { MillraceError } from './errors.ts'
 export * from './idempotency/index.ts'
 export { connectInProcess, type InProcessAccept, type InProcessConnection, type InProcessSession } from './in-process.ts'
 export { CORRELATION_ID_HEADER, MESSAGE_ID_HEADER, REPLY_TO_HEADER } from './message-headers.ts'
+export { tombstone } from './transactions/tombstone.ts'
 export * from './typed/index.ts'
 export type { ErrorCode } from '@millrace/wire'
 
 // For the packages beside this one.
+export { partitionOfKey } from '@millrace/wire'
+export { platformOf } from './client-platform.ts'
 export { callUser } from './call-user.ts'
 export { encodeBody, encodeHeaders, encodeKey } from './outgoing.ts'

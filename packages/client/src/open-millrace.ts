@@ -22,7 +22,7 @@ import type {
   TransactionPublishOptions,
 } from './api.ts'
 import { callUser } from './call-user.ts'
-import { type ClientPlatform, systemPlatform } from './client-platform.ts'
+import { type ClientPlatform, setPlatform, systemPlatform } from './client-platform.ts'
 import { MillraceError } from './errors.ts'
 import { Link } from './link.ts'
 import { PublishChannel } from './publish-channel.ts'
@@ -67,6 +67,7 @@ class MillraceClient implements Millrace, Hub {
 
   constructor(dial: Dial, address: string, options: ConnectOptions, platform: ClientPlatform) {
     this.#platform = platform
+    setPlatform(this, platform)
     const { clientId, user, password, connections = 1, reconnectDelayMs = RECONNECT_DELAY_MS } = options
     this.#closeTimeoutMs = options.closeTimeoutMs ?? CLOSE_TIMEOUT_MS
     const hello = {

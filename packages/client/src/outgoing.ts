@@ -30,8 +30,8 @@ export function encodeKey(key: string | Uint8Array | undefined): Uint8Array | nu
 }
 
 /** Memory that it takes until it is confirmed, about; never less than its bytes. */
-export function weightOf(value: Uint8Array, key: string | Uint8Array | null, headers: readonly HeaderToWrite[]): number {
-  let weight = value.length + RECORD_OVERHEAD_BYTES + sizeOf(key)
+export function weightOf(value: Uint8Array | null, key: string | Uint8Array | null, headers: readonly HeaderToWrite[]): number {
+  let weight = sizeOf(value) + RECORD_OVERHEAD_BYTES + sizeOf(key)
   for (let n = 0; n < headers.length; n++) weight += headers[n]!.key.length * 3 + sizeOf(headers[n]!.value) + 10
   return weight
 }

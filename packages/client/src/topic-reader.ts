@@ -111,7 +111,14 @@ export class TopicReader {
   }
 
   #readerEnded(reader: PartitionReader, error: MillraceError | undefined): void {
-    if (error === undefined || this.#ended) return
+    if (this.#ended) return
+    if (error === undefined) {
+      // The client was closed. Whoever reads up to the end must not take this for it.
+      const { untilEnd = false } = this.#options
+      return untilEnd
+        ? this.#fail(new MillraceError('closed', 'This client was closed before the end was reached.'))
+        : this.#close()
+    }
     // While it was away, retention passed the place where it was.
     if (error.code === 'offset_out_of_range' && reader.next !== undefined) {
       reader.next = undefined
@@ -145,6 +152,11 @@ export class TopicReader {
   #checkEnd(): void {
     if (this.#ended || this.#options.untilEnd !== true || this.#readers.length === 0) return
     if (!this.#readers.every((reader) => reader.caughtUp && !reader.subscriber.hasMessages)) return
+    this.stream.end(undefined)
+    void this.#leave()
+  }
+
+  #close(): void {
     this.stream.end(undefined)
     void this.#leave()
   }

@@ -320,6 +320,22 @@ describe('reading', () => {
     expect(await client.topic('empty').peek()).toEqual([])
   })
 
+  it('ends when the client closes: with an error, if it was to reach the end', async () => {
+    const other = await broker.connect()
+    const topic = other.topic('long')
+    await topic.publishBatch(Array.from({ length: 50_000 }, () => ({ body: 'x'.repeat(100) })))
+    const following = topic.read({ from: 'latest' })
+    const next = following.next()
+    const reader = topic.read({ from: 'earliest', untilEnd: true })
+    await reader.next()
+    await other.close()
+    expect(await next).toMatchObject({ done: true })
+    const rest = async (): Promise<void> => {
+      for await (const message of reader) expect(message.text()).toHaveLength(100)
+    }
+    await expect(rest()).rejects.toMatchObject({ code: 'closed' })
+  })
+
   it('starts at an offset or a time', async () => {
     const topic = client.topic('from')
     for (let n = 0; n < 10; n++) await topic.publish(`${n}`, { timestampMs: 1000 + n })

@@ -1,4 +1,4 @@
-import { connect, type Message, type Millrace, type MillraceError, type Transaction } from '@millrace/client'
+import { connect, type Message, type Millrace, type MillraceError, tombstone, type Transaction } from '@millrace/client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CuttingProxy } from './cutting-proxy.ts'
 import { type NativeBroker, startNativeBroker } from './native-broker.ts'
@@ -111,6 +111,27 @@ describe('client.transaction', () => {
     }
     expect(places.size).toBe(keys.length)
     for (const texts of places.values()) expect(texts).toEqual(['first', 'second', 'third'])
+  })
+
+  it('puts messages into the partition that is named, whatever their keys say, and none beyond the last', async () => {
+    await client.admin.createTopic({ name: 'placed', partitions: 3 })
+    await client.transaction((tx) => {
+      for (const key of ['a', 'b', 'c']) tx.publish('topic:placed', key, { key, partition: 2 })
+      tx.publish('topic:placed', 'first', { partition: 0 })
+    })
+    const { partitionInfo } = await client.admin.topic('placed')
+    expect(partitionInfo.map(({ end }) => end)).toEqual([1, 0, 3])
+    const beyond = client.transaction((tx) => tx.publish('topic:placed', 'x', { partition: 3 }))
+    expect(await codeOf(beyond)).toBe('bad_request')
+    const negative = client.transaction((tx) => tx.publish('topic:placed', 'x', { partition: -1 }))
+    expect(await codeOf(negative)).toBe('bad_request')
+  })
+
+  it('publishes messages without a body', async () => {
+    await client.transaction((tx) => tx.publish('topic:table', tombstone, { key: 'gone' }))
+    const [message] = await client.topic('table').peek()
+    expect(message).toMatchObject({ value: null, headers: {} })
+    expect(new TextDecoder().decode(message!.key!)).toBe('gone')
   })
 
   it('does nothing when its function throws: the messages are still held', async () => {

@@ -6,7 +6,8 @@ import { replyAddress } from '../request/reply.ts'
 import { HeldMessage } from '../received-message.ts'
 import { TransactionBatches } from './transaction-batches.ts'
 import { TransactionSettles } from './transaction-settles.ts'
-import type { Transaction, TransactionMessage, TransactionOptions, TransactionPublishOptions } from './types.ts'
+import type { tombstone } from './tombstone.ts'
+import type { PartitionOptions, Transaction, TransactionMessage, TransactionOptions, TransactionPublishOptions } from './types.ts'
 
 const TIMEOUT_MS = 60_000
 
@@ -69,8 +70,13 @@ export class ClientTransaction implements Transaction {
     return this.#abort.signal
   }
 
-  publish(destination: string, body: Body, options: TransactionPublishOptions = {}): TransactionMessage {
-    return this.multicast([destination], body, options)
+  publish(
+    destination: string,
+    body: Body | typeof tombstone,
+    options: TransactionPublishOptions & PartitionOptions = {},
+  ): TransactionMessage {
+    this.#checkCollecting()
+    return this.#batches.add([destination], body, options, this.#anyLink().platform.nowMs())
   }
 
   multicast(destinations: readonly string[], body: Body, options: TransactionPublishOptions = {}): TransactionMessage {

@@ -4,10 +4,14 @@ import { checkDestination } from '../destination.ts'
 import { MillraceError } from '../errors.ts'
 import { encodeBody, encodeHeaders, encodeKey, weightOf, withExpiry } from '../outgoing.ts'
 import { batchReceipts } from '../receipts.ts'
+import { tombstone } from './tombstone.ts'
+import type { PartitionOptions } from './types.ts'
 
 /** One batch of a transaction, for all of `to`. The broker finds the partition by the key of its first record. */
 interface Gathered {
   readonly to: readonly string[]
+  /** Undefined: by the key of its first record. */
+  readonly partition: number | undefined
   readonly builder: RecordBatchBuilder
   messages: number
   /** Of its messages, for each destination, once it is committed. */
@@ -45,15 +49,22 @@ export class TransactionBatches {
   }
 
   /** @throws MillraceError `record_too_large`, `bad_request`; TypeError for a body that cannot be sent */
-  add(to: readonly string[], body: Body, options: Omit<PublishOptions, 'signal'>, nowMs: number): TransactionMessage {
+  add(
+    to: readonly string[],
+    body: Body | typeof tombstone,
+    options: Omit<PublishOptions, 'signal'> & PartitionOptions,
+    nowMs: number,
+  ): TransactionMessage {
     for (const destination of to) checkDestination(destination)
     if (to.length === 0) throw new MillraceError('bad_request', 'A message needs at least one destination.')
     if (options.delayMs !== undefined || options.deliverAt !== undefined)
       throw new MillraceError('bad_request', 'A transaction cannot schedule messages: publish them after it.')
-    const value = encodeBody(body)
+    const { partition } = options
+    checkPartition(partition)
+    const value = body === tombstone ? null : encodeBody(body)
     const key = encodeKey(options.key)
     const timestampMs = options.timestampMs ?? nowMs
-    let headers = encodeHeaders(body, options.headers)
+    let headers = encodeHeaders(body === tombstone ? '' : body, options.headers)
     if (options.ttlMs !== undefined) headers = withExpiry(headers, timestampMs, options.ttlMs)
     const weight = weightOf(value, key, headers)
     if (weight > this.#batchBytesMax) {
@@ -62,10 +73,11 @@ export class TransactionBatches {
         `The message has ${weight} bytes; this broker takes at most ${this.#batchBytesMax}.`,
       )
     }
-    const place = placeOf(to, key)
+    const place = partition === undefined ? placeOf(to, key) : `${partition} ${to[0]!}`
     let gathered = this.#open.get(place)
     if (gathered === undefined || gathered.builder.bytes + weight > this.#batchBytesMax) {
-      gathered = { to, builder: new RecordBatchBuilder(undefined, this.#crc32c), messages: 0, receipts: undefined }
+      const builder = new RecordBatchBuilder(undefined, this.#crc32c)
+      gathered = { to, partition, builder, messages: 0, receipts: undefined }
       this.#batches.push(gathered)
       this.#open.set(place, gathered)
     }
@@ -85,7 +97,7 @@ export class TransactionBatches {
 
   /** One after the other, and what the `transact` frame says of them. */
   finish(): {
-    readonly publishes: readonly { readonly to: readonly string[]; readonly bytes: number }[]
+    readonly publishes: readonly object[]
     readonly bytes: Uint8Array
   } {
     const parts = this.#batches.map(({ builder }) => builder.finish())
@@ -95,7 +107,12 @@ export class TransactionBatches {
       bytes.set(part, at)
       at += part.length
     }
-    return { publishes: this.#batches.map(({ to }, n) => ({ to, bytes: parts[n]!.length })), bytes }
+    const publishes = this.#batches.map(({ to, partition }, n) => ({
+      to,
+      ...(partition === undefined ? {} : { partition }),
+      bytes: parts[n]!.length,
+    }))
+    return { publishes, bytes }
   }
 }
 
@@ -105,6 +122,11 @@ function duplicatePlaces(threes: readonly number[]): DuplicatePlace[] {
   for (let n = 0; n + 2 < threes.length; n += 3)
     places.push({ position: threes[n]!, partition: threes[n + 1]!, offset: threes[n + 2]! })
   return places
+}
+
+function checkPartition(partition: number | undefined): void {
+  if (partition === undefined || (Number.isSafeInteger(partition) && partition >= 0)) return
+  throw new MillraceError('bad_request', `A partition is a number from 0 on, not ${partition}.`)
 }
 
 /** Messages of one place can share a batch: a queue has one partition, a topic as many as it has keys. */

@@ -1,12 +1,21 @@
 import type { Body, Message, PublishOptions, Receipt } from '../api.ts'
+import type { tombstone } from './tombstone.ts'
 
 /**
  * What a transaction does: collected first, done as one at the end. Nothing happens before that, so nothing has to be undone when it
  * is given up.
  */
 export interface Transaction {
-  /** Publishes with the others. @throws MillraceError `record_too_large`, `bad_request` when the transaction is over */
-  publish(destination: string, body: Body, options?: TransactionPublishOptions): TransactionMessage
+  /**
+   * Publishes with the others.
+   * @param body `tombstone` publishes a message without one, which takes its key out of a compacted topic
+   * @throws MillraceError `record_too_large`, `bad_request` when the transaction is over
+   */
+  publish(
+    destination: string,
+    body: Body | typeof tombstone,
+    options?: TransactionPublishOptions & PartitionOptions,
+  ): TransactionMessage
   /** Publishes one message to all of `destinations`, stored once. One named twice gets it once. */
   multicast(destinations: readonly string[], body: Body, options?: TransactionPublishOptions): TransactionMessage
   /** Answers a message with the others: see `Message.reply`. */
@@ -29,6 +38,11 @@ export interface TransactionMessage {
 
 /** A message of a transaction is published when that is committed: it cannot be for later. */
 export type TransactionPublishOptions = Omit<PublishOptions, 'signal' | 'delayMs' | 'deliverAt'>
+
+export interface PartitionOptions {
+  /** Of a topic: where it goes, whatever its key says. Default: the key decides. */
+  readonly partition?: number
+}
 
 export interface TransactionOptions {
   /** From the beginning until the broker has answered. Default 60,000. */

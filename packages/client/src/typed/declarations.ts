@@ -1,6 +1,6 @@
 import type { Millrace, QueueSpec, SubscriptionSpec, TopicSpec } from '../api.ts'
 import type { InputOf, OutputOf, StandardSchema } from './standard-schema.ts'
-import { type MessageOptions, TypedCodec } from './typed-codec.ts'
+import { type Codec, type MessageOptions, TypedCodec } from './typed-codec.ts'
 import { QueueFace, TopicFace, type TypedQueue, type TypedTopic } from './typed-handles.ts'
 
 /** What both sides of a queue or topic agree on. `client.use(declaration)` gives its typed handle. */
@@ -17,9 +17,14 @@ export interface Declaration<Handle> {
   declare(client: Millrace): Promise<void>
 }
 
-export type QueueDeclaration<S extends StandardSchema> = Declaration<TypedQueue<InputOf<S>, OutputOf<S>>>
+/** What a declaration says about bodies, for use beside its handle. */
+interface Coded<S extends StandardSchema> {
+  readonly codec: Codec<InputOf<S>, OutputOf<S>>
+}
 
-export type TopicDeclaration<S extends StandardSchema> = Declaration<TypedTopic<InputOf<S>, OutputOf<S>>>
+export type QueueDeclaration<S extends StandardSchema> = Declaration<TypedQueue<InputOf<S>, OutputOf<S>>> & Coded<S>
+
+export type TopicDeclaration<S extends StandardSchema> = Declaration<TypedTopic<InputOf<S>, OutputOf<S>>> & Coded<S>
 
 /** Shape of the messages, and settings of the queue. */
 export type QueueOptions<S extends StandardSchema> = MessageOptions<S> & Omit<QueueSpec, 'name'>
@@ -38,6 +43,7 @@ export function queue<S extends StandardSchema>(name: string, options: QueueOpti
   return {
     name,
     destination: codec.destination,
+    codec,
     on: (client) => new QueueFace(client, name, codec),
     declare: (client) => client.admin.createQueue({ ...settings, name }),
   }
@@ -50,6 +56,7 @@ export function topic<S extends StandardSchema>(name: string, options: TopicOpti
   return {
     name,
     destination: codec.destination,
+    codec,
     on: (client) => new TopicFace(client, name, codec),
     async declare(client) {
       await client.admin.createTopic({ ...settings, name })

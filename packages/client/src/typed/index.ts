@@ -7,6 +7,7 @@ export {
   type TopicDeclaration,
   type TopicOptions,
 } from './declarations.ts'
+export type { Codec, Decoded, Encoded } from './typed-codec.ts'
 export { type MismatchIssue, SchemaMismatch } from './schema-mismatch.ts'
 export { type Serializer, serializers } from './serializer.ts'
 export type { StandardSchema } from './standard-schema.ts'

@@ -45,6 +45,14 @@ export interface Decoder<Out> {
   decode(message: StoredMessage): Decoded<Out> | Promise<Decoded<Out>>
 }
 
+/** Between bodies and messages, for those who publish or read by other means than the typed handle: in a transaction, say. */
+export interface Codec<In, Out> {
+  /** A message that is ready to be published. A promise only where the schema is asynchronous. @throws SchemaMismatch */
+  readonly encode: <O extends PublishOptions>(body: In, options: O) => Encoded<O> | Promise<Encoded<O>>
+  /** The body, or what is wrong with the message. A promise only where the schema is asynchronous. */
+  readonly decode: (message: StoredMessage) => Decoded<Out> | Promise<Decoded<Out>>
+}
+
 /** Between bodies as the user has them and messages as they travel. One per declaration. */
 export class TypedCodec<In, Out> implements Encoder<In>, Decoder<Out> {
   /** `queue:mail`. */

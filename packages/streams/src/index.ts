@@ -1,0 +1,6 @@
+export type * from './api.ts'
+export type { Duration } from './duration.ts'
+export type { OpenStateStore, StatePlace, StateStore } from './state/state-store.ts'
+export { StreamError, type RecordPlace } from './stream-error.ts'
+export { streams } from './streams.ts'
+export { session, sliding, tumbling, type SessionWindows, type TimeWindows, type Window, type WindowOptions } from './windows.ts'
