@@ -86,6 +86,8 @@ export interface PublishOptions {
   readonly timestampMs?: number
   /** It is not delivered any more so long after its timestamp: it goes to the dead letters as `expired`, or is dropped. */
   readonly ttlMs?: number
+  /** 0 (default) to 255: queues with `priorities` deliver higher ones first. Goes into the header `priority`. */
+  readonly priority?: number
   readonly signal?: AbortSignal
 }
 
@@ -95,6 +97,7 @@ export interface OutgoingMessage extends Omit<PublishOptions, 'signal'> {
 
 /** Where a confirmed message is. */
 export interface Receipt {
+  /** In a queue with priorities: the level. */
   readonly partition: number
   /** -1 when it is not known: of a message for later, and of a duplicate of one whose place is not known any more. */
   readonly offset: number
@@ -172,6 +175,7 @@ export interface PullOptions {
 }
 
 export interface PeekOptions {
+  /** Default: of a topic 0; of a queue with priorities all levels, the highest first. */
   readonly partition?: number
   /** Default `earliest`. */
   readonly from?: StartPosition
@@ -196,6 +200,8 @@ export interface StoredMessage {
   /** The body's bytes; null for a tombstone. */
   readonly value: Uint8Array | null
   readonly headers: Readonly<Record<string, Uint8Array | null>>
+  /** That of its header `priority`; 0 without one. */
+  readonly priority: number
   /** The body as text (UTF-8). */
   text(): string
   /** The body parsed as JSON. @throws SyntaxError */
@@ -300,6 +306,8 @@ export interface RedriveOptions {
   readonly to?: string
   /** Only the message with this offset. */
   readonly offset?: number
+  /** Of that message: its level, in a queue with priorities. Default 0. */
+  readonly partition?: number
   /** So many messages at most. */
   readonly max?: number
   /** Selector: only messages that it matches, like `"millrace-dead-reason" = 'expired'`. */
@@ -402,6 +410,11 @@ export interface QueueLimits {
 
 export interface QueueSpec {
   readonly name: string
+  /**
+   * How many levels of priority it has, 1 to 256. With more than one, consumers get messages with a higher `priority` first; what is
+   * above the highest level counts as that. Can only grow. Default 1.
+   */
+  readonly priorities?: number
   readonly delivery?: DeliveryPolicy
   /** The queue is deleted when it has had no consumers and no publishes for so long. Default, and 0: never. */
   readonly expireMs?: number
@@ -449,6 +462,10 @@ export interface DeliveryInfo {
 
 export interface QueueInfo extends DeliveryInfo {
   readonly name: string
+  /** Absent without priorities. */
+  readonly priorities?: number
+  /** With priorities: the levels that were used, the highest first. */
+  readonly levels?: readonly { readonly priority: number; readonly ready: number; readonly inFlight: number }[]
   /** Messages that wait for their time to be published into it. */
   readonly scheduled: number
   readonly expireMs?: number

@@ -1,5 +1,5 @@
 // hot path (bench/src/native.ts)
-import { encodeText, EXPIRES_AT_HEADER, type RecordHeader } from '@millrace/wire'
+import { encodeText, EXPIRES_AT_HEADER, PRIORITY_HEADER, PRIORITY_MAX, priorityHeader, type RecordHeader } from '@millrace/wire'
 import type { Body, PublishOptions } from './api.ts'
 import { MillraceError } from './errors.ts'
 
@@ -27,6 +27,18 @@ export function encodeKey(key: string | Uint8Array | undefined): Uint8Array | nu
   return typeof key === 'string' ? encodeText(key) : key
 }
 
+/**
+ * All headers of a message.
+ * @param timestampMs from when its `ttlMs` counts
+ * @throws MillraceError `bad_request`
+ */
+export function messageHeaders(body: Body, options: PublishOptions, timestampMs: number): readonly RecordHeader[] {
+  const { priority, ttlMs } = options
+  let headers = encodeHeaders(body, options.headers)
+  if (priority !== undefined) headers = withPriority(headers, priority)
+  return ttlMs === undefined ? headers : withExpiry(headers, timestampMs, ttlMs)
+}
+
 export function encodeHeaders(body: Body, headers: PublishOptions['headers']): readonly RecordHeader[] {
   if (headers === undefined) return isJson(body) ? JSON_HEADERS : NO_HEADERS
   const list: RecordHeader[] = []
@@ -44,9 +56,21 @@ export function encodeHeaders(body: Body, headers: PublishOptions['headers']): r
  * Headers of a message, with the one that says when it expires.
  * @throws MillraceError `bad_request`
  */
-export function withExpiry(headers: readonly RecordHeader[], timestampMs: number, ttlMs: number): readonly RecordHeader[] {
+function withExpiry(headers: readonly RecordHeader[], timestampMs: number, ttlMs: number): readonly RecordHeader[] {
   if (!(ttlMs >= 1) || ttlMs === Infinity)
     throw new MillraceError('bad_request', `\`ttlMs\` is a number of milliseconds from 1 on, not ${ttlMs}.`)
   const value = encodeText(String(Math.ceil(timestampMs + ttlMs)))
   return [...headers.filter((header) => header.key !== EXPIRES_AT_HEADER), { key: EXPIRES_AT_HEADER, value }]
+}
+
+/**
+ * Headers of a message, with the one that says how urgent it is.
+ * @throws MillraceError `bad_request`
+ */
+export function withPriority(headers: readonly RecordHeader[], priority: number): readonly RecordHeader[] {
+  if (!Number.isInteger(priority) || priority < 0 || priority > PRIORITY_MAX) {
+    throw new MillraceError('bad_request', `\`priority\` is a whole number from 0 to ${PRIORITY_MAX}, not ${String(priority)}.`)
+  }
+  const header = priorityHeader(priority)
+  return headers.length === 0 ? [header] : [...headers.filter((other) => other.key !== PRIORITY_HEADER), header]
 }

@@ -1,4 +1,4 @@
-import type { DuplicatePlace } from '@millrace/wire'
+import type { RecordPlace } from '@millrace/wire'
 import type { Receipt } from './api.ts'
 
 /** Somebody who awaits one message. */
@@ -26,23 +26,25 @@ export class SingleReceipt implements ReceiptWaiter {
 }
 
 /**
- * Tells those who await messages of a batch of which some were published before.
- * @param baseOffset of the others, which are side by side
- * @param duplicates in order of their positions
+ * Tells those who await messages of a batch that is not side by side in one place.
+ * @param placed runs of messages: those from a position on are side by side, but for duplicates among them
+ * @param duplicates those that were published before, in order of their positions
  */
 export function tellReceipts(
   waiters: readonly (ReceiptWaiter | undefined)[],
-  partition: number,
-  baseOffset: number,
-  duplicates: readonly DuplicatePlace[],
+  placed: readonly RecordPlace[],
+  duplicates: readonly RecordPlace[],
 ): void {
+  let run = -1
+  let offset = 0
   let next = 0
   for (let n = 0; n < waiters.length; n++) {
+    if (placed[run + 1]?.position === n) offset = placed[++run]!.offset
     const duplicate = duplicates[next]
     if (duplicate?.position === n) {
       waiters[n]?.confirmed({ partition: duplicate.partition, offset: duplicate.offset, duplicate: true })
       next++
-    } else waiters[n]?.confirmed({ partition, offset: baseOffset + n - next })
+    } else waiters[n]?.confirmed({ partition: placed[run]!.partition, offset: offset++ })
   }
 }
 

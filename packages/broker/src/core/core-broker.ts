@@ -16,6 +16,7 @@ import type {
   ReadOptions,
   Reader,
   ScheduleId,
+  StartPosition,
   RedriveInfo,
   RedriveSpec,
   SubscriptionChange,
@@ -29,9 +30,11 @@ import type { CommittedWaiters } from './committed-waiters.ts'
 import { checkConsumerPriority, checkLease } from './delivery-policy.ts'
 import type { DeliveryGroup } from './delivery/delivery-group.ts'
 import type { Queue, Subscription, Topic } from './entities.ts'
+import type { LogTail } from './log-tail.ts'
 import { parseAddress, parseDestination } from './names.ts'
 import { OldestTimestamps } from './oldest-timestamp.ts'
-import { PartitionReader, type ReaderSource } from './partition-reader.ts'
+import { PartitionReader, type ReaderCredit, type ReaderSource } from './partition-reader.ts'
+import { LevelsReader } from './priorities/levels-reader.ts'
 import { Redrives } from './redrive/redrives.ts'
 import type { Registry } from './registry.ts'
 import type { Shard } from './shard.ts'
@@ -183,11 +186,23 @@ export class CoreBroker implements Broker {
   read(source: string, options: ReadOptions, sink: DeliverySink): Reader {
     const { kind, name } = parseDestination(source)
     this.#checkOpen()
-    checkStartPosition(options.from)
-    const readerSource = this.#readerSource(kind, name, options.partition ?? 0)
-    const reader = new PartitionReader(this.#shard, readerSource, options.from, sink, (closed) => this.#readers.delete(closed))
-    this.#readers.add(reader)
-    return reader
+    const { from, partition } = options
+    checkStartPosition(from)
+    const isPlace = typeof from === 'object' && 'offset' in from
+    const levels = partition === undefined && kind === 'queue' && !isPlace ? this.partitions(source) : []
+    if (levels.length < 2) return this.#openReader(this.#readerSource(kind, name, partition ?? 0), from, sink)
+    return new LevelsReader(levels, sink, (level, before, part, credit) =>
+      this.#openReader({ ...this.#readerSource(kind, name, level), before }, from, part, credit),
+    )
+  }
+
+  partitions(source: string): readonly number[] {
+    const { kind, name } = parseDestination(source)
+    if (kind === 'topic') return this.#registry.topic(name).tails.map((_, partition) => partition)
+    return this.#registry
+      .queue(name)
+      .group.cursors.map(({ partition }) => partition)
+      .toReversed()
   }
 
   // ---- dead letters -------------------------------------------------------------------------------------------------
@@ -215,7 +230,8 @@ export class CoreBroker implements Broker {
 
   purgeQueue(name: string): Purge {
     this.#checkOpen()
-    const messages = this.#registry.queue(name).group.cursors[0]!.purge()
+    let messages = 0
+    for (const cursor of this.#registry.queue(name).group.cursors) messages += cursor.purge()
     return { messages, ticket: this.#changed() }
   }
 
@@ -328,14 +344,30 @@ export class CoreBroker implements Broker {
     return this.#registry.subscriptionOrCreate(name, subscription, create, options.from).group
   }
 
+  #openReader(source: ReaderSource, from: StartPosition, sink: DeliverySink, credit?: ReaderCredit): PartitionReader {
+    const reader = new PartitionReader(this.#shard, source, from, sink, (closed) => this.#readers.delete(closed), credit)
+    this.#readers.add(reader)
+    return reader
+  }
+
   #readerSource(kind: 'queue' | 'topic', name: string, partition: number): ReaderSource {
     const address = `${kind}:${name}`
     const queue = kind === 'queue' ? this.#registry.queue(name) : undefined
-    const tails = queue === undefined ? this.#registry.topic(name).tails : [queue.tail]
+    const tails = queue === undefined ? this.#registry.topic(name).tails : this.#levelTails(queue, partition)
+    const count = queue?.levels.count ?? tails.length
     const tail = tails[partition]
     if (tail === undefined)
-      throw new MillraceError('bad_request', `${address} has the partitions 0..${tails.length - 1}, not ${partition}`)
-    return { address, partition, tail, cursor: queue?.group.cursors[0] }
+      throw new MillraceError('bad_request', `${address} has the partitions 0..${count - 1}, not ${partition}`)
+    return { address, partition, tail, cursor: queue?.group.cursor(partition) }
+  }
+
+  /** Whoever asks for a level that has no message yet waits for the first one. */
+  #levelTails({ levels }: Queue, level: number): readonly (LogTail | undefined)[] {
+    if (levels.tails[level] === undefined && Number.isInteger(level) && level > 0 && level < levels.count) {
+      this.#store.reserve(levels.newLevelsBytes(1))
+      levels.at(level)
+    }
+    return levels.tails
   }
 
   #topicInfo(topic: Topic): TopicInfo {
@@ -360,6 +392,7 @@ export class CoreBroker implements Broker {
       ...(expireMs === undefined ? {} : { expireMs }),
       ...(limits === undefined ? {} : { limits }),
       ...(dedup === undefined ? {} : { dedup }),
+      ...(queue.levels.count === 1 ? {} : { priorities: queue.levels.count, levels: queue.group.levels() }),
       ...queue.group.info(),
       scheduled: this.#shard.schedule.pending(queue.target),
       oldestTimestampMs: this.#oldest.of(queue.group),

@@ -2,6 +2,7 @@ import type { Retention } from './broker.ts'
 import type { DefinitionCell } from './definitions.ts'
 import type { DeliveryGroup } from './delivery/delivery-group.ts'
 import type { LogTail } from './log-tail.ts'
+import type { QueueLevels } from './priorities/queue-levels.ts'
 import type { PublishTarget } from './publish-target.ts'
 
 export interface Topic {
@@ -20,7 +21,7 @@ export interface Queue {
   readonly id: number
   readonly name: string
   readonly cell: DefinitionCell
-  readonly tail: LogTail
+  readonly levels: QueueLevels
   readonly target: PublishTarget
   readonly group: DeliveryGroup
   /** Deleted when it was not used for so long. */

@@ -19,6 +19,13 @@ export interface ReaderSource {
   readonly tail: LogTail
   /** Of the queue that is browsed. */
   readonly cursor: Cursor | undefined
+  /** Of the same browser: nothing is shown while these have something to show. */
+  readonly before?: readonly PartitionReader[]
+}
+
+/** How many messages a reader may show; several may share it. */
+export interface ReaderCredit {
+  messages: number
 }
 
 export class PartitionReader implements Reader, LogReader, Task {
@@ -29,8 +36,8 @@ export class PartitionReader implements Reader, LogReader, Task {
   readonly #onClosed: (reader: PartitionReader) => void
   readonly #window: BatchWindow
   readonly #runs = new RecordRuns()
+  readonly #credit: ReaderCredit
   #position = 0
-  #credit = 0
   #state: 'seeking' | 'reading' | 'closed' = 'reading'
   #toldEnd = false
 
@@ -41,7 +48,9 @@ export class PartitionReader implements Reader, LogReader, Task {
     from: StartPosition,
     sink: DeliverySink,
     onClosed: (reader: PartitionReader) => void,
+    credit: ReaderCredit = { messages: 0 },
   ) {
+    this.#credit = credit
     this.#shard = shard
     this.#source = source
     this.#sink = sink
@@ -50,7 +59,7 @@ export class PartitionReader implements Reader, LogReader, Task {
       shard.dispatcher.wake(this)
       shard.dispatcher.run()
     }
-    this.#window = new BatchWindow(shard.store, source.tail.id, shard.windows, () => this.#credit, again)
+    this.#window = new BatchWindow(shard.store, source.tail.id, shard.windows, () => this.#credit.messages, again)
     this.#begin(from)
     source.tail.readers ??= new Set()
     source.tail.readers.add(this)
@@ -60,9 +69,14 @@ export class PartitionReader implements Reader, LogReader, Task {
 
   grant(messages: number): void {
     if (this.#state === 'closed' || !(messages > 0)) return
-    this.#credit += messages
-    this.#shard.dispatcher.wake(this)
+    this.#credit.messages += messages
+    this.wake()
     this.#shard.dispatcher.run()
+  }
+
+  /** There may be something to show: credit, or others have shown what they had. */
+  wake(): void {
+    if (this.#state !== 'closed') this.#shard.dispatcher.wake(this)
   }
 
   get atEnd(): boolean {
@@ -91,7 +105,7 @@ export class PartitionReader implements Reader, LogReader, Task {
   }
 
   committed(): void {
-    if (this.#credit > 0 || !this.#toldEnd) this.#shard.dispatcher.wake(this)
+    if (this.#credit.messages > 0 || !this.#toldEnd) this.#shard.dispatcher.wake(this)
   }
 
   work(): boolean {
@@ -145,8 +159,9 @@ export class PartitionReader implements Reader, LogReader, Task {
   }
 
   #deliver(): boolean {
+    if (this.#source.before?.every((reader) => reader.atEnd) === false) return false
     const end = this.#state === 'reading' ? this.#end() : 0
-    for (let slices = 0; slices < SLICES_PER_SHARE && this.#credit > 0 && this.#state === 'reading';) {
+    for (let slices = 0; slices < SLICES_PER_SHARE && this.#credit.messages > 0 && this.#state === 'reading';) {
       const first = this.#nextFrom(this.#position)
       if (first >= end) {
         // It was not there yet when these records were appended.
@@ -173,9 +188,9 @@ export class PartitionReader implements Reader, LogReader, Task {
         }
         last = Math.min(last, this.#runs.last)
       }
-      last = Math.min(last, first + this.#credit - 1)
+      last = Math.min(last, first + this.#credit.messages - 1)
       this.#position = last + 1
-      this.#credit -= last - first + 1
+      this.#credit.messages -= last - first + 1
       slices++
       this.#window.passed(this.#position)
       this.#sink.deliver({
@@ -187,7 +202,7 @@ export class PartitionReader implements Reader, LogReader, Task {
         batch: batch.bytes,
       })
     }
-    return this.#credit > 0 && this.#state === 'reading'
+    return this.#credit.messages > 0 && this.#state === 'reading'
   }
 
   #tellEnd(): void {

@@ -100,9 +100,10 @@ export class TestBroker {
     return sink
   }
 
-  read(source: string, from: Parameters<Broker['read']>[1]['from'], partition = 0, credit = Infinity): TestReader {
+  /** @param partition by default all that there are */
+  read(source: string, from: Parameters<Broker['read']>[1]['from'], partition?: number, credit = Infinity): TestReader {
     const sink = new TestReader()
-    sink.reader = this.broker.read(source, { from, partition }, sink)
+    sink.reader = this.broker.read(source, { from, ...(partition === undefined ? {} : { partition }) }, sink)
     sink.reader.grant(credit)
     return sink
   }

@@ -2,7 +2,7 @@ import { type Checksum, RecordBatchBuilder } from '@millrace/wire'
 import type { Body, PublishOptions } from '../api.ts'
 import { checkDestination } from '../destination.ts'
 import { MillraceError } from '../errors.ts'
-import { encodeBody, encodeHeaders, encodeKey, withExpiry } from '../outgoing.ts'
+import { encodeBody, encodeKey, messageHeaders } from '../outgoing.ts'
 
 /** One batch of a transaction, for all of `to`. The broker finds the partition by the key of its first record. */
 interface Gathered {
@@ -38,8 +38,7 @@ export class TransactionBatches {
     const value = encodeBody(body)
     const key = encodeKey(options.key)
     const timestampMs = options.timestampMs ?? nowMs
-    let headers = encodeHeaders(body, options.headers)
-    if (options.ttlMs !== undefined) headers = withExpiry(headers, timestampMs, options.ttlMs)
+    const headers = messageHeaders(body, options, timestampMs)
     let weight = value.length + (key?.length ?? 0) + RECORD_OVERHEAD_BYTES
     for (const header of headers) weight += header.key.length * 3 + (header.value?.length ?? 0) + 10
     if (weight > this.#batchBytesMax) {

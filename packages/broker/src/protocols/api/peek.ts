@@ -1,6 +1,6 @@
 import { RecordReader } from '@millrace/wire'
 import type { MillraceError } from '../../base/errors.ts'
-import type { Broker, Delivery, Reader } from '../../core/broker.ts'
+import type { Delivery, Reader } from '../../core/broker.ts'
 import type { SessionContext } from '../session.ts'
 import { type MessageJson, recordToJson } from './message-json.ts'
 import type { PeekParams } from './schemas.ts'
@@ -12,13 +12,13 @@ const WAIT_MS_MAX = 5000
 
 /**
  * Reads up to `max` messages from where `from` says, across the partitions asked for, without consuming them: oldest first, and in
- * offset order per partition.
+ * offset order per partition; those of a queue with priorities highest first.
  * @throws MillraceError `not_found`, `bad_request`, `offset_out_of_range`
  */
 export function peek(context: SessionContext, params: PeekParams): Promise<MessageJson[]> {
   const { broker, platform } = context
   const { source, partition, from = 'earliest', max = 10 } = params
-  const partitions = partition === undefined ? Array.from({ length: partitionsOf(broker, source) }, (_, n) => n) : [partition]
+  const partitions = partition === undefined ? broker.partitions(source) : [partition]
   return new Promise((resolve, reject) => {
     const peeked: Peeked[] = []
     let bytes = 0
@@ -72,7 +72,7 @@ export function peek(context: SessionContext, params: PeekParams): Promise<Messa
     function end(): void {
       if (state === 'ended') return
       close()
-      if (failure === undefined) resolve(merge(peeked, max))
+      if (failure === undefined) resolve(source.startsWith('queue:') ? inTurn(peeked, max) : merge(peeked, max))
       else reject(failure)
     }
 
@@ -91,8 +91,9 @@ interface Peeked {
   isDone: boolean
 }
 
-function partitionsOf(broker: Broker, source: string): number {
-  return source.startsWith('topic:') ? broker.topic(source.slice('topic:'.length)).partitions : 1
+/** One partition after the other. */
+function inTurn(peeked: readonly Peeked[], max: number): MessageJson[] {
+  return peeked.flatMap(({ messages }) => messages).slice(0, max)
 }
 
 /** Takes the oldest of the partitions' next messages again and again. */

@@ -1,5 +1,14 @@
 import { type BatchRecord, decodeBatch } from '@millrace/wire'
-import type { Broker, Consumer, Delivery, DeliverySink, Destination, Outcome, TransactionAction } from '../../core/broker.ts'
+import type {
+  Broker,
+  Consumer,
+  Delivery,
+  DeliverySink,
+  Destination,
+  Outcome,
+  PlacedRun,
+  TransactionAction,
+} from '../../core/broker.ts'
 import type { DeadLetterWatch } from './dead-letter-watch.ts'
 import type { Faults } from './faults.ts'
 import { type SpiedMessage, spiedMessage } from './message-log.ts'
@@ -65,7 +74,8 @@ function spiedDestination(context: SpyContext, destination: Destination, name: s
       faults.check('publish', name)
       const [partition, batch] = args
       const baseOffset = destination.publish(...args)
-      published(context, destination, batch, Math.max(0, partition), baseOffset)
+      const placed = destination.placed ?? [{ position: 0, partition: Math.max(0, partition), offset: baseOffset }]
+      published(context, destination, batch, placed)
       if (faults.take('confirm', name) !== undefined) cut()
       return baseOffset
     },
@@ -100,7 +110,8 @@ function spiedTransact(
       const names = destinationsOf(action)
       const at = places[n]!
       for (const [m, name] of names.entries()) {
-        if (names.indexOf(name) === m) published(context, to[m]!, action.batch, at[m]!.partition, at[m]!.baseOffset)
+        const { partition, baseOffset, placed = [{ position: 0, partition, offset: baseOffset }] } = at[m]!
+        if (names.indexOf(name) === m) published(context, to[m]!, action.batch, placed)
       }
     }
   }
@@ -123,17 +134,20 @@ function published(
   { broker, recorder }: SpyContext,
   destination: Destination,
   batch: Uint8Array,
-  partition: number,
-  baseOffset: number,
+  placed: readonly PlacedRun[],
 ): void {
   const duplicates = new Set(destination.duplicates?.map(({ position }) => position))
-  const records = decodeBatch(batch.slice(), baseOffset)
-    .filter((_, position) => !duplicates.has(position))
-    .map((record, n) => ({ ...record, offset: baseOffset + n }))
+  const records: { readonly record: BatchRecord; readonly partition: number; readonly offset: number }[] = []
+  let run = -1
+  let offset = 0
+  for (const [position, record] of decodeBatch(batch.slice(), 0).entries()) {
+    if (placed[run + 1]?.position === position) offset = placed[++run]!.offset
+    if (!duplicates.has(position)) records.push({ record, partition: placed[run]!.partition, offset: offset++ })
+  }
   const atMs = recorder.nowMs
   whenDurable(broker, () => {
     const log = recorder.log('published', `${destination.kind}:${destination.name}`)
-    for (const record of records) log.add(spiedMessage(record, { partition, offset: record.offset, atMs, attempt: 0 }))
+    for (const { record, ...place } of records) log.add(spiedMessage(record, { ...place, atMs, attempt: 0 }))
   })
 }
 
