@@ -143,6 +143,21 @@ describe('publish and consume', () => {
     expect(await out('peek', 'topic:events', '--from', 'offset:2')).toMatch(/^0\t2\t\d{4}-.*\t\t1\tc\n$/)
   })
 
+  test('--filter shows what matches, and peek says where it stopped', async () => {
+    for (const n of [1, 2, 3, 4]) await out('pub', 'topic:sifted', `m${n}`, '-H', `n=${n}`)
+    const page = await run(['peek', 'topic:sifted', '--filter', 'n > 1', '--max', '2', '-o', 'ndjson'])
+    expect(page.stdout.match(/"body":"m\d"/g)).toEqual(['"body":"m2"', '"body":"m3"'])
+    expect(page.stderr).toContain('--from offset:3')
+    expect((await run(['peek', 'topic:sifted', '--filter', 'n > 3'])).stderr).toBe('')
+    expect(await out('sub', 'topic:sifted', '--from', 'earliest', '--filter', 'n = 2 OR n = 4', '--count', '2', '-q')).toBe(
+      'm2\nm4\n',
+    )
+    const wrong = await run(['peek', 'topic:sifted', '--filter', 'n = '])
+    expect(wrong.code).not.toBe(0)
+    expect(wrong.stderr).toContain('column')
+    expect((await run(['sub', 'queue:q', '--filter', 'n = 1'])).stderr).toContain('--filter is for reading a topic')
+  })
+
   test('subscriptions of one topic each get all of it', async () => {
     await out('topic', 'create', 'news')
     for (const name of ['audit', 'search']) await out('subscription', 'create', `news/${name}`, '--from', 'earliest')

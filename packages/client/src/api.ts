@@ -1,9 +1,13 @@
 import type { Declaration } from './typed/declarations.ts'
+import type { GroupInfo, GroupPartition, GroupReset, GroupSummary } from './groups.ts'
 import type { PreparedProducer, PreparedProducerOptions } from './prepared/types.ts'
+import type { RedriveInfo, RedriveOptions } from './redrive.ts'
 import type { Requesting } from './request/types.ts'
 import type { Transaction, TransactionOptions, TransactionPublishOptions } from './transactions/types.ts'
 
+export type * from './groups.ts'
 export type * from './prepared/types.ts'
+export type * from './redrive.ts'
 export type * from './request/types.ts'
 export type * from './transactions/types.ts'
 
@@ -121,8 +125,8 @@ export interface Queue {
   messages(options?: ConsumeOptions): AsyncIterableIterator<Message>
   /** Takes at most `max` messages, waiting up to `waitMs` for the first. They must be settled. */
   pull(options?: PullOptions): Promise<readonly Message[]>
-  /** Looks at messages without consuming them. */
-  peek(options?: PeekOptions): Promise<readonly StoredMessage[]>
+  /** Looks at messages without consuming them. @throws MillraceError `bad_selector`, `not_found` */
+  peek(options?: PeekOptions): Promise<Peeked<StoredMessage>>
 }
 
 export interface Topic {
@@ -133,7 +137,7 @@ export interface Topic {
   subscription(name: string, options?: { readonly from?: StartPosition }): Subscription
   /** Reads all partitions (or one) and follows the end, without delivery state. */
   read(options?: ReadOptions): AsyncIterableIterator<StoredMessage>
-  peek(options?: PeekOptions): Promise<readonly StoredMessage[]>
+  peek(options?: PeekOptions): Promise<Peeked<StoredMessage>>
 }
 
 export type Subscription = Pick<Queue, 'name' | 'consume' | 'messages' | 'pull'>
@@ -181,12 +185,25 @@ export interface PeekOptions {
   readonly from?: StartPosition
   /** Default 10. */
   readonly max?: number
+  /** Selector: only messages that it matches. */
+  readonly filter?: string
+  /** Looks for so long at most. Default: until there are `max`, or no more. */
+  readonly waitMs?: number
+  /** Ends it early, with what was found until then. */
+  readonly signal?: AbortSignal
+}
+
+export interface Peeked<M> extends ReadonlyArray<M> {
+  /** There may be more: `from` of the next page. Undefined when everything was looked at, or several levels of priority were. */
+  readonly next: StartPosition | undefined
 }
 
 export interface ReadOptions {
   readonly partition?: number
   /** Default `latest`. */
   readonly from?: StartPosition
+  /** Selector: only messages that it matches. */
+  readonly filter?: string
   /** End at what was committed when the reader got there, instead of following. */
   readonly untilEnd?: boolean
   readonly signal?: AbortSignal
@@ -295,57 +312,14 @@ export interface Admin {
   redrive(queue: string, options?: RedriveOptions): Promise<RedriveInfo>
   /** Redrives that are under way, and the last that have ended. */
   redrives(): Promise<readonly RedriveInfo[]>
+  /** Consumer groups: members that share the partitions of topics, and how far they are. */
+  groups(): Promise<readonly GroupSummary[]>
+  group(name: string): Promise<GroupInfo>
+  /** Only without members. */
+  deleteGroup(name: string): Promise<void>
+  /** Moves a group without members to another place of a topic. @returns where it is in that topic now */
+  resetGroup(name: string, reset: GroupReset): Promise<readonly GroupPartition[]>
   status(): Promise<BrokerStatus>
-}
-
-export interface RedriveOptions {
-  /**
-   * `queue:NAME` or `topic:NAME`. By default each message goes back to the queue where it died. One that died in a subscription then
-   * stays: publishing it to the topic would give it to the other subscriptions again.
-   */
-  readonly to?: string
-  /** Only the message with this offset. */
-  readonly offset?: number
-  /** Of that message: its level, in a queue with priorities. Default 0. */
-  readonly partition?: number
-  /** So many messages at most. */
-  readonly max?: number
-  /** Selector: only messages that it matches, like `"millrace-dead-reason" = 'expired'`. */
-  readonly filter?: string
-  /** Only count what would be moved. */
-  readonly dryRun?: boolean
-  readonly ratePerSecond?: number
-  /** Keep the headers that tell of the death. */
-  readonly keepHeaders?: boolean
-  /** Cancels it: what was moved stays moved, and `state` is `cancelled`. */
-  readonly signal?: AbortSignal
-  /** Told about once a second how far it is. */
-  readonly onProgress?: (info: RedriveInfo) => void
-}
-
-export interface RedriveInfo {
-  readonly id: number
-  readonly source: string
-  readonly to?: string
-  readonly dryRun: boolean
-  readonly state: 'running' | 'done' | 'cancelled' | 'failed'
-  /** Why it failed. */
-  readonly error?: string
-  /** Messages that were looked at. */
-  readonly scanned: number
-  /** Messages that were moved, or would be. */
-  readonly moved: number
-  /** Messages that were to be moved, and have no place to go. */
-  readonly left: number
-  /** By where the messages died (`unknown`: they are no dead letters) and of what. */
-  readonly groups: readonly {
-    readonly origin: string
-    readonly reason: string
-    readonly moved: number
-    readonly left: number
-  }[]
-  readonly startedMs: number
-  readonly endedMs?: number
 }
 
 export interface TopicSpec {

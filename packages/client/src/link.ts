@@ -384,6 +384,8 @@ export class Link implements FrameHandler {
       }
       case 'ended':
         return this.#subscribers.get(frame.consumer)?.endedByBroker(reasonOf(frame.reason))
+      case 'passed':
+        return this.#subscribers.get(frame.consumer)?.passed(frame.next)
       case 'caughtUp':
         return this.#subscribers.get(frame.consumer)?.caughtUp()
       case 'revoked':

@@ -128,7 +128,7 @@ class MillraceClient implements Millrace, Hub {
 
   async transaction<T>(collect: (transaction: Transaction) => T | PromiseLike<T>, options: TransactionOptions = {}): Promise<T> {
     const transaction = new ClientTransaction(() => this.link(), options)
-    return (await this.#finished(transaction.run(collect, options))).value
+    return await this.#finished(transaction.run(collect, options))
   }
 
   async multicast(
@@ -138,10 +138,10 @@ class MillraceClient implements Millrace, Hub {
   ): Promise<readonly Receipt[]> {
     const { signal, ...message } = options
     const transaction = new ClientTransaction(() => this.link())
-    const { receipts } = await this.#finished(
+    const sent = await this.#finished(
       transaction.run((tx) => tx.multicast(destinations, body, message), signal === undefined ? {} : { signal }),
     )
-    return receipts[0]!
+    return sent.receipts!
   }
 
   request(destination: string, body: Body, options?: RequestOptions): Promise<StoredMessage>

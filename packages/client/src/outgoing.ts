@@ -1,11 +1,13 @@
 // hot path (bench/src/native.ts)
-import { encodeText, EXPIRES_AT_HEADER, PRIORITY_HEADER, PRIORITY_MAX, priorityHeader, type RecordHeader } from '@millrace/wire'
+import { encodeText, EXPIRES_AT_HEADER, type HeaderToWrite, PRIORITY_HEADER, PRIORITY_MAX, textSize } from '@millrace/wire'
 import type { Body, PublishOptions } from './api.ts'
 import { MillraceError } from './errors.ts'
 
-const JSON_HEADER: RecordHeader = { key: 'content-type', value: encodeText('application/json') }
-const JSON_HEADERS: readonly RecordHeader[] = [JSON_HEADER]
-const NO_HEADERS: readonly RecordHeader[] = []
+const JSON_HEADER: HeaderToWrite = { key: 'content-type', value: 'application/json' }
+const JSON_HEADERS: readonly HeaderToWrite[] = [JSON_HEADER]
+/** Room for what a record has besides key, value and headers, and for the batch header. */
+const RECORD_OVERHEAD_BYTES = 128
+const NO_HEADERS: readonly HeaderToWrite[] = []
 
 /** Whether a body is sent as JSON, which a header then says. */
 function isJson(body: Body): boolean {
@@ -27,26 +29,38 @@ export function encodeKey(key: string | Uint8Array | undefined): Uint8Array | nu
   return typeof key === 'string' ? encodeText(key) : key
 }
 
+/** Memory that it takes until it is confirmed, about; never less than its bytes. */
+export function weightOf(value: Uint8Array, key: string | Uint8Array | null, headers: readonly HeaderToWrite[]): number {
+  let weight = value.length + RECORD_OVERHEAD_BYTES + sizeOf(key)
+  for (let n = 0; n < headers.length; n++) weight += headers[n]!.key.length * 3 + sizeOf(headers[n]!.value) + 10
+  return weight
+}
+
+function sizeOf(part: string | Uint8Array | null): number {
+  if (part === null) return 0
+  return typeof part === 'string' ? textSize(part) : part.length
+}
+
 /**
  * All headers of a message.
  * @param timestampMs from when its `ttlMs` counts
  * @throws MillraceError `bad_request`
  */
-export function messageHeaders(body: Body, options: PublishOptions, timestampMs: number): readonly RecordHeader[] {
+export function messageHeaders(body: Body, options: PublishOptions, timestampMs: number): readonly HeaderToWrite[] {
   const { priority, ttlMs } = options
   let headers = encodeHeaders(body, options.headers)
   if (priority !== undefined) headers = withPriority(headers, priority)
   return ttlMs === undefined ? headers : withExpiry(headers, timestampMs, ttlMs)
 }
 
-export function encodeHeaders(body: Body, headers: PublishOptions['headers']): readonly RecordHeader[] {
+export function encodeHeaders(body: Body, headers: PublishOptions['headers']): readonly HeaderToWrite[] {
   if (headers === undefined) return isJson(body) ? JSON_HEADERS : NO_HEADERS
-  const list: RecordHeader[] = []
+  const list: HeaderToWrite[] = []
   let typed = false
   for (const key of Object.keys(headers)) {
     const value = headers[key]!
     typed ||= key.length === JSON_HEADER.key.length && key.toLowerCase() === JSON_HEADER.key
-    list.push({ key, value: typeof value === 'string' ? encodeText(value) : value })
+    list.push({ key, value })
   }
   if (!typed && isJson(body)) list.push(JSON_HEADER)
   return list
@@ -56,10 +70,10 @@ export function encodeHeaders(body: Body, headers: PublishOptions['headers']): r
  * Headers of a message, with the one that says when it expires.
  * @throws MillraceError `bad_request`
  */
-function withExpiry(headers: readonly RecordHeader[], timestampMs: number, ttlMs: number): readonly RecordHeader[] {
+function withExpiry(headers: readonly HeaderToWrite[], timestampMs: number, ttlMs: number): readonly HeaderToWrite[] {
   if (!(ttlMs >= 1) || ttlMs === Infinity)
     throw new MillraceError('bad_request', `\`ttlMs\` is a number of milliseconds from 1 on, not ${ttlMs}.`)
-  const value = encodeText(String(Math.ceil(timestampMs + ttlMs)))
+  const value = String(Math.ceil(timestampMs + ttlMs))
   return [...headers.filter((header) => header.key !== EXPIRES_AT_HEADER), { key: EXPIRES_AT_HEADER, value }]
 }
 
@@ -67,10 +81,10 @@ function withExpiry(headers: readonly RecordHeader[], timestampMs: number, ttlMs
  * Headers of a message, with the one that says how urgent it is.
  * @throws MillraceError `bad_request`
  */
-export function withPriority(headers: readonly RecordHeader[], priority: number): readonly RecordHeader[] {
+export function withPriority(headers: readonly HeaderToWrite[], priority: number): readonly HeaderToWrite[] {
   if (!Number.isInteger(priority) || priority < 0 || priority > PRIORITY_MAX) {
     throw new MillraceError('bad_request', `\`priority\` is a whole number from 0 to ${PRIORITY_MAX}, not ${String(priority)}.`)
   }
-  const header = priorityHeader(priority)
+  const header: HeaderToWrite = { key: PRIORITY_HEADER, value: String(priority) }
   return headers.length === 0 ? [header] : [...headers.filter((other) => other.key !== PRIORITY_HEADER), header]
 }

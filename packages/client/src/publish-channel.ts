@@ -1,12 +1,12 @@
 // hot path (bench/src/native.ts)
-import { partitionOfKey, RecordBatchBuilder, type RecordHeader, type RecordPlace } from '@millrace/wire'
+import { encodeText, type HeaderToWrite, partitionOfKey, RecordBatchBuilder, type RecordPlace } from '@millrace/wire'
 import type { Body, OutgoingMessage, Publisher, PublisherOptions, PublishOptions, Receipt } from './api.ts'
 import { callUser } from './call-user.ts'
 import { checkDestination } from './destination.ts'
 import { MillraceError } from './errors.ts'
 import { Fifo } from './fifo.ts'
 import type { Link } from './link.ts'
-import { encodeBody, encodeHeaders, encodeKey, messageHeaders } from './outgoing.ts'
+import { encodeBody, encodeHeaders, messageHeaders, weightOf } from './outgoing.ts'
 import { IdempotentProducer } from './idempotent-producer.ts'
 import { dueTimeMs } from './due-time.ts'
 import { unlessAborted } from './unless-aborted.ts'
@@ -15,8 +15,6 @@ import { ReceiptCollector, SingleReceipt, tellReceipts, tellScheduled, type Rece
 const WINDOW = 65_536
 const WINDOW_BYTES = 32 * 1024 * 1024
 const BATCH_BYTES = 65_536
-/** Room for what a record has besides key, value and headers, and for the batch header. */
-const RECORD_OVERHEAD_BYTES = 128
 /** Larger builders are not kept for the next batch. */
 const BUILDER_BYTES_MAX: number = 256 * 1024
 /** Nor are more of them, after many partitions were filled in one turn. */
@@ -50,9 +48,9 @@ interface Gathering {
 
 /** A message that came before the broker told how many partitions there are. */
 interface Early {
-  readonly key: Uint8Array | null
+  readonly key: string | Uint8Array | null
   readonly value: Uint8Array
-  readonly headers: readonly RecordHeader[]
+  readonly headers: readonly HeaderToWrite[]
   readonly timestampMs: number
   readonly dueMs: number
   readonly weight: number
@@ -350,13 +348,12 @@ export class PublishChannel implements Publisher {
   /** @throws MillraceError `record_too_large`, TypeError for a body that cannot be sent */
   #take(body: Body, options: Omit<PublishOptions, 'signal'> | undefined, waiter: ReceiptWaiter | undefined): void {
     const value = encodeBody(body)
-    const key = encodeKey(options?.key)
+    const key = options?.key ?? null
     const timestampMs = options?.timestampMs ?? this.#link.platform.nowMs()
     const dueMs = options === undefined ? 0 : this.#dueMs(options)
     const headers =
       options === undefined ? encodeHeaders(body, undefined) : messageHeaders(body, options, Math.max(timestampMs, dueMs))
-    let weight = value.length + RECORD_OVERHEAD_BYTES + (key?.length ?? 0)
-    for (const header of headers) weight += header.key.length * 3 + (header.value?.length ?? 0) + 10
+    const weight = weightOf(value, key, headers)
     const bytesMax = this.#link.facts?.batchBytesMax ?? Infinity
     if (weight > bytesMax) {
       throw new MillraceError('record_too_large', `The message has ${weight} bytes; this broker takes at most ${bytesMax}.`)
@@ -394,15 +391,15 @@ export class PublishChannel implements Publisher {
   }
 
   #gather(
-    key: Uint8Array | null,
+    key: string | Uint8Array | null,
     value: Uint8Array,
-    headers: readonly RecordHeader[],
+    headers: readonly HeaderToWrite[],
     timestampMs: number,
     dueMs: number,
     weight: number,
     waiter: ReceiptWaiter | undefined,
   ): void {
-    const partition = this.#isQueue ? 0 : key === null ? this.#stickyPartition : partitionOfKey(key, this.#partitions)
+    const partition = this.#isQueue ? 0 : key === null ? this.#stickyPartition : this.#partitionOf(key)
     const gathering =
       dueMs === 0 ? (this.#gatherings[partition] ??= newGathering(partition, 0)) : this.#gatheringFor(partition, dueMs)
     const bytesMax = this.#link.facts?.batchBytesMax ?? Infinity
@@ -414,6 +411,10 @@ export class PublishChannel implements Publisher {
     gathering.weight += weight
     if (builder.bytes >= this.#batchBytes) this.#cut(gathering, builder)
     else this.#scheduleFlush()
+  }
+
+  #partitionOf(key: string | Uint8Array): number {
+    return this.#partitions === 1 ? 0 : partitionOfKey(typeof key === 'string' ? encodeText(key) : key, this.#partitions)
   }
 
   #gatheringFor(partition: number, dueMs: number): Gathering {

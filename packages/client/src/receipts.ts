@@ -35,17 +35,25 @@ export function tellReceipts(
   placed: readonly RecordPlace[],
   duplicates: readonly RecordPlace[],
 ): void {
+  const receipts = batchReceipts(waiters.length, placed, duplicates)
+  for (let n = 0; n < waiters.length; n++) waiters[n]?.confirmed(receipts[n]!)
+}
+
+/** Where each of the `count` messages of a batch is. @param placed, duplicates as `tellReceipts` */
+export function batchReceipts(count: number, placed: readonly RecordPlace[], duplicates: readonly RecordPlace[]): Receipt[] {
+  const receipts: Receipt[] = []
   let run = -1
   let offset = 0
   let next = 0
-  for (let n = 0; n < waiters.length; n++) {
+  for (let n = 0; n < count; n++) {
     if (placed[run + 1]?.position === n) offset = placed[++run]!.offset
     const duplicate = duplicates[next]
     if (duplicate?.position === n) {
-      waiters[n]?.confirmed({ partition: duplicate.partition, offset: duplicate.offset, duplicate: true })
+      receipts.push({ partition: duplicate.partition, offset: duplicate.offset, duplicate: true })
       next++
-    } else waiters[n]?.confirmed({ partition: placed[run]!.partition, offset: offset++ })
+    } else receipts.push({ partition: placed[run]!.partition, offset: offset++ })
   }
+  return receipts
 }
 
 /** @param firstId of the batch's first message; 0 when the broker found that it was due and published it */

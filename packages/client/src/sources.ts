@@ -6,6 +6,7 @@ import type {
   Message,
   Millrace,
   OutgoingMessage,
+  Peeked,
   PeekOptions,
   PublishOptions,
   PullOptions,
@@ -119,7 +120,7 @@ export class QueueHandle extends ConsumeSource implements Queue {
     return this.#publisher.get().publishAll(messages)
   }
 
-  peek(options: PeekOptions = {}): Promise<readonly StoredMessage[]> {
+  peek(options: PeekOptions = {}): Promise<Peeked<StoredMessage>> {
     return peek(this.hub.link(), `queue:${this.name}`, options)
   }
 }
@@ -152,7 +153,7 @@ export class TopicHandle implements Topic {
     return new TopicReader(this.#hub.link(), this.name, options).stream
   }
 
-  peek(options: PeekOptions = {}): Promise<readonly StoredMessage[]> {
+  peek(options: PeekOptions = {}): Promise<Peeked<StoredMessage>> {
     return peek(this.#hub.link(), `topic:${this.name}`, options)
   }
 }

@@ -30,6 +30,7 @@ export interface SubscribeRequest {
   readonly priority?: number
   readonly exclusive?: boolean
   readonly partition?: number
+  readonly filter?: string
 }
 
 export interface SubscriberEvents {
@@ -42,6 +43,8 @@ export interface SubscriberEvents {
   /** It subscribed again; all credit granted before is gone. */
   resubscribed?(): void
   caughtUp?(): void
+  /** Of a reader with a filter: everything before `next` was looked at, and what matches came before this. */
+  passed?(next: number): void
   revoked?(): void
   /** A settle failed. Whoever has its promise hears of it too. */
   settleFailed?(error: MillraceError, message: HeldMessage): void
@@ -275,6 +278,10 @@ export class Subscriber implements Settler {
       turn,
     })
     this.#events.available()
+  }
+
+  passed(next: number): void {
+    if (this.#state === 'active') this.#events.passed?.(next)
   }
 
   caughtUp(): void {

@@ -14,6 +14,8 @@ interface PartitionReader {
   subscriber: Subscriber
   /** Offset after the last message that was taken. */
   next: number | undefined
+  /** What is before it was looked at; messages of it may not have been taken yet. */
+  passed: number
   caughtUp: boolean
 }
 
@@ -77,20 +79,29 @@ export class TopicReader {
   }
 
   #add(partition: number, from: StartPosition): void {
-    const reader: PartitionReader = { partition, next: undefined, caughtUp: false, subscriber: undefined as never }
+    const reader: PartitionReader = { partition, next: undefined, passed: 0, caughtUp: false, subscriber: undefined as never }
     this.#readers.push(reader)
     this.#subscribe(reader, from)
   }
 
   #subscribe(reader: PartitionReader, from: StartPosition): void {
+    const { filter } = this.#options
     const request = (): SubscribeRequest => ({
       source: `topic:${this.#topic}`,
       mode: 'read',
       partition: reader.partition,
       from: reader.next === undefined ? from : { offset: reader.next },
+      ...(filter === undefined ? {} : { filter }),
     })
     reader.subscriber = new Subscriber(this.#link, request, new ByteCredit(CREDIT_BYTES), {
       available: () => this.stream.pump(),
+      passed: (next) => {
+        reader.passed = next
+        this.#skipPassed(reader)
+      },
+      interrupted: () => {
+        reader.passed = 0
+      },
       caughtUp: () => {
         reader.caughtUp = true
         this.#checkEnd()
@@ -113,7 +124,10 @@ export class TopicReader {
     for (let n = 0; n < this.#readers.length; n++) {
       const reader = this.#readers[(this.#turn + n) % this.#readers.length]!
       const message = reader.subscriber.takeStored()
-      if (message === undefined) continue
+      if (message === undefined) {
+        this.#skipPassed(reader)
+        continue
+      }
       reader.next = message.offset + 1
       reader.subscriber.free(1)
       this.#turn = (this.#turn + n + 1) % this.#readers.length
@@ -121,6 +135,11 @@ export class TopicReader {
     }
     this.#checkEnd()
     return undefined
+  }
+
+  /** A new connection need not look again at what does not match. */
+  #skipPassed(reader: PartitionReader): void {
+    if (reader.passed > 0 && !reader.subscriber.hasMessages) reader.next = Math.max(reader.next ?? 0, reader.passed)
   }
 
   #checkEnd(): void {

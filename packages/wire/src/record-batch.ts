@@ -8,7 +8,7 @@
  */
 // hot path (bench/src/codec.ts)
 import { crc32c } from './crc32c.ts'
-import { encodeName } from './text.ts'
+import { encodeName, textSize, writeText } from './text.ts'
 
 export const BATCH_HEADER_BYTES = 61
 /** Header with the message's own id, as the publisher gave it. Deduplication windows and inboxes compare it. */
@@ -31,6 +31,12 @@ const decoder = new TextDecoder()
 export interface RecordHeader {
   readonly key: string
   readonly value: Uint8Array | null
+}
+
+/** A header as it is written: a value of text becomes UTF-8. */
+export interface HeaderToWrite {
+  readonly key: string
+  readonly value: string | Uint8Array | null
 }
 
 /** One record, decoded. Byte fields are views of the batch. */
@@ -157,6 +163,8 @@ export class RecordBatchBuilder {
   #producerEpoch = -1
   #baseSequence = -1
   readonly #checksum: Checksum
+  /** Of the headers of the record that is being added. */
+  readonly #valueSizes: number[] = []
 
   constructor(initialBytes = 1024, checksum: Checksum = crc32c) {
     this.#bytes = new Uint8Array(Math.max(initialBytes, BATCH_HEADER_BYTES))
@@ -178,14 +186,14 @@ export class RecordBatchBuilder {
   }
 
   /**
-   * Adds a record; the bytes are copied. A header `expires-at` is announced by the batch's attributes.
+   * Adds a record; bytes are copied, text becomes UTF-8. A header `expires-at` is announced by the batch's attributes.
    * @param offsetDelta its position relative to the base offset; by default the next one. Must grow.
    */
   append(
     timestampMs: number,
-    key: Uint8Array | null,
-    value: Uint8Array | null,
-    headers: readonly RecordHeader[] = NO_HEADERS,
+    key: string | Uint8Array | null,
+    value: string | Uint8Array | null,
+    headers: readonly HeaderToWrite[] = NO_HEADERS,
     offsetDelta: number = this.#lastOffsetDelta + 1,
   ): void {
     if (this.#records === 0) {
@@ -193,12 +201,12 @@ export class RecordBatchBuilder {
       this.#maxTimestampMs = timestampMs
     } else if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs
     const timestampDelta = timestampMs - this.#baseTimestampMs
-    const encodedKeys = headers.length === 0 ? undefined : headers.map((header) => encodeName(header.key))
-    for (let n = 0; n < headers.length; n++) if (headers[n]!.key === EXPIRES_AT_HEADER) this.#attributes |= BATCH_HAS_EXPIRY
-
-    let size =
-      1 + zigzagSize(timestampDelta) + zigzagSize(offsetDelta) + blobSize(key) + blobSize(value) + zigzagSize(headers.length)
-    for (let n = 0; n < headers.length; n++) size += blobSize(encodedKeys![n]!) + blobSize(headers[n]!.value)
+    const keySize = partSize(key)
+    const valueSize = partSize(value)
+    const count = headers.length
+    let size = 1 + zigzagSize(timestampDelta) + zigzagSize(offsetDelta) + zigzagSize(count)
+    size += zigzagSize(keySize) + Math.max(keySize, 0) + zigzagSize(valueSize) + Math.max(valueSize, 0)
+    if (count > 0) size += this.#measureHeaders(headers)
 
     this.#reserve(size + 5)
     const bytes = this.#bytes
@@ -206,12 +214,13 @@ export class RecordBatchBuilder {
     bytes[at++] = 0
     at = writeZigzag(bytes, at, timestampDelta)
     at = writeZigzag(bytes, at, offsetDelta)
-    at = writeBlob(bytes, at, key)
-    at = writeBlob(bytes, at, value)
-    at = writeZigzag(bytes, at, headers.length)
-    for (let n = 0; n < headers.length; n++) {
-      at = writeBlob(bytes, at, encodedKeys![n]!)
-      at = writeBlob(bytes, at, headers[n]!.value)
+    at = writePart(bytes, at, key, keySize)
+    at = writePart(bytes, at, value, valueSize)
+    at = writeZigzag(bytes, at, count)
+    for (let n = 0; n < count; n++) {
+      const name = encodeName(headers[n]!.key)
+      at = writePart(bytes, at, name, name.length)
+      at = writePart(bytes, at, headers[n]!.value, this.#valueSizes[n]!)
     }
     this.#end = at
     this.#lastOffsetDelta = offsetDelta
@@ -252,6 +261,19 @@ export class RecordBatchBuilder {
     return batch
   }
 
+  #measureHeaders(headers: readonly HeaderToWrite[]): number {
+    let size = 0
+    for (let n = 0; n < headers.length; n++) {
+      const { key, value } = headers[n]!
+      if (key === EXPIRES_AT_HEADER) this.#attributes |= BATCH_HAS_EXPIRY
+      const nameSize = encodeName(key).length
+      const valueSize = partSize(value)
+      this.#valueSizes[n] = valueSize
+      size += zigzagSize(nameSize) + nameSize + zigzagSize(valueSize) + Math.max(valueSize, 0)
+    }
+    return size
+  }
+
   #reserve(more: number): void {
     const needed = this.#end + more
     if (needed <= this.#bytes.length) return
@@ -267,7 +289,7 @@ export function encodeBatch(
     readonly timestampMs: number
     readonly key?: Uint8Array | null
     readonly value: Uint8Array | null
-    readonly headers?: readonly RecordHeader[]
+    readonly headers?: readonly HeaderToWrite[]
   }[],
   checksum: Checksum = crc32c,
 ): Uint8Array {
@@ -402,20 +424,20 @@ export function decodeBatch(
 
 // ---- integers -------------------------------------------------------------------------------------------------------
 
-function blobSize(blob: Uint8Array | null): number {
-  return blob === null ? 1 : zigzagSize(blob.length) + blob.length
+/** Bytes of a key or value; -1 for null, as its length is written. */
+function partSize(part: string | Uint8Array | null): number {
+  if (part === null) return -1
+  return typeof part === 'string' ? textSize(part) : part.length
 }
 
-function writeBlob(bytes: Uint8Array, at: number, blob: Uint8Array | null): number {
-  if (blob === null) {
-    bytes[at] = 1
-    return at + 1
-  }
-  const start = writeZigzag(bytes, at, blob.length)
+function writePart(bytes: Uint8Array, at: number, part: string | Uint8Array | null, size: number): number {
+  const start = writeZigzag(bytes, at, size)
+  if (part === null) return start
+  if (typeof part === 'string') return writeText(bytes, start, part, size)
   // A loop beats the call of set() for the short blobs that most messages have.
-  if (blob.length < 24) for (let n = 0; n < blob.length; n++) bytes[start + n] = blob[n]!
-  else bytes.set(blob, start)
-  return start + blob.length
+  if (size < 24) for (let n = 0; n < size; n++) bytes[start + n] = part[n]!
+  else bytes.set(part, start)
+  return start + size
 }
 
 function zigzagSize(value: number): number {

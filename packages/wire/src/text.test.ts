@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { encodeName, encodeText } from './text.ts'
+import { encodeName, encodeText, textSize, writeText } from './text.ts'
 
 test('text becomes UTF-8, short or long, whatever is in it', () => {
   fc.assert(
@@ -9,6 +9,10 @@ test('text becomes UTF-8, short or long, whatever is in it', () => {
       expect(encodeText(text)).toEqual(expected)
       expect(encodeName(text)).toEqual(expected)
       expect(encodeName(text)).toEqual(expected)
+      expect(textSize(text)).toBe(expected.length)
+      const bytes = new Uint8Array(expected.length + 2)
+      expect(writeText(bytes, 1, text, expected.length)).toBe(expected.length + 1)
+      expect(bytes).toEqual(Uint8Array.of(0, ...expected, 0))
     }),
   )
 })

@@ -1,5 +1,6 @@
 import type { MillraceError } from '../base/errors.ts'
 import type { Ticket } from '../storage/log-store.ts'
+import type { ConsumerGroups, OffsetCommit, OffsetCommitter } from './groups/consumer-groups.ts'
 import type {
   DedupPolicy,
   DeliveryPolicy,
@@ -57,10 +58,11 @@ export interface Broker {
   /**
    * Publishes and settles, all or none of them, in one commit. Everything is checked before anything is changed; what throws has
    * changed nothing.
-   * @returns for each action where its batch went: one entry for a publish, one for each destination that a multicast names, none for a
-   * settle or cancel. The ticket is `ticket()`
+   * @returns for each action where its batch went: one entry for a publish, one for each destination that a multicast names, none for the
+   * others. The ticket is `ticket()`
    * @throws what `publish` throws, `stale_delivery` naming the ranges that are not held or the scheduled message that does not wait, `record_too_large` when no commit can hold all
-   * of it, `limit_reached` for too many actions or destinations, `bad_request` when a message is settled twice
+   * of it, `limit_reached` for too many actions or destinations, `bad_request` when a message is settled twice, `fenced` when
+   * a member may not commit offsets (any more)
    */
   transact(actions: readonly TransactionAction[]): readonly (readonly Published[])[]
 
@@ -92,11 +94,15 @@ export interface Broker {
    * Reads a topic partition or browses a queue without consuming, and follows its end. Nothing is delivered until credit is granted.
    * @param source `queue:NAME` or `topic:NAME`; a queue has the partition 0, with priorities one for each level, and shows all messages
    * that are not yet acked
+   * @throws `bad_selector`, `bad_request`, `not_found`, `offset_out_of_range`
    */
   read(source: string, options: ReadOptions, sink: DeliverySink): Reader
 
   /** The partitions that `read` may be asked for and that may hold something, in the order in which they are shown. @throws `not_found` */
   partitions(source: string): readonly number[]
+
+  /** Consumers that share the partitions of topics, and how far they are. */
+  readonly groups: ConsumerGroups
 
   // ---- dead letters -----------------------------------------------------------------------------------------------
   /**
@@ -332,13 +338,22 @@ export type TransactionAction =
     }
   /** Takes back a scheduled message, which must be waiting. */
   | { readonly kind: 'cancel'; readonly id: ScheduleId }
+  /** Commits offsets of a group. @param by as for `ConsumerGroups.commitOffsets`; absent when that was checked before */
+  | {
+      readonly kind: 'offsets'
+      readonly group: string
+      readonly offsets: readonly OffsetCommit[]
+      readonly by?: OffsetCommitter
+    }
 
 /** Where a batch was published. */
 export interface Published {
   /** Of its first record. */
   readonly partition: number
+  /** When all of it are duplicates, that of the first original, or 0. */
   readonly baseOffset: number
-  /** Where the others are, when that is not side by side with it. */
+  /** As `Destination.duplicates` and `Destination.placed`. */
+  readonly duplicates?: readonly DuplicateRecord[]
   readonly placed?: readonly PlacedRun[]
 }
 
@@ -359,6 +374,8 @@ export interface DeliverySink {
   deliver(delivery: Delivery): void
   /** Of a reader, once: everything that was committed when it got there was delivered. */
   caughtUp?(): void
+  /** Of a reader with a filter: everything before `next` was looked at, and what of it matches was delivered. */
+  passed?(partition: number, next: number): void
   /** The consumer is gone: deleted, drained or failed. Nothing follows. */
   closed(reason: MillraceError): void
 }
@@ -418,6 +435,8 @@ export interface ReadOptions {
   /** Default 0. In a queue with priorities: the level; by default all that there are, the highest first, unless `from` is an offset. */
   readonly partition?: number
   readonly from: StartPosition
+  /** Selector (docs/selectors.md): only messages that it matches are delivered, and cost credit. */
+  readonly filter?: string
 }
 
 export interface Reader {

@@ -30,6 +30,7 @@ import type { CommittedWaiters } from './committed-waiters.ts'
 import { checkConsumerPriority, checkLease } from './delivery-policy.ts'
 import type { DeliveryGroup } from './delivery/delivery-group.ts'
 import type { Queue, Subscription, Topic } from './entities.ts'
+import type { GroupCoordinator } from './groups/group-coordinator.ts'
 import type { LogTail } from './log-tail.ts'
 import { parseAddress, parseDestination } from './names.ts'
 import { OldestTimestamps } from './oldest-timestamp.ts'
@@ -37,6 +38,7 @@ import { PartitionReader, type ReaderCredit, type ReaderSource } from './partiti
 import { LevelsReader } from './priorities/levels-reader.ts'
 import { Redrives } from './redrive/redrives.ts'
 import type { Registry } from './registry.ts'
+import type { Selector } from './selectors/selector.ts'
 import type { Shard } from './shard.ts'
 import { transact } from './transactions/transactions.ts'
 import { checkStartPosition } from './start-position.ts'
@@ -44,6 +46,7 @@ import { checkStartPosition } from './start-position.ts'
 export class CoreBroker implements Broker {
   readonly id: string
   readonly limits: BrokerLimits
+  readonly groups: GroupCoordinator
   readonly #shard: Shard
   readonly #store: LogStore
   readonly #registry: Registry
@@ -55,9 +58,16 @@ export class CoreBroker implements Broker {
   #closing: Promise<void> | undefined
 
   /** @param background what is stopped first when the broker closes */
-  constructor(shard: Shard, registry: Registry, waiters: CommittedWaiters, background: readonly { stop(): void }[]) {
+  constructor(
+    shard: Shard,
+    registry: Registry,
+    groups: GroupCoordinator,
+    waiters: CommittedWaiters,
+    background: readonly { stop(): void }[],
+  ) {
     this.id = shard.id
     this.limits = shard.limits
+    this.groups = groups
     this.#shard = shard
     this.#store = shard.store
     this.#registry = registry
@@ -156,7 +166,7 @@ export class CoreBroker implements Broker {
 
   transact(actions: readonly TransactionAction[]): readonly (readonly Published[])[] {
     this.#checkOpen()
-    return transact(this.#shard, actions)
+    return transact(this.#shard, this.groups, actions)
   }
 
   openProducer(name?: string, current?: ProducerIdentity): ProducerIdentity {
@@ -186,13 +196,14 @@ export class CoreBroker implements Broker {
   read(source: string, options: ReadOptions, sink: DeliverySink): Reader {
     const { kind, name } = parseDestination(source)
     this.#checkOpen()
-    const { from, partition } = options
+    const { from, partition, filter } = options
     checkStartPosition(from)
+    const selector = filter === undefined ? undefined : this.#shard.selectors.compile(filter)
     const isPlace = typeof from === 'object' && 'offset' in from
     const levels = partition === undefined && kind === 'queue' && !isPlace ? this.partitions(source) : []
-    if (levels.length < 2) return this.#openReader(this.#readerSource(kind, name, partition ?? 0), from, sink)
+    if (levels.length < 2) return this.#openReader(this.#readerSource(kind, name, partition ?? 0, selector), from, sink)
     return new LevelsReader(levels, sink, (level, before, part, credit) =>
-      this.#openReader({ ...this.#readerSource(kind, name, level), before }, from, part, credit),
+      this.#openReader({ ...this.#readerSource(kind, name, level, selector), before }, from, part, credit),
     )
   }
 
@@ -316,6 +327,7 @@ export class CoreBroker implements Broker {
 
   #dismiss(reason: MillraceError): void {
     for (const group of this.#registry.groups()) group.dismiss(reason)
+    this.groups.stop()
     for (const reader of this.#readers) reader.gone(reason)
   }
 
@@ -350,7 +362,7 @@ export class CoreBroker implements Broker {
     return reader
   }
 
-  #readerSource(kind: 'queue' | 'topic', name: string, partition: number): ReaderSource {
+  #readerSource(kind: 'queue' | 'topic', name: string, partition: number, selector: Selector | undefined): ReaderSource {
     const address = `${kind}:${name}`
     const queue = kind === 'queue' ? this.#registry.queue(name) : undefined
     const tails = queue === undefined ? this.#registry.topic(name).tails : this.#levelTails(queue, partition)
@@ -358,7 +370,7 @@ export class CoreBroker implements Broker {
     const tail = tails[partition]
     if (tail === undefined)
       throw new MillraceError('bad_request', `${address} has the partitions 0..${count - 1}, not ${partition}`)
-    return { address, partition, tail, cursor: queue?.group.cursor(partition) }
+    return { address, partition, tail, cursor: queue?.group.cursor(partition), selector }
   }
 
   /** Whoever asks for a level that has no message yet waits for the first one. */

@@ -4,6 +4,7 @@ import type { DeliveryGroup } from './delivery/delivery-group.ts'
 import type { LogTail } from './log-tail.ts'
 import type { QueueLevels } from './priorities/queue-levels.ts'
 import type { PublishTarget } from './publish-target.ts'
+import type { StateCell } from './state/state-log.ts'
 
 export interface Topic {
   readonly id: number
@@ -34,4 +35,10 @@ export interface Subscription {
   readonly name: string
   readonly cell: DefinitionCell
   readonly group: DeliveryGroup
+}
+
+/** What the state log is to keep of a queue or subscription that a restart brought back. */
+export interface Restored {
+  readonly cell: StateCell
+  readonly cursors: readonly StateCell[]
 }

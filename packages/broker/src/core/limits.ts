@@ -14,6 +14,12 @@ export const ATTEMPTS_MAX = 1_000_000
 /** Of an error or reason text that a consumer sends. The rest is cut off. */
 export const ERROR_TEXT_CHARACTERS_MAX = 512
 
+/** What a reader with a filter looks at before others get their turn. */
+export const SEARCH_RECORDS = 1024
+export const SEARCH_BYTES: number = 256 * KIB
+/** How many messages such a reader reads ahead for. */
+export const SEARCH_AHEAD = 1024
+
 export const STATE_LOG_BYTES_FLOOR: number = 512 * KIB
 
 /** What `openBroker` may be told to change. */

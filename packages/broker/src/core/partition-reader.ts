@@ -1,12 +1,17 @@
 /** Reads one log and follows its end, without delivery state of its own. Over a queue it shows what is not settled. */
 // hot path (packages/broker/test/core/throughput.mjs)
+import { BatchFormatError } from '@millrace/wire'
 import { MillraceError } from '../base/errors.ts'
+import type { StoredBatch } from '../storage/log-store.ts'
 import type { DeliverySink, Reader, StartPosition } from './broker.ts'
 import { BatchWindow } from './delivery/batch-window.ts'
 import type { Cursor } from './delivery/cursor.ts'
 import { RecordRuns, hasGaps } from './delivery/record-runs.ts'
 import type { Task } from './dispatcher.ts'
+import { SEARCH_AHEAD } from './limits.ts'
 import type { LogReader, LogTail } from './log-tail.ts'
+import { RecordSearch } from './record-search.ts'
+import type { Selector } from './selectors/selector.ts'
 import type { Shard } from './shard.ts'
 import { offsetAtTimestamp } from './start-position.ts'
 
@@ -19,6 +24,8 @@ export interface ReaderSource {
   readonly tail: LogTail
   /** Of the queue that is browsed. */
   readonly cursor: Cursor | undefined
+  /** Only what it takes is shown. */
+  readonly selector: Selector | undefined
   /** Of the same browser: nothing is shown while these have something to show. */
   readonly before?: readonly PartitionReader[]
 }
@@ -36,8 +43,13 @@ export class PartitionReader implements Reader, LogReader, Task {
   readonly #onClosed: (reader: PartitionReader) => void
   readonly #window: BatchWindow
   readonly #runs = new RecordRuns()
+  readonly #search: RecordSearch | undefined
   readonly #credit: ReaderCredit
   #position = 0
+  /** Its sink knows that everything before was looked at. */
+  #told = 0
+  /** It has looked at enough for this turn. */
+  #isResting = false
   #state: 'seeking' | 'reading' | 'closed' = 'reading'
   #toldEnd = false
 
@@ -55,11 +67,14 @@ export class PartitionReader implements Reader, LogReader, Task {
     this.#source = source
     this.#sink = sink
     this.#onClosed = onClosed
+    const { selector } = source
+    this.#search = selector === undefined ? undefined : new RecordSearch(selector)
+    const ahead = (): number => (selector === undefined ? this.#credit.messages : SEARCH_AHEAD)
     const again = (): void => {
       shard.dispatcher.wake(this)
       shard.dispatcher.run()
     }
-    this.#window = new BatchWindow(shard.store, source.tail.id, shard.windows, () => this.#credit.messages, again)
+    this.#window = new BatchWindow(shard.store, source.tail.id, shard.windows, ahead, again)
     this.#begin(from)
     source.tail.readers ??= new Set()
     source.tail.readers.add(this)
@@ -87,6 +102,7 @@ export class PartitionReader implements Reader, LogReader, Task {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#window.clear()
+    this.#search?.clear()
     const { tail } = this.#source
     tail.readers?.delete(this)
     if (tail.readers?.size === 0) tail.readers = undefined
@@ -102,6 +118,7 @@ export class PartitionReader implements Reader, LogReader, Task {
 
   compacted(): void {
     this.#window.clear()
+    this.#search?.clear()
   }
 
   committed(): void {
@@ -109,11 +126,25 @@ export class PartitionReader implements Reader, LogReader, Task {
   }
 
   work(): boolean {
+    if (this.#isResting) return false
     try {
+      this.#search?.begin()
       const again = this.#deliver()
+      this.#tellPassed()
       this.#tellEnd()
-      return again
+      if (this.#search === undefined || !again) return again
+      this.#rest()
+      return false
     } catch (error) {
+      if (error instanceof BatchFormatError) {
+        this.gone(
+          new MillraceError(
+            'data_corrupt',
+            `${this.#source.address} cannot be read at offset ${this.#position}: ${error.message}`,
+          ),
+        )
+        return false
+      }
       if (!(error instanceof MillraceError)) throw error
       if (error.code === 'offset_out_of_range') {
         this.#position = Math.max(this.#position, this.#shard.store.bounds(this.#source.tail.id).start)
@@ -162,6 +193,7 @@ export class PartitionReader implements Reader, LogReader, Task {
     if (this.#source.before?.every((reader) => reader.atEnd) === false) return false
     const end = this.#state === 'reading' ? this.#end() : 0
     for (let slices = 0; slices < SLICES_PER_SHARE && this.#credit.messages > 0 && this.#state === 'reading';) {
+      if (this.#search?.isSpent === true) return true
       const first = this.#nextFrom(this.#position)
       if (first >= end) {
         // It was not there yet when these records were appended.
@@ -180,6 +212,10 @@ export class PartitionReader implements Reader, LogReader, Task {
         continue
       }
       let last = Math.min(this.#lastFrom(first, end), batch.lastOffset)
+      if (this.#search !== undefined) {
+        if (this.#deliverFound(this.#search, batch, first, last)) slices++
+        continue
+      }
       if (hasGaps(batch)) {
         const run = this.#runs.seek(batch, first)
         if (run > first) {
@@ -189,20 +225,54 @@ export class PartitionReader implements Reader, LogReader, Task {
         last = Math.min(last, this.#runs.last)
       }
       last = Math.min(last, first + this.#credit.messages - 1)
-      this.#position = last + 1
-      this.#credit.messages -= last - first + 1
+      this.#show(batch, first, last, last + 1)
       slices++
-      this.#window.passed(this.#position)
-      this.#sink.deliver({
-        partition: this.#source.partition,
-        baseOffset: batch.baseOffset,
-        first,
-        last,
-        attempt: 0,
-        batch: batch.bytes,
-      })
     }
     return this.#credit.messages > 0 && this.#state === 'reading'
+  }
+
+  /** Shows the next run of `first..last` that is found. @returns whether there was one */
+  #deliverFound(search: RecordSearch, batch: StoredBatch, first: number, last: number): boolean {
+    const isFound = search.find(batch, first, last, this.#credit.messages)
+    if (isFound) this.#show(batch, search.first, search.last, search.next)
+    else this.#moveTo(search.next)
+    return isFound
+  }
+
+  #show(batch: StoredBatch, first: number, last: number, next: number): void {
+    this.#credit.messages -= last - first + 1
+    this.#told = last + 1
+    this.#moveTo(next)
+    this.#sink.deliver({
+      partition: this.#source.partition,
+      baseOffset: batch.baseOffset,
+      first,
+      last,
+      attempt: 0,
+      batch: batch.bytes,
+    })
+  }
+
+  #moveTo(position: number): void {
+    this.#position = position
+    this.#window.passed(position)
+  }
+
+  /** Lets everybody else have their turn. */
+  #rest(): void {
+    this.#isResting = true
+    this.#shard.platform.scheduler.endOfTurn(() => {
+      this.#isResting = false
+      if (this.#state === 'closed') return
+      this.#shard.dispatcher.wake(this)
+      this.#shard.dispatcher.run()
+    })
+  }
+
+  #tellPassed(): void {
+    if (this.#search === undefined || this.#state !== 'reading' || this.#position <= this.#told) return
+    this.#told = this.#position
+    this.#sink.passed?.(this.#source.partition, this.#position)
   }
 
   #tellEnd(): void {

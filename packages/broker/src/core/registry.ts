@@ -21,8 +21,8 @@ import { DeadLetters } from './delivery/dead-letter.ts'
 import { DeliveryGroup } from './delivery/delivery-group.ts'
 import { type CheckedLimits, QueueLimit, checkLimits } from './delivery/queue-limit.ts'
 import { type DeliveryState, newDeliveryState } from './delivery/delivery-state.ts'
-import type { Queue, Subscription, Topic } from './entities.ts'
-import { alreadyExists, notFound } from './existence.ts'
+import type { Queue, Restored, Subscription, Topic } from './entities.ts'
+import { alreadyExists, notFound } from './definition-errors.ts'
 import { LogTail } from './log-tail.ts'
 import { checkName, parseDestination, subscriptionAddress } from './names.ts'
 import { checkGrowth, checkPriorities, QueueLevels, usePriorities } from './priorities/queue-levels.ts'
@@ -44,17 +44,12 @@ export interface AutoCreate {
   readonly partitions: number
 }
 
-/** What the state log is to keep of it from now on. */
-export interface Restored {
-  readonly cell: StateCell
-  readonly cursors: readonly StateCell[]
-}
-
 export class Registry {
   readonly topics: Map<string, Topic> = new Map()
   readonly queues: Map<string, Queue> = new Map()
   readonly deadLetters: DeadLetters
   readonly queueExpiry: QueueExpiry
+  readonly #topicsById = new Map<number, Topic>()
   readonly #shard: Shard
   readonly #autoCreate: AutoCreate
   #nextId = 1
@@ -73,6 +68,10 @@ export class Registry {
     const topic = this.topics.get(name)
     if (topic === undefined) throw notFound('topic', name, `millrace topic create ${name}`)
     return topic
+  }
+
+  topicById(id: number): Topic | undefined {
+    return this.#topicsById.get(id)
   }
 
   queue(name: string): Queue {
@@ -167,6 +166,8 @@ export class Registry {
     this.#shard.store.reserve(topic.tails.length * LOG_CHANGE_BYTES + topic.subscriptions.size * LOG_CHANGE_BYTES)
     for (const subscription of topic.subscriptions.values()) this.#dropSubscription(subscription, `topic:${name} was deleted`)
     this.topics.delete(name)
+    this.#topicsById.delete(topic.id)
+    this.#shard.offsets.topicDeleted(topic.id, topic.tails.length)
     this.#dropLogs(topic.target, topic.tails)
     this.#shard.stateLog.remove(topic.id, [topic.cell])
   }
@@ -343,6 +344,7 @@ export class Registry {
     topic.target.keyed = topic.cleanup === 'compact'
     topic.target.restoreDedup(definition.dedup)
     this.topics.set(name, topic)
+    this.#topicsById.set(id, topic)
     this.deadLetters.reconsider(`topic:${name}`)
     return topic
   }

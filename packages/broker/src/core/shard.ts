@@ -9,6 +9,7 @@ import { Producers } from './dedup/producers.ts'
 import type { DeliveryChanges } from './delivery/delivery-changes.ts'
 import { ExpirySweep } from './delivery/expiry-sweep.ts'
 import { type DeliveryCounters, newCounters } from './delivery/delivery-state.ts'
+import { CommittedOffsets } from './groups/committed-offsets.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { SelectorCache } from './selectors/selector-cache.ts'
 import { Schedule } from './schedule/schedule.ts'
@@ -32,6 +33,7 @@ export interface Shard {
   readonly selectors: SelectorCache
   readonly expiry: ExpirySweep
   readonly producers: Producers
+  readonly offsets: CommittedOffsets
   readonly schedule: Schedule
   /** Spare objects. */
   readonly changes: DeliveryChanges[]
@@ -62,10 +64,12 @@ export interface ShardParts {
   readonly warn: (message: string) => void
   /** The log of producers is made in the open commit. */
   readonly onProducersLog: (log: LogId) => void
+  /** The log of committed offsets is. */
+  readonly onOffsetsLog: (log: LogId) => void
 }
 
 export function newShard(parts: ShardParts): Shard {
-  const { onProducersLog: onLogCreated, scheduled, scheduledBytesMax, ...shared } = parts
+  const { onProducersLog: onLogCreated, onOffsetsLog, scheduled, scheduledBytesMax, ...shared } = parts
   const { store, platform, crc32c, stateLog, warn } = shared
   const dispatcher = new Dispatcher(platform.scheduler)
   const timers = new Timers(platform.clock, platform.scheduler)
@@ -79,6 +83,7 @@ export function newShard(parts: ShardParts): Shard {
     expiry: new ExpirySweep({ store, platform, warn, bound: () => cycle.bound() }),
     timers,
     producers: new Producers({ store, platform, crc32c, cycle, timers, onLogCreated }),
+    offsets: new CommittedOffsets({ store, clock: platform.clock, crc32c, cycle, onLogCreated: onOffsetsLog }),
     schedule: new Schedule(scheduleHome, scheduled, scheduledBytesMax),
     windows,
     selectors: new SelectorCache(),

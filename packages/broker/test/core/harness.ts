@@ -2,7 +2,7 @@
 import { type BatchRecord, crc32c, decodeBatch, encodeBatch } from '@millrace/wire'
 import { VirtualPlatform } from '../../sim/virtual-platform.ts'
 import type { MillraceError } from '../../src/base/errors.ts'
-import type { Broker, ConsumeOptions, Consumer, Delivery, DeliverySink, Reader } from '../../src/core/broker.ts'
+import type { Broker, ConsumeOptions, Consumer, Delivery, DeliverySink, Reader, StartPosition } from '../../src/core/broker.ts'
 import { type BrokerOptions, openBroker } from '../../src/core/open-broker.ts'
 import { openMemoryJournal } from '../../src/engines/memory/index.ts'
 import type { Journal } from '../../src/ports/journal.ts'
@@ -13,7 +13,7 @@ import { openLogStore } from '../../src/storage/open-log-store.ts'
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-export type TestOptions = Pick<BrokerOptions, 'limits' | 'autoCreate' | 'compaction'> & {
+export type TestOptions = Pick<BrokerOptions, 'limits' | 'autoCreate' | 'compaction' | 'groups'> & {
   readonly storage?: Partial<StorageLimits>
 }
 
@@ -101,9 +101,10 @@ export class TestBroker {
   }
 
   /** @param partition by default all that there are */
-  read(source: string, from: Parameters<Broker['read']>[1]['from'], partition?: number, credit = Infinity): TestReader {
+  read(source: string, from: StartPosition, partition?: number, credit = Infinity, filter?: string): TestReader {
     const sink = new TestReader()
-    sink.reader = this.broker.read(source, { from, ...(partition === undefined ? {} : { partition }) }, sink)
+    const where = { from, ...(partition === undefined ? {} : { partition }), ...(filter === undefined ? {} : { filter }) }
+    sink.reader = this.broker.read(source, where, sink)
     sink.reader.grant(credit)
     return sink
   }
@@ -186,8 +187,15 @@ export class TestReader extends TestSink {
   /** How many messages it had each time that it was told to have caught up. */
   readonly caughtUpAfter: number[] = []
 
+  /** What it was told to have passed, the last time. */
+  passedTo = 0
+
   caughtUp(): void {
     this.caughtUpAfter.push(this.messages.length)
+  }
+
+  passed(_partition: number, next: number): void {
+    this.passedTo = next
   }
 }
 

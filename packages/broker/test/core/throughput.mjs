@@ -13,6 +13,17 @@ const LEVELS = 10
 const platform = nodePlatform()
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
+function batchOf(records, priorities, batch) {
+  const level = (n) => (priorities === 'mixed' ? batch + 7 * n : 3 * batch) % LEVELS
+  return encodeBatch(
+    Array.from({ length: records }, (_, n) => ({
+      timestampMs: Date.now(),
+      value: new Uint8Array(VALUE_BYTES),
+      headers: priorities === 'none' ? [] : [priorityHeader(level(n))],
+    })),
+  )
+}
+
 /** @param priorities `one`: a queue with priorities, and batches of one level each; `mixed`: of many; `header`: the queue has none */
 async function measure(
   label,
@@ -22,13 +33,7 @@ async function measure(
   const store = await openLogStore({ journal, platform, crc32c })
   const broker = await openBroker({ store, platform, crc32c })
   const batches = Array.from({ length: priorities === 'none' ? 1 : LEVELS }, (_, batch) =>
-    encodeBatch(
-      Array.from({ length: batchRecords }, (_, n) => ({
-        timestampMs: Date.now(),
-        value: new Uint8Array(VALUE_BYTES),
-        headers: priorities === 'none' ? [] : [priorityHeader((priorities === 'mixed' ? batch + 7 * n : 3 * batch) % LEVELS)],
-      })),
-    ),
+    batchOf(batchRecords, priorities, batch),
   )
   const destinations = []
   const done = { acked: 0 }

@@ -1,4 +1,4 @@
-import type { Message, Millrace } from '@millrace/client'
+import type { Message, Millrace, Peeked, StartPosition, StoredMessage } from '@millrace/client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type NativeBroker, startNativeBroker } from './native-broker.ts'
 import { sleep, until as happens } from './until.ts'
@@ -331,6 +331,48 @@ describe('reading', () => {
     expect(await texts({ offset: 7 })).toEqual(['7', '8', '9'])
     expect(await texts({ timestampMs: 1008 })).toEqual(['8', '9'])
     expect((await topic.peek({ from: { offset: 3 }, max: 2 })).map((message) => message.text())).toEqual(['3', '4'])
+  })
+
+  it('shows only what a selector matches, and where it stopped', async () => {
+    for (const source of [client.queue('filtered'), client.topic('filtered')]) {
+      await source.publishBatch(Array.from({ length: 100 }, (_, n) => ({ body: `${n}`, headers: { n: `${n}` } })))
+      const filter = 'n % 10 = 7'
+      const page = await source.peek({ filter, max: 4 })
+      expect(page.map((message) => message.text())).toEqual(['7', '17', '27', '37'])
+      expect(page.next).toEqual({ offset: 38 })
+      const rest = await source.peek({ filter, max: 100, from: page.next! })
+      expect(rest.map((message) => message.offset)).toEqual([47, 57, 67, 77, 87, 97])
+      expect(rest.next).toBeUndefined()
+      const none = await source.peek({ filter: 'n = 100' })
+      expect([none, none.next]).toEqual([[], undefined])
+      await expect(source.peek({ filter: 'n LIKE 7' })).rejects.toMatchObject({ code: 'bad_selector' })
+      expect((await source.peek({ signal: AbortSignal.abort() })).next).toBe('earliest')
+    }
+    const topic = client.topic('filtered')
+    const read: string[] = []
+    for await (const message of topic.read({ from: 'earliest', untilEnd: true, filter: 'n > 96' })) read.push(message.text())
+    expect(read).toEqual(['97', '98', '99'])
+    const live = topic.read({ filter: "color = 'red'" })
+    await topic.publish('green', { headers: { color: 'green' } })
+    await topic.publish('red', { headers: { color: 'red' } })
+    expect((await live.next()).value.text()).toBe('red')
+    await live.return!()
+    await expect(topic.read({ filter: 'color =' }).next()).rejects.toMatchObject({ code: 'bad_selector' })
+  })
+
+  it('stops a long search when its time is over, and goes on from there', async () => {
+    const topic = client.topic('haystack')
+    const messages = Array.from({ length: 20_000 }, (_, n) => ({ body: '', headers: { n: `${n}` } }))
+    await topic.publishBatch(messages)
+    let from: StartPosition | undefined = 'earliest'
+    let pages = 0
+    const found: number[] = []
+    for (; from !== undefined; pages++) {
+      const page: Peeked<StoredMessage> = await topic.peek({ filter: 'n = 19999', from, waitMs: 1 })
+      found.push(...page.map((message) => message.offset))
+      from = page.next
+    }
+    expect(found).toEqual([19_999])
   })
 })
 

@@ -33,7 +33,40 @@ async function oneOf(name: string): Promise<Message> {
   return message!
 }
 
+function id(text: string): { headers: Record<string, string> } {
+  return { headers: { 'message-id': text } }
+}
+
 describe('client.transaction', () => {
+  it('tells where its messages are, and which were published before', async () => {
+    await client.admin.createQueue({ name: 'once', dedup: { windowMs: 60_000 } })
+    await client.queue('once').publish('first', id('a'))
+    const sent = await client.transaction((tx) => {
+      const messages = [
+        tx.publish('queue:once', 'new', id('b')),
+        tx.publish('queue:once', 'again', id('a')),
+        tx.publish('queue:once', 'newer', id('c')),
+        tx.multicast(['queue:once', 'queue:copy'], 'to both', id('a')),
+      ]
+      expect(messages[0]!.receipts).toBeUndefined()
+      return messages
+    })
+    expect(sent.map(({ receipts }) => receipts)).toEqual([
+      [{ partition: 0, offset: 1 }],
+      [{ partition: 0, offset: 0, duplicate: true }],
+      [{ partition: 0, offset: 2 }],
+      [
+        { partition: 0, offset: 0, duplicate: true },
+        { partition: 0, offset: 0 },
+      ],
+    ])
+    expect(await client.multicast(['queue:once', 'queue:copy'], 'again to both', id('c'))).toEqual([
+      { partition: 0, offset: 2, duplicate: true },
+      { partition: 0, offset: 1 },
+    ])
+    expect(await bodiesOf('queue:once')).toEqual(['first', 'new', 'newer'])
+  })
+
   it('publishes to several destinations and settles, as one, and returns what the function returned', async () => {
     await client.admin.createQueue({ name: 'in', delivery: { deadLetter: 'queue:dead' } })
     await client.queue('in').publishBatch(['a', 'b', 'c', 'd'].map((body) => ({ body })))

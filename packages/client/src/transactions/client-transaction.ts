@@ -1,16 +1,14 @@
 import type { JsonObject } from '@millrace/wire'
-import type { Body, Message, Receipt } from '../api.ts'
+import type { Body, Message } from '../api.ts'
 import { MillraceError } from '../errors.ts'
 import type { Link } from '../link.ts'
 import { replyAddress } from '../request/reply.ts'
 import { HeldMessage } from '../received-message.ts'
 import { TransactionBatches } from './transaction-batches.ts'
 import { TransactionSettles } from './transaction-settles.ts'
-import type { Transaction, TransactionOptions, TransactionPublishOptions } from './types.ts'
+import type { Transaction, TransactionMessage, TransactionOptions, TransactionPublishOptions } from './types.ts'
 
 const TIMEOUT_MS = 60_000
-
-type Committed = readonly (readonly Receipt[])[]
 
 /**
  * One transaction: collects, then commits over the link on which its messages came.
@@ -41,13 +39,10 @@ export class ClientTransaction implements Transaction {
 
   /**
    * Runs `collect`, then commits.
-   * @returns what `collect` returned, and where messages went: for each batch the place of its first message in each destination
+   * @returns what `collect` returned
    * @throws what `collect` throws: then nothing was done; MillraceError
    */
-  async run<T>(
-    collect: (transaction: Transaction) => T | PromiseLike<T>,
-    { signal }: TransactionOptions = {},
-  ): Promise<{ readonly value: T; readonly receipts: Committed }> {
+  async run<T>(collect: (transaction: Transaction) => T | PromiseLike<T>, { signal }: TransactionOptions = {}): Promise<T> {
     signal?.throwIfAborted()
     const abort = (): void => {
       if (this.#state === 'collecting') this.#fail?.(signal!.reason)
@@ -56,7 +51,8 @@ export class ClientTransaction implements Transaction {
     const stopTimer = this.#anyLink().platform.after(this.#timeoutMs, () => this.#timedOut())
     try {
       const value = await this.#collected(collect)
-      return { value, receipts: await this.#commit() }
+      await this.#commit()
+      return value
     } catch (error) {
       this.#abort.abort(error)
       throw error
@@ -73,18 +69,18 @@ export class ClientTransaction implements Transaction {
     return this.#abort.signal
   }
 
-  publish(destination: string, body: Body, options: TransactionPublishOptions = {}): void {
-    this.multicast([destination], body, options)
+  publish(destination: string, body: Body, options: TransactionPublishOptions = {}): TransactionMessage {
+    return this.multicast([destination], body, options)
   }
 
-  multicast(destinations: readonly string[], body: Body, options: TransactionPublishOptions = {}): void {
+  multicast(destinations: readonly string[], body: Body, options: TransactionPublishOptions = {}): TransactionMessage {
     this.#checkCollecting()
-    this.#batches.add(destinations, body, options, this.#anyLink().platform.nowMs())
+    return this.#batches.add(destinations, body, options, this.#anyLink().platform.nowMs())
   }
 
-  reply(message: Message, body: Body, options: TransactionPublishOptions = {}): void {
+  reply(message: Message, body: Body, options: TransactionPublishOptions = {}): TransactionMessage {
     const { destination, headers } = replyAddress(message)
-    this.publish(destination, body, { ...options, headers: { ...options.headers, ...headers } })
+    return this.publish(destination, body, { ...options, headers: { ...options.headers, ...headers } })
   }
 
   ack(message: Message): void {
@@ -130,10 +126,10 @@ export class ClientTransaction implements Transaction {
     })
   }
 
-  #commit(): Promise<Committed> {
+  #commit(): Promise<void> {
     this.#state = 'committing'
     const settles = this.#settles
-    if (this.#batches.length === 0 && settles.size === 0 && this.#cancels.length === 0) return Promise.resolve([])
+    if (this.#batches.length === 0 && settles.size === 0 && this.#cancels.length === 0) return Promise.resolve()
     const link = settles.link() ?? this.#anyLink()
     const { publishes, bytes } = this.#batches.finish()
     const request: JsonObject = { publishes, settles: settles.request(), cancels: this.#cancels }
@@ -150,7 +146,8 @@ export class ClientTransaction implements Transaction {
         settles: settles.size > 0,
         done: (result) => {
           settles.end(true)
-          resolve(receiptsOf(result))
+          this.#batches.committed(result)
+          resolve()
         },
         failed: this.#fail,
       })
@@ -180,10 +177,4 @@ function checkSize(request: JsonObject, batches: Uint8Array, bytesMax: number): 
   if (bytes <= bytesMax) return
   const what = `The transaction has ${bytes} bytes; this broker takes at most ${bytesMax}. Publish less in one transaction.`
   throw new MillraceError('record_too_large', what)
-}
-
-function receiptsOf({ places }: JsonObject): Committed {
-  return (places as readonly (readonly (readonly [number, number])[])[]).map((batch) =>
-    batch.map(([partition, offset]) => ({ partition, offset })),
-  )
 }

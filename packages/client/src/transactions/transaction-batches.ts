@@ -1,17 +1,32 @@
-import { type Checksum, RecordBatchBuilder } from '@millrace/wire'
-import type { Body, PublishOptions } from '../api.ts'
+import { type Checksum, type JsonObject, RecordBatchBuilder, type RecordPlace } from '@millrace/wire'
+import type { Body, PublishOptions, Receipt, TransactionMessage } from '../api.ts'
 import { checkDestination } from '../destination.ts'
 import { MillraceError } from '../errors.ts'
-import { encodeBody, encodeKey, messageHeaders } from '../outgoing.ts'
+import { encodeBody, encodeKey, messageHeaders, weightOf } from '../outgoing.ts'
+import { batchReceipts } from '../receipts.ts'
 
 /** One batch of a transaction, for all of `to`. The broker finds the partition by the key of its first record. */
 interface Gathered {
   readonly to: readonly string[]
   readonly builder: RecordBatchBuilder
+  messages: number
+  /** Of its messages, for each destination, once it is committed. */
+  receipts: readonly (readonly Receipt[])[] | undefined
 }
 
-/** Room for what a record has besides key, value and headers, and for the batch header. */
-const RECORD_OVERHEAD_BYTES = 128
+class GatheredMessage implements TransactionMessage {
+  readonly #batch: Gathered
+  readonly #position: number
+
+  constructor(batch: Gathered) {
+    this.#batch = batch
+    this.#position = batch.messages++
+  }
+
+  get receipts(): readonly Receipt[] | undefined {
+    return this.#batch.receipts?.map((receipts) => receipts[this.#position]!)
+  }
+}
 
 /** The messages of a transaction, in as few batches as keep their order: those of a destination, or of a key of a topic, share one. */
 export class TransactionBatches {
@@ -30,7 +45,7 @@ export class TransactionBatches {
   }
 
   /** @throws MillraceError `record_too_large`, `bad_request`; TypeError for a body that cannot be sent */
-  add(to: readonly string[], body: Body, options: Omit<PublishOptions, 'signal'>, nowMs: number): void {
+  add(to: readonly string[], body: Body, options: Omit<PublishOptions, 'signal'>, nowMs: number): TransactionMessage {
     for (const destination of to) checkDestination(destination)
     if (to.length === 0) throw new MillraceError('bad_request', 'A message needs at least one destination.')
     if (options.delayMs !== undefined || options.deliverAt !== undefined)
@@ -39,8 +54,7 @@ export class TransactionBatches {
     const key = encodeKey(options.key)
     const timestampMs = options.timestampMs ?? nowMs
     const headers = messageHeaders(body, options, timestampMs)
-    let weight = value.length + (key?.length ?? 0) + RECORD_OVERHEAD_BYTES
-    for (const header of headers) weight += header.key.length * 3 + (header.value?.length ?? 0) + 10
+    const weight = weightOf(value, key, headers)
     if (weight > this.#batchBytesMax) {
       throw new MillraceError(
         'record_too_large',
@@ -50,11 +64,25 @@ export class TransactionBatches {
     const place = placeOf(to, key)
     let gathered = this.#open.get(place)
     if (gathered === undefined || gathered.builder.bytes + weight > this.#batchBytesMax) {
-      gathered = { to, builder: new RecordBatchBuilder(undefined, this.#crc32c) }
+      gathered = { to, builder: new RecordBatchBuilder(undefined, this.#crc32c), messages: 0, receipts: undefined }
       this.#batches.push(gathered)
       this.#open.set(place, gathered)
     }
     gathered.builder.append(timestampMs, key, value, headers)
+    return new GatheredMessage(gathered)
+  }
+
+  /** @param result of a `transacted` frame */
+  committed(result: JsonObject): void {
+    const { places, placed } = result as { readonly places: Numbers; readonly placed?: Numbers }
+    for (const [n, place] of places.entries()) {
+      const batch = this.#batches[n]!
+      batch.receipts = place.map(([partition, baseOffset, ...duplicates], m) => {
+        const runs = recordPlaces(placed?.[n]?.[m] ?? [])
+        const side = [{ position: 0, partition: partition!, offset: baseOffset! }]
+        return batchReceipts(batch.messages, runs.length > 0 ? runs : side, recordPlaces(duplicates))
+      })
+    }
   }
 
   /** One after the other, and what the `transact` frame says of them. */
@@ -71,6 +99,17 @@ export class TransactionBatches {
     }
     return { publishes: this.#batches.map(({ to }, n) => ({ to, bytes: parts[n]!.length })), bytes }
   }
+}
+
+/** For each publish and destination. */
+type Numbers = readonly (readonly (readonly number[])[])[]
+
+/** @param threes position in the batch, partition and offset */
+function recordPlaces(threes: readonly number[]): RecordPlace[] {
+  const places: RecordPlace[] = []
+  for (let n = 0; n + 2 < threes.length; n += 3)
+    places.push({ position: threes[n]!, partition: threes[n + 1]!, offset: threes[n + 2]! })
+  return places
 }
 
 /** Messages of one place can share a batch: a queue has one partition, a topic as many as it has keys. */

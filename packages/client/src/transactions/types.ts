@@ -1,4 +1,4 @@
-import type { Body, Message, PublishOptions } from '../api.ts'
+import type { Body, Message, PublishOptions, Receipt } from '../api.ts'
 
 /**
  * What a transaction does: collected first, done as one at the end. Nothing happens before that, so nothing has to be undone when it
@@ -6,11 +6,11 @@ import type { Body, Message, PublishOptions } from '../api.ts'
  */
 export interface Transaction {
   /** Publishes with the others. @throws MillraceError `record_too_large`, `bad_request` when the transaction is over */
-  publish(destination: string, body: Body, options?: TransactionPublishOptions): void
+  publish(destination: string, body: Body, options?: TransactionPublishOptions): TransactionMessage
   /** Publishes one message to all of `destinations`, stored once. One named twice gets it once. */
-  multicast(destinations: readonly string[], body: Body, options?: TransactionPublishOptions): void
+  multicast(destinations: readonly string[], body: Body, options?: TransactionPublishOptions): TransactionMessage
   /** Answers a message with the others: see `Message.reply`. */
-  reply(message: Message, body: Body, options?: TransactionPublishOptions): void
+  reply(message: Message, body: Body, options?: TransactionPublishOptions): TransactionMessage
   /** Settles a message with the others. It stays leased until then. @throws MillraceError `stale_delivery` */
   ack(message: Message): void
   nack(message: Message, options?: { readonly delayMs?: number; readonly error?: string }): void
@@ -19,6 +19,12 @@ export interface Transaction {
   cancelScheduled(id: number): void
   /** Aborted when the transaction is given up: by its timeout or by the signal of its options. */
   readonly signal: AbortSignal
+}
+
+/** A message that a transaction publishes. */
+export interface TransactionMessage {
+  /** Where it is, for each of its destinations; undefined until the transaction is committed. */
+  readonly receipts: readonly Receipt[] | undefined
 }
 
 /** A message of a transaction is published when that is committed: it cannot be for later. */

@@ -2,6 +2,7 @@ import type {
   Consumption,
   Message,
   Millrace,
+  Peeked,
   PeekOptions,
   PublisherOptions,
   PublishOptions,
@@ -14,6 +15,7 @@ import type {
   TransactionalOptions,
 } from '../api.ts'
 import type { MillraceError } from '../errors.ts'
+import { peekedMessages } from '../peek.ts'
 import type { Decoder, TypedCodec } from './typed-codec.ts'
 import {
   type Typed,
@@ -36,7 +38,7 @@ interface TypedDestination<In, Out> {
   /** For many messages: batches them and keeps a bounded number unconfirmed. */
   publisher(options?: PublisherOptions): TypedPublisher<In>
   /** Looks at messages without consuming them. */
-  peek(options?: PeekOptions & SkipOptions): Promise<readonly Typed<StoredMessage, Out>[]>
+  peek(options?: PeekOptions & SkipOptions): Promise<Peeked<Typed<StoredMessage, Out>>>
 }
 
 export interface SkipOptions {
@@ -97,7 +99,7 @@ export class QueueFace<In, Out> implements TypedQueue<In, Out> {
     return this.#consuming.pull(options)
   }
 
-  async peek(options: PeekOptions & SkipOptions = {}): Promise<readonly Typed<StoredMessage, Out>[]> {
+  async peek(options: PeekOptions & SkipOptions = {}): Promise<Peeked<Typed<StoredMessage, Out>>> {
     return decodedAll(await this.untyped.peek(options), this.#codec, options)
   }
 }
@@ -135,18 +137,21 @@ export class TopicFace<In, Out> implements TypedTopic<In, Out> {
     return new TypedStream(this.untyped.read(options), (message) => decoded(message, this.#codec, options))
   }
 
-  async peek(options: PeekOptions & SkipOptions = {}): Promise<readonly Typed<StoredMessage, Out>[]> {
+  async peek(options: PeekOptions & SkipOptions = {}): Promise<Peeked<Typed<StoredMessage, Out>>> {
     return decodedAll(await this.untyped.peek(options), this.#codec, options)
   }
 }
 
 async function decodedAll<Out>(
-  messages: readonly StoredMessage[],
+  messages: Peeked<StoredMessage>,
   codec: Decoder<Out>,
   options: SkipOptions,
-): Promise<readonly Typed<StoredMessage, Out>[]> {
+): Promise<Peeked<Typed<StoredMessage, Out>>> {
   const all = await Promise.all(messages.map((message) => decoded(message, codec, options)))
-  return all.filter((message) => message !== undefined)
+  return peekedMessages(
+    all.filter((message) => message !== undefined),
+    messages.next,
+  )
 }
 
 async function decoded<Out>(

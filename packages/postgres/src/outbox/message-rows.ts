@@ -95,12 +95,13 @@ function storedHeaders(message: OutgoingMessage, id: string): Record<string, Sto
   return headers
 }
 
-function storedHeader(value: Uint8Array): StoredHeader {
+function storedHeader(value: string | Uint8Array): StoredHeader {
+  const bytes = typeof value === 'string' ? Buffer.from(value) : value
   try {
-    const text = strictDecoder.decode(value)
-    return text.includes('\0') ? { base64: base64(value) } : text
+    const text = strictDecoder.decode(bytes)
+    return text.includes('\0') ? { base64: base64(bytes) } : text
   } catch {
-    return { base64: base64(value) }
+    return { base64: base64(bytes) }
   }
 }
 

@@ -54,6 +54,7 @@ export const frameSchemas = {
   caughtUp: { opcode: 0x39, from: 'broker', fields: { consumer: 'u32' } },
   revoke: { opcode: 0x3a, from: 'client', fields: { consumer: 'u32' } },
   revoked: { opcode: 0x3b, from: 'broker', fields: { consumer: 'u32' } },
+  passed: { opcode: 0x3c, from: 'broker', fields: { consumer: 'u32', next: 'offset' } },
 
   transact: { opcode: 0x40, from: 'client', fields: { transaction: 'u32', request: 'json', batches: 'rest' } },
   transacted: { opcode: 0x41, from: 'broker', fields: { transaction: 'u32', result: 'json' } },

@@ -61,6 +61,9 @@ function sourceOf(client: Millrace, text: string): Subscription {
   return client.topic(address.name).subscription('bench', { from: 'earliest' })
 }
 
+const stamp = new DataView(new ArrayBuffer(STAMP_BYTES))
+
 function readStamp(value: Uint8Array): number {
-  return new DataView(value.buffer, value.byteOffset, STAMP_BYTES).getFloat64(0)
+  for (let n = 0; n < STAMP_BYTES; n++) stamp.setUint8(n, value[n]!)
+  return stamp.getFloat64(0)
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { MESSAGE_ID_HEADER, type Millrace, type Publisher } from '@millrace/client'
 import { Lane } from './lane.ts'
 import type { Meter } from './meter.ts'
@@ -44,7 +45,7 @@ class PublishLoad {
   readonly #lanes: readonly Lane[]
   readonly #keys: readonly string[]
   /** Tells the ids of one run from those of another. */
-  readonly #run = `${process.pid}-${Math.round(1000 * sharedMs(performance.now()))}-`
+  readonly #run = `${randomBytes(6).toString('base64url')}-`
   #sent = 0
   #confirmed = 0
   #turn = 0

@@ -2,13 +2,15 @@ import type { PeekOptions, StartPosition } from '@millrace/client'
 import type { Command } from 'commander'
 import { parseDestination } from '../address.ts'
 import { messageColumns, printedMessage } from '../output/message.ts'
-import { parseCount, parseIndex, parseStartPosition } from '../quantities.ts'
+import { parseCount, parseDurationMs, parseIndex, parseStartPosition } from '../quantities.ts'
 import { outputOf, withBroker } from '../session.ts'
 
 interface Options {
   readonly max: number
   readonly from?: StartPosition
   readonly partition?: number
+  readonly filter?: string
+  readonly timeout?: number
 }
 
 export function addPeek(program: Command): void {
@@ -23,18 +25,39 @@ export function addPeek(program: Command): void {
       'partition of a topic (default: 0), or level of a queue with priorities (default: all)',
       parseIndex,
     )
+    .option('--filter <selector>', 'only messages that match, like "region = \'de\'"')
+    .option('--timeout <duration>', 'look for so long at most (default: until --max are found, or the end)', parseDurationMs)
     .action(async (destination: string, options: Options, command: Command) => {
       const { kind, name } = parseDestination(destination)
+      const { max, filter, timeout } = options
       const where: PeekOptions = {
-        max: options.max,
+        max,
+        ...(filter === undefined ? {} : { filter }),
+        ...(timeout === undefined ? {} : { waitMs: timeout }),
         ...(options.from === undefined ? {} : { from: options.from }),
         ...(options.partition === undefined ? {} : { partition: options.partition }),
       }
       const messages = await withBroker(command, (client) =>
-        kind === 'queue' ? client.queue(name).peek(where) : client.topic(name).peek(where),
+        untilInterrupted((signal) => (kind === 'queue' ? client.queue(name) : client.topic(name)).peek({ ...where, signal })),
       )
       const output = outputOf(command)
       if (output.format === 'table') await output.rows(messages, messageColumns)
       else await output.rows(messages.map(printedMessage), [])
+      const { next } = messages
+      if (typeof next === 'object' && 'offset' in next) output.note(`there may be more: --from offset:${next.offset}`)
     })
+}
+
+/** The first SIGINT or SIGTERM ends the search; what was found is still printed. */
+async function untilInterrupted<T>(search: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController()
+  const abort = (): void => stop.abort()
+  process.once('SIGINT', abort)
+  process.once('SIGTERM', abort)
+  try {
+    return await search(stop.signal)
+  } finally {
+    process.removeListener('SIGINT', abort)
+    process.removeListener('SIGTERM', abort)
+  }
 }

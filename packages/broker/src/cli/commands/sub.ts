@@ -17,6 +17,7 @@ interface SubOptions {
   readonly raw?: boolean
   readonly from?: StartPosition
   readonly partition?: number
+  readonly filter?: string
   readonly prefetch?: number
   readonly timeout?: number
 }
@@ -31,6 +32,7 @@ export function addSub(program: Command): void {
     .option('--raw', "print the bodies' bytes only, without line ends")
     .option('--from <position>', 'where to begin on a topic, or with a new subscription', parseStartPosition)
     .option('--partition <n>', 'read only this partition of the topic', parseIndex)
+    .option('--filter <selector>', 'read only the messages of the topic that match')
     .option('--prefetch <n>', `messages held unacked at once (default: ${PREFETCH}, or --count if less)`, parseCount)
     .option('--timeout <duration>', 'stop when no message came for so long; an error if --count was not reached', parseDurationMs)
     .action(async (source: string, options: SubOptions, command: Command) => {
@@ -53,6 +55,9 @@ function checkOptions(address: Address, options: SubOptions): void {
     throw usageError('A queue is consumed from its front; --from is for topics. `millrace peek` can look anywhere.')
   }
   if (address.kind !== 'topic' && options.partition !== undefined) throw usageError('--partition is for reading a topic.')
+  if (address.kind !== 'topic' && options.filter !== undefined) {
+    throw usageError('--filter is for reading a topic: a subscription has its own, and a queue gives everything to somebody.')
+  }
   if (address.kind === 'topic' && (!options.ack || options.prefetch !== undefined)) {
     throw usageError('Reading a topic takes nothing away: --no-ack and --prefetch are for queues and subscriptions.')
   }
@@ -99,11 +104,12 @@ class Reception {
   }
 
   #open(client: Millrace, address: Address): AsyncIterable<StoredMessage | Message> {
-    const { from, partition } = this.#options
+    const { from, partition, filter } = this.#options
     const signal = this.#stop.signal
     const start = from === undefined ? {} : { from }
     if (address.kind === 'topic') {
-      return client.topic(address.name).read({ ...start, ...(partition === undefined ? {} : { partition }), signal })
+      const which = { ...(partition === undefined ? {} : { partition }), ...(filter === undefined ? {} : { filter }) }
+      return client.topic(address.name).read({ ...start, ...which, signal })
     }
     const consume: ConsumeOptions = { prefetch: this.#prefetch(), signal }
     if (address.kind === 'queue') return client.queue(address.name).messages(consume)

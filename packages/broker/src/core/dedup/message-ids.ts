@@ -1,5 +1,5 @@
 // hot path (packages/broker/test/core/dedup-throughput.mjs)
-import { MESSAGE_ID_HEADER, RecordBatchBuilder, RecordCursor, RecordReader } from '@millrace/wire'
+import { batchRecordCount, MESSAGE_ID_HEADER, RecordBatchBuilder, RecordCursor, RecordReader } from '@millrace/wire'
 import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import { MIB } from '../../base/units.ts'
@@ -28,7 +28,9 @@ export class MessageIds implements CommitMember, Deadline {
   #settings: CheckedDedup
   readonly #shard: Shard
   #table: IdTable
-  readonly #hash = new Int32Array(4)
+  /** Of a batch's records: four words each, and whether there is an id. */
+  #hashes = new Int32Array(4 * 64)
+  #hasId = new Uint8Array(64)
   readonly #builder: RecordBatchBuilder
   #entries = new Uint8Array(ENTRY_BYTES * 16)
   #view = new DataView(this.#entries.buffer)
@@ -89,15 +91,15 @@ export class MessageIds implements CommitMember, Deadline {
     const before = table.end
     let duplicates: DuplicateRecord[] | undefined
     let offset = base
-    const records = new RecordCursor(batch)
-    for (let position = 0; records.next(); position++) {
-      const known = this.#find(records)
+    const records = this.#hash(batch)
+    for (let position = 0; position < records; position++) {
+      const known = this.#find(position)
       if (known >= 0) {
         duplicates ??= []
         duplicates.push({ position, partition: table.partition(known), offset: table.offset(known) })
         continue
       }
-      if (known === NEW) table.add(this.#hash, 0, partition, offset, nowMs)
+      if (known === NEW) table.add(this.#hashes, position * 4, partition, offset, nowMs)
       offset++
     }
     if (table.end > before) this.#added(table.end - before)
@@ -108,9 +110,9 @@ export class MessageIds implements CommitMember, Deadline {
   findAll(batch: Uint8Array): DuplicateRecord[] | undefined {
     this.#forget(this.#nowMs())
     const duplicates: DuplicateRecord[] = []
-    const records = new RecordCursor(batch)
-    for (let position = 0; records.next(); position++) {
-      const known = this.#find(records)
+    const records = this.#hash(batch)
+    for (let position = 0; position < records; position++) {
+      const known = this.#find(position)
       if (known < 0) return undefined
       duplicates.push({ position, partition: this.#table.partition(known), offset: this.#table.offset(known) })
     }
@@ -133,9 +135,9 @@ export class MessageIds implements CommitMember, Deadline {
         const view = new DataView(entries.buffer, entries.byteOffset, entries.length)
         // The start may lie inside a batch.
         for (let at = (table.end - batch.baseOffset) * ENTRY_BYTES; at < entries.length; at += ENTRY_BYTES) {
-          for (let n = 0; n < 4; n++) this.#hash[n] = view.getInt32(at + n * 4)
+          for (let n = 0; n < 4; n++) this.#hashes[n] = view.getInt32(at + n * 4)
           timeMs = record.timestampMs + view.getUint32(at + 28)
-          table.add(this.#hash, 0, view.getUint32(at + 16), view.getFloat64(at + 20), timeMs)
+          table.add(this.#hashes, 0, view.getUint32(at + 16), view.getFloat64(at + 20), timeMs)
         }
       }
     }
@@ -173,11 +175,26 @@ export class MessageIds implements CommitMember, Deadline {
 
   // ---- inside -------------------------------------------------------------------------------------------------------
 
-  /** Leaves the hash of the record's id in `#hash`. @returns its ordinal, or NEW, or NO_ID */
-  #find(record: RecordCursor): number {
-    if (!record.findHeader(HEADER) || record.headerLength <= 0) return NO_ID
-    hash128(record.batch, record.headerAt, record.headerLength, this.#hash, 0)
-    return this.#table.find(this.#hash, 0)
+  /** Leaves the hashes of a batch's ids in `#hashes`. @returns how many records it has */
+  #hash(batch: Uint8Array): number {
+    const records = batchRecordCount(batch)
+    if (records > this.#hasId.length) {
+      this.#hashes = new Int32Array(records * 8)
+      this.#hasId = new Uint8Array(records * 2)
+    }
+    const record = new RecordCursor(batch)
+    for (let position = 0; record.next(); position++) {
+      const hasId = record.findHeader(HEADER) && record.headerLength > 0
+      this.#hasId[position] = hasId ? 1 : 0
+      if (hasId) hash128(batch, record.headerAt, record.headerLength, this.#hashes, position * 4)
+    }
+    this.#table.approach(this.#hashes, records)
+    return records
+  }
+
+  /** @returns the ordinal of the id of the record at `position`, or NEW, or NO_ID */
+  #find(position: number): number {
+    return this.#hasId[position] === 0 ? NO_ID : this.#table.find(this.#hashes, position * 4)
   }
 
   #added(count: number): void {
@@ -198,11 +215,11 @@ export class MessageIds implements CommitMember, Deadline {
     const table = this.#table
     const { windowMs, entriesMax } = this.#settings
     const until = nowMs - windowMs
-    while (table.size > 0 && (table.size > entriesMax || table.timeMs(table.start) <= until)) {
-      // Offsets in the log have no gaps.
-      if (table.start === this.#written) this.#write()
-      table.drop()
-    }
+    let end = Math.max(table.start, table.end - entriesMax)
+    while (end < table.end && table.timeMs(end) <= until) end++
+    // Offsets in the log have no gaps.
+    if (end > this.#written) this.#write()
+    table.drop(end - table.start)
   }
 
   #write(): void {

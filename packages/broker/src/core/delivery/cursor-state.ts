@@ -161,7 +161,7 @@ export abstract class CursorState extends StateCell implements CommitMember, Sna
     removeOffsets(this.returned, 0, start - 1, (range, from, to) => new ReturnedRange(from, to, range.attempts, range.recordedIn))
     removeOffsets(this.delayed, 0, start - 1, copyDelayed)
     removeOffsets(this.doomedRanges, 0, start - 1, copyDoomed)
-    for (const range of this.turns?.trimmed(start) ?? []) this.unblock(range)
+    for (const { first, attempts } of this.turns?.trimmed(start) ?? []) this.unblock(first, attempts)
   }
 
   /** The delay of a range has run out. */
@@ -263,10 +263,9 @@ export abstract class CursorState extends StateCell implements CommitMember, Sna
   // ---- changes -----------------------------------------------------------------------------------------------------
 
   /** It is the turn of a message that waited for one with its key. */
-  protected unblock(range: ReturnedRange): void {
+  protected unblock(offset: number, attempts: number): void {
     // One that was never delivered lies below the mark: its first delivery is recorded.
-    if (range.attempts === 0) this.returned.insert(new ReturnedRange(range.first, range.last, 0, RECORDED))
-    else insertReturned(this.returned, range.first, range.last, range.attempts)
+    insertReturned(this.returned, offset, offset, attempts, attempts === 0 ? RECORDED : NOT_RECORDED)
     this.activate()
   }
 
@@ -275,7 +274,7 @@ export abstract class CursorState extends StateCell implements CommitMember, Sna
     if (this.turns === undefined) return
     for (let offset = first; offset <= last; offset++) {
       const next = this.turns.settled(offset)
-      if (next !== undefined) this.unblock(next)
+      if (next >= 0) this.unblock(next, this.turns.freedAttempts)
     }
   }
 

@@ -356,7 +356,7 @@ export class Cursor extends CursorState implements LogFollower {
   /** Shortens the slice to messages whose turn it is. @returns false when its first one has to wait */
   #fitToKeys(turns: KeyTurns, again: ReturnedRange | undefined, batch: StoredBatch): boolean {
     const first = this.sliceFirst
-    const free = turns.admit(batch, first, this.sliceLast)
+    const free = turns.admit(batch, first, this.sliceLast, again === undefined)
     if (free > 0) {
       this.sliceLast = first + free - 1
       return true

@@ -158,7 +158,12 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
 
   cursor(partition: number): Cursor | undefined {
     const cursor = this.cursors[partition]
-    return cursor?.partition === partition ? cursor : this.cursors.find((each) => each.partition === partition)
+    return cursor?.partition === partition ? cursor : this.#levelCursor(partition)
+  }
+
+  /** Apart, since a closure costs whatever is around it. */
+  #levelCursor(level: number): Cursor | undefined {
+    return this.cursors.find(({ partition }) => partition === level)
   }
 
   /** From now on partitions are levels of priority. */

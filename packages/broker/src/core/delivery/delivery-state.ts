@@ -43,16 +43,22 @@ export function newCounters(): DeliveryCounters {
 }
 
 /** Puts `first..last` back among those that wait to be delivered again, sharing the range of an equal neighbour. */
-export function insertReturned(map: RangeMap<ReturnedRange>, first: number, last: number, attempts: number): void {
+export function insertReturned(
+  map: RangeMap<ReturnedRange>,
+  first: number,
+  last: number,
+  attempts: number,
+  recordedIn: number = NOT_RECORDED,
+): void {
   const before = map.endingBefore(first)
   const after = map.from(last + 1)
   let end = last
-  if (after !== undefined && after.first === last + 1 && after.attempts === attempts && after.recordedIn === NOT_RECORDED) {
+  if (after !== undefined && after.first === last + 1 && after.attempts === attempts && after.recordedIn === recordedIn) {
     map.remove(after)
     end = after.last
   }
-  if (before !== undefined && before.attempts === attempts && before.recordedIn === NOT_RECORDED) map.grow(before, end)
-  else map.insert(new ReturnedRange(first, end, attempts))
+  if (before !== undefined && before.attempts === attempts && before.recordedIn === recordedIn) map.grow(before, end)
+  else map.insert(new ReturnedRange(first, end, attempts, recordedIn))
 }
 
 /** Adds a range to those that wait for their move, or lets an equal one before it grow: the dead letters may be held up for long. */

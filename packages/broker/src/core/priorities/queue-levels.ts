@@ -21,7 +21,8 @@ export class QueueLevels {
   readonly #entity: number
   readonly #group: DeliveryGroup
   readonly #onMade: () => void
-  readonly #scan = new LevelScan()
+  /** Made on first use: most queues have no priorities. */
+  #scan: LevelScan | undefined
 
   /** @param onMade the definition of the queue changed */
   constructor(shard: Shard, entity: number, group: DeliveryGroup, onMade: () => void) {
@@ -81,11 +82,15 @@ export class QueueLevels {
 
   /** @returns what the records of a batch have, until the next call. @throws MillraceError `bad_request` when one has no valid priority */
   check(batch: Uint8Array): LevelScan {
-    return this.#scan.scan(batch, this.count, refusePriority)
+    return this.#scanner().scan(batch, this.count, refusePriority)
+  }
+
+  #scanner(): LevelScan {
+    return (this.#scan ??= new LevelScan())
   }
 
   /** A batch by level, in the order in which the levels come. Of one that was not checked, what is no priority counts as 0. */
-  divide(batch: Uint8Array, scan: LevelScan = this.#scan.scan(batch, this.count)): BatchPart[] {
+  divide(batch: Uint8Array, scan: LevelScan = this.#scanner().scan(batch, this.count)): BatchPart[] {
     return scan.isMixed ? splitByLevel(batch, scan, this.#shard.crc32c) : [{ partition: scan.first, batch }]
   }
 }

@@ -8,6 +8,12 @@ import { MULTICAST_DESTINATIONS_MAX, TRANSACTION_ACTIONS_MAX } from './limits.ts
 const ACK: Outcome = { kind: 'ack' }
 const encoder = new TextEncoder()
 
+function identified(...ids: string[]): Uint8Array {
+  return encodeBatch(
+    ids.map((id) => ({ timestampMs: 0, value: null, headers: [{ key: 'message-id', value: encoder.encode(id) }] })),
+  )
+}
+
 function batchOf(...values: string[]): Uint8Array {
   return keyed(...values.map((value) => [null, value] as const))
 }
@@ -197,13 +203,29 @@ describe('transact', () => {
     const [first] = t.broker.transact([multicast(t, ['queue:once', 'queue:out'], batch)])
     await t.settle()
     const [again] = t.broker.transact([multicast(t, ['queue:once', 'queue:out'], batch), publish(t, 'queue:out', 'w')])
-    expect([first![0], again![0]]).toEqual([
-      { partition: 0, baseOffset: 0 },
-      { partition: 0, baseOffset: 0 },
+    expect(first![0]).toEqual({ partition: 0, baseOffset: 0 })
+    expect(again).toEqual([
+      { partition: 0, baseOffset: 0, duplicates: [{ position: 0, partition: 0, offset: 0 }] },
+      { partition: 0, baseOffset: 1 },
     ])
     await t.settle()
     expect(await valuesOf(t, 'queue:once')).toEqual(['v'])
     expect(await valuesOf(t, 'queue:out')).toEqual(['v', 'v', 'w'])
+  })
+
+  test('says which records of a batch were published before, or earlier in the same transaction', async () => {
+    const t = await TestBroker.open()
+    t.broker.createTopic({ name: 'once', partitions: 2, dedup: { windowMs: 60_000 } })
+    const to = t.broker.destination('topic:once', true)
+    to.publish(1, identified('a'))
+    const [first, second] = t.broker.transact([
+      { kind: 'publish', to, partition: 0, batch: identified('b', 'a', 'c') },
+      { kind: 'publish', to, partition: 1, batch: identified('c', 'd') },
+    ])
+    expect([first, second]).toEqual([
+      [{ partition: 0, baseOffset: 0, duplicates: [{ position: 1, partition: 1, offset: 0 }] }],
+      [{ partition: 1, baseOffset: 1, duplicates: [{ position: 0, partition: 0, offset: 1 }] }],
+    ])
   })
 
   test('takes scheduled messages back with the rest, if they wait', async () => {

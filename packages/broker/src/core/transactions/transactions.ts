@@ -3,6 +3,7 @@ import { batchRecordCount, namesProducer, RecordReader } from '@millrace/wire'
 import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import type { Destination, Published, TransactionAction } from '../broker.ts'
+import type { GroupCoordinator, PreparedOffsets } from '../groups/group-coordinator.ts'
 import type { QueueLimit } from '../delivery/queue-limit.ts'
 import { type AppendedPart, placesOf } from '../priorities/places-of.ts'
 import { PublishTarget } from '../publish-target.ts'
@@ -22,10 +23,14 @@ interface Place {
 }
 
 /**
- * @returns for each action where its batch went: one entry for a publish, one for each destination named by a multicast, none for a settle or cancel
+ * @returns for each action where its batch went: one entry for a publish, one for each destination named by a multicast, none for the others
  * @throws before anything is changed: see `Broker.transact`
  */
-export function transact(shard: Shard, actions: readonly TransactionAction[]): readonly (readonly Published[])[] {
+export function transact(
+  shard: Shard,
+  groups: GroupCoordinator,
+  actions: readonly TransactionAction[],
+): readonly (readonly Published[])[] {
   if (actions.length > TRANSACTION_ACTIONS_MAX) {
     throw new MillraceError(
       'limit_reached',
@@ -38,11 +43,15 @@ export function transact(shard: Shard, actions: readonly TransactionAction[]): r
   checkCancels(shard, cancels)
   const writes = actions.map((action) => (isWrite(action) ? checkedWrites(shard, action) : []))
   checkLimits(writes.flat())
+  const offsets = actions.map((action) =>
+    action.kind === 'offsets' ? groups.prepareOffsets(action.group, action.offsets, action.by) : undefined,
+  )
   let bytes = cancels.length * CANCEL_BYTES
   for (const write of writes.flat()) bytes += writeBytes(write)
   for (const settle of settles) bytes += settleBytes(settle)
+  for (const prepared of offsets) bytes += prepared?.bytes ?? 0
   shard.store.reserve(bytes)
-  return apply(shard, actions, writes)
+  return apply(shard, actions, writes, offsets)
 }
 
 /** Nothing here can fail: what could was checked, and there is room for all of it in the open commit. */
@@ -50,6 +59,7 @@ function apply(
   shard: Shard,
   actions: readonly TransactionAction[],
   writes: readonly (readonly Write[])[],
+  offsets: readonly (PreparedOffsets | undefined)[],
 ): readonly (readonly Published[])[] {
   const { cycle, store } = shard
   const ticket = store.ticket()
@@ -58,6 +68,10 @@ function apply(
     if (isWrite(action)) {
       const appended = writes[n]!.map((write) => append(shard, write))
       return published(action, writes[n]!, appended)
+    }
+    if (action.kind === 'offsets') {
+      offsets[n]!.set()
+      return []
     }
     if (action.kind === 'cancel') {
       shard.schedule.cancel(action.id)
@@ -229,7 +243,13 @@ function published(action: WriteAction, writes: readonly Write[], appended: read
 }
 
 function placeOf(batch: Uint8Array, { levels }: PublishTarget, parts: readonly AppendedPart[]): Published {
-  const { partition, base: baseOffset } = parts[0]!
-  if (parts.length === 1) return { partition, baseOffset }
-  return { partition, baseOffset, placed: placesOf(levels!.check(batch), parts).placed }
+  const { partition, base: baseOffset, duplicates } = parts[0]!
+  if (parts.length === 1) return { partition, baseOffset, ...(duplicates === undefined ? {} : { duplicates }) }
+  const places = placesOf(levels!.check(batch), parts)
+  return {
+    partition,
+    baseOffset,
+    placed: places.placed,
+    ...(places.duplicates.length === 0 ? {} : { duplicates: places.duplicates }),
+  }
 }

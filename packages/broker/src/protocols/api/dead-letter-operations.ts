@@ -97,7 +97,9 @@ async function endOrTime({ broker, platform }: SessionContext, id: number, waitM
 }
 
 async function messageAt(context: SessionContext, source: string, partition: number, offset: number): Promise<MessageJson> {
-  const [message] = await peek(context, { source, partition, from: { offset }, max: 1 })
+  const {
+    messages: [message],
+  } = await peek(context, { source, partition, from: { offset }, max: 1 })
   if (message?.offset === offset) return message
   throw new MillraceError(
     'offset_out_of_range',

@@ -13,7 +13,8 @@ export interface Operation {
   resource(params: unknown, broker: Broker): string
   /** Where it publishes to, which is asked for too. */
   publishesTo?(params: unknown): string | undefined
-  run(context: SessionContext, params: unknown): unknown
+  /** @param signal whoever asked is gone, or wants no more */
+  run(context: SessionContext, params: unknown, signal?: AbortSignal): unknown
 }
 
 /** Parameters reach the functions checked, which is what makes the cast safe. */
@@ -24,7 +25,7 @@ export function define<T>(definition: {
   readonly action: Action
   resource(params: T, broker: Broker): string
   publishesTo?(params: T): string | undefined
-  run(context: SessionContext, params: T): unknown
+  run(context: SessionContext, params: T, signal?: AbortSignal): unknown
 }): Operation {
   return definition
 }

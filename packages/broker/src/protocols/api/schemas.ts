@@ -28,7 +28,10 @@ export interface PeekParams {
   readonly source: string
   readonly partition?: number
   readonly from?: StartPosition
+  /** `next` of the page before. */
+  readonly after?: string
   readonly max?: number
+  readonly filter?: string
 }
 
 const name = { type: 'string', minLength: 1, maxLength: 255, description: 'A name: letters, digits, `.`, `_`, `-`.' } as const
@@ -383,13 +386,26 @@ export const subscriptionUpdateParams: Typed<{
 })
 
 export const PEEK_MAX = 1000
+export const positionsAfter = {
+  type: 'string',
+  maxLength: 32_768,
+  description: 'Continue after the page before, whose `next` this is. What it does not name begins at `from`.',
+} as const
+export const readFilter = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 16_384,
+  description: 'Selector: only messages that it matches.',
+} as const
 export const peekParams: Typed<PeekParams> = typed({
   type: 'object',
   properties: {
     source: { type: 'string', minLength: 1, maxLength: 600, description: '`queue:NAME` or `topic:NAME`.' },
     partition: { type: 'integer', minimum: 0, description: 'Default: all. Of a queue with priorities: the level.' },
     from: startPosition,
+    after: positionsAfter,
     max: { type: 'integer', minimum: 1, maximum: PEEK_MAX, description: 'Default 10.' },
+    filter: readFilter,
   },
   required: ['source'],
   additionalProperties: false,
@@ -397,7 +413,10 @@ export const peekParams: Typed<PeekParams> = typed({
 
 export const messageList: object = {
   type: 'object',
-  properties: { messages: { type: 'array', items: messageSchema } },
+  properties: {
+    messages: { type: 'array', items: messageSchema },
+    next: { type: 'string', description: 'There may be more: pass it as `after`. Absent when everything was looked at.' },
+  },
   required: ['messages'],
 }
 

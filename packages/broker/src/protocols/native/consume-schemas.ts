@@ -1,6 +1,6 @@
 import type { Outcome, StartPosition } from '../../core/broker.ts'
 import { type Typed, typed } from '../api/json-schema.ts'
-import { startPosition } from '../api/schemas.ts'
+import { readFilter, startPosition } from '../api/schemas.ts'
 
 /** Parameters of the `consume` frame. */
 export interface ConsumeRequest {
@@ -12,6 +12,7 @@ export interface ConsumeRequest {
   readonly priority?: number
   readonly exclusive?: boolean
   readonly partition?: number
+  readonly filter?: string
 }
 
 export const consumeRequest: Typed<ConsumeRequest> = typed({
@@ -25,6 +26,7 @@ export const consumeRequest: Typed<ConsumeRequest> = typed({
     priority: { type: 'integer' },
     exclusive: { type: 'boolean' },
     partition: { type: 'integer', minimum: 0 },
+    filter: readFilter,
   },
   required: ['source', 'mode'],
   additionalProperties: false,

@@ -166,10 +166,14 @@ export class Consuming {
   // ---- inside ---------------------------------------------------------------------------------------------------------
 
   #open(number: number, request: ConsumeRequest): void {
-    const { mode, source, create, from, leaseMs, priority, exclusive, partition } = request
+    const { mode, source, create, from, leaseMs, priority, exclusive, partition, filter } = request
     const pipe = new DeliveryPipe(number, this.#writer, {
       delivered: (hungry) => {
         if (hungry) this.#feed(hungry)
+        this.#wake()
+      },
+      passed: (next) => {
+        writeFrame(this.#writer, 'passed', { consumer: number, next })
         this.#wake()
       },
       caughtUp: () => {
@@ -186,6 +190,8 @@ export class Consuming {
     if (mode === 'consume') {
       if (partition !== undefined)
         throw new MillraceError('bad_request', '`partition` is for mode `read`: consumers share all partitions.')
+      if (filter !== undefined)
+        throw new MillraceError('bad_request', '`filter` is for mode `read`: that of a subscription is in its delivery policy.')
       const options = {
         ...(create === undefined ? {} : { create }),
         ...(from === undefined ? {} : { from }),
@@ -199,7 +205,12 @@ export class Consuming {
         const what = '`leaseMs`, `priority` and `exclusive` are for mode `consume`: a reader holds nothing.'
         throw new MillraceError('bad_request', what)
       }
-      pipe.attach(this.#broker.read(source, { from: from ?? 'latest', ...(partition === undefined ? {} : { partition }) }, pipe))
+      const options = {
+        from: from ?? 'latest',
+        ...(partition === undefined ? {} : { partition }),
+        ...(filter === undefined ? {} : { filter }),
+      }
+      pipe.attach(this.#broker.read(source, options, pipe))
     }
     // The broker may have closed it at once.
     if (this.#pipes.get(number) === pipe) writeFrame(this.#writer, 'consuming', { consumer: number })

@@ -8,6 +8,7 @@ import { GRANT_MAX, limits } from './limits.ts'
 interface PipeEvents {
   /** Frames were written. The pipe is given when it can take more credit to the broker. */
   delivered(hungry: DeliveryPipe | undefined): void
+  passed(next: number): void
   caughtUp(): void
   closed(pipe: DeliveryPipe, error: MillraceError): void
 }
@@ -109,6 +110,10 @@ export class DeliveryPipe implements DeliverySink {
     const weight = payload.length / messages
     this.#messageBytes = Math.max(weight, this.#messageBytes * 0.875 + weight * 0.125)
     this.#events.delivered(this.#held > 0 ? this : undefined)
+  }
+
+  passed(_partition: number, next: number): void {
+    if (!this.#closed) this.#events.passed(next)
   }
 
   caughtUp(): void {

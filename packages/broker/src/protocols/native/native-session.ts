@@ -230,6 +230,7 @@ export class NativeSession implements Session, CommitWaiter {
       case 'settled':
       case 'settleFailed':
       case 'ended':
+      case 'passed':
       case 'caughtUp':
       case 'revoked':
       case 'transacted':

@@ -45,7 +45,14 @@ class EndlessTopic {
 
 function open(topic: EndlessTopic, options: Partial<TailOptions> = {}): { tail: Tail; closed: () => boolean } {
   let closed = false
-  const all: TailOptions = { source: 'topic:t', partition: undefined, from: 'earliest', lastEventId: undefined, ...options }
+  const defaults = {
+    source: 'topic:t',
+    partition: undefined,
+    from: 'earliest',
+    filter: undefined,
+    lastEventId: undefined,
+  } as const
+  const all: TailOptions = { ...defaults, ...options }
   return { tail: new Tail(topic.broker, nodePlatform(), all, () => (closed = true)), closed: () => closed }
 }
 

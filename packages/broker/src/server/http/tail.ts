@@ -1,8 +1,9 @@
-import { RecordReader } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import type { Broker, Delivery, Reader, StartPosition } from '../../core/broker.ts'
 import type { Platform, Timer } from '../../ports/platform.ts'
 import { recordToJson } from '../../protocols/api/message-json.ts'
+import { formatPositions, parsePositions } from '../../protocols/api/positions.ts'
+import { DeliveredRecords } from '../../protocols/delivered-records.ts'
 
 const HEARTBEAT_MS = 15_000
 /** Messages that may wait for the client, over all partitions. */
@@ -17,14 +18,18 @@ export interface TailOptions {
   /** One partition, or undefined for all. */
   readonly partition: number | undefined
   readonly from: StartPosition
+  /** Selector; undefined for all messages. */
+  readonly filter: string | undefined
   /** Id of the last event that the client saw: it goes on after that one. */
   readonly lastEventId: string | undefined
 }
 
 interface PartitionTail {
   reader: Reader | undefined
-  /** Next offset to send, or undefined before the first message. */
+  /** Next offset to send, or undefined while that is not known. */
   next: number | undefined
+  /** What is before it was looked at; messages of it may wait. */
+  passed: number
 }
 
 /**
@@ -40,7 +45,9 @@ export class Tail {
   readonly #partitions = new Map<number, PartitionTail>()
   readonly #waiting: Delivery[] = []
   readonly #onClosed: () => void
-  #records: { readonly delivery: Delivery; readonly reader: RecordReader } | undefined
+  readonly #records = new DeliveredRecords()
+  /** What `#records` walks. */
+  #sending: Delivery | undefined
   #wake: (() => void) | undefined
   #heartbeat: Timer | undefined
   #heartbeatDue = false
@@ -48,13 +55,13 @@ export class Tail {
   #ended: MillraceError | undefined
   #closed = false
 
-  /** @throws MillraceError `not_found`, `bad_request`, `offset_out_of_range` */
+  /** @throws MillraceError `not_found`, `bad_request`, `bad_selector`, `offset_out_of_range` */
   constructor(broker: Broker, platform: Platform, options: TailOptions, onClosed: () => void) {
     this.#broker = broker
     this.#platform = platform
     this.#options = options
     this.#onClosed = onClosed
-    const resumed = parseEventId(options.lastEventId)
+    const resumed = parsePositions(options.lastEventId ?? '', 'Last-Event-ID')
     const chosen = options.partition === undefined ? broker.partitions(options.source) : [options.partition]
     this.#window = Math.max(1, Math.floor(WINDOW_MESSAGES / chosen.length))
     try {
@@ -63,7 +70,8 @@ export class Tail {
         this.#open(partition, next === undefined ? options.from : { offset: next })
       }
     } catch (error) {
-      this.close()
+      this.#closed = true
+      this.#closeReaders()
       throw error
     }
     this.#beat()
@@ -90,9 +98,13 @@ export class Tail {
     if (this.#closed) return
     this.#closed = true
     this.#heartbeat?.cancel()
-    for (const { reader } of this.#partitions.values()) reader?.close()
+    this.#closeReaders()
     this.#wake?.()
     this.#onClosed()
+  }
+
+  #closeReaders(): void {
+    for (const { reader } of this.#partitions.values()) reader?.close()
   }
 
   // ---- from the broker ----------------------------------------------------------------------------------------------
@@ -101,15 +113,20 @@ export class Tail {
     const state: PartitionTail = {
       reader: undefined,
       next: typeof from === 'object' && 'offset' in from ? from.offset : undefined,
+      passed: 0,
     }
     this.#partitions.set(partition, state)
+    const { source, filter } = this.#options
     state.reader = this.#broker.read(
-      this.#options.source,
-      { partition, from },
+      source,
+      { partition, from, ...(filter === undefined ? {} : { filter }) },
       {
         deliver: (delivery) => {
           this.#waiting.push(delivery)
           this.#wake?.()
+        },
+        passed: (_, next) => {
+          state.passed = next
         },
         closed: (reason) => {
           this.#ended ??= reason
@@ -129,7 +146,7 @@ export class Tail {
       this.#heartbeatDue ||
       this.#ended !== undefined ||
       this.#waiting.length > 0 ||
-      this.#records !== undefined
+      this.#sending !== undefined
     )
       return undefined
     return new Promise((resolve) => {
@@ -147,7 +164,7 @@ export class Tail {
       if (event === undefined) break
       text += event
     }
-    if (text === '' && this.#heartbeatDue) text = ': heartbeat\n\n'
+    if (text === '' && this.#heartbeatDue) text = this.#heartbeatText()
     this.#heartbeatDue = false
     if (text === '' && this.#ended !== undefined) {
       const { code, message } = this.#ended
@@ -159,32 +176,37 @@ export class Tail {
 
   #nextEvent(): string | undefined {
     for (;;) {
-      this.#records ??= this.#nextRecords()
-      if (this.#records === undefined) return undefined
-      const { delivery, reader } = this.#records
-      while (reader.next()) {
-        const offset = delivery.baseOffset + reader.offsetDelta
-        if (offset < delivery.first) continue
-        if (offset > delivery.last) break
-        this.#partitions.get(delivery.partition)!.next = offset + 1
-        const message = JSON.stringify(recordToJson(delivery.partition, offset, reader))
+      const delivery = (this.#sending ??= this.#nextDelivery())
+      if (delivery === undefined) return undefined
+      const record = this.#records.next()
+      const partition = this.#partitions.get(delivery.partition)!
+      if (record !== undefined) {
+        const { offset } = this.#records
+        partition.next = offset + 1
+        const message = JSON.stringify(recordToJson(delivery.partition, offset, record))
         return `id: ${this.#eventId()}\ndata: ${message}\n\n`
       }
       // The whole delivery is on its way: its credit comes back.
-      this.#records = undefined
-      this.#partitions.get(delivery.partition)!.reader!.grant(delivery.last - delivery.first + 1)
+      this.#sending = undefined
+      partition.reader!.grant(delivery.last - delivery.first + 1)
     }
   }
 
-  #nextRecords(): { readonly delivery: Delivery; readonly reader: RecordReader } | undefined {
+  #nextDelivery(): Delivery | undefined {
     const delivery = this.#waiting.shift()
-    return delivery === undefined ? undefined : { delivery, reader: new RecordReader(delivery.batch) }
+    if (delivery !== undefined) this.#records.begin(delivery)
+    return delivery
+  }
+
+  /** An id without data is no event, but kept: whoever comes back does not have the same messages looked through again. */
+  #heartbeatText(): string {
+    if (this.#options.filter === undefined) return ': heartbeat\n\n'
+    for (const state of this.#partitions.values()) state.next = Math.max(state.next ?? 0, state.passed)
+    return `id: ${this.#eventId()}\n\n`
   }
 
   #eventId(): string {
-    const positions: string[] = []
-    for (const [partition, { next }] of this.#partitions) if (next !== undefined) positions.push(`${partition}:${next}`)
-    return positions.join(',')
+    return formatPositions([...this.#partitions].map(([partition, { next }]) => [partition, next]))
   }
 
   /** Keeps proxies from closing a quiet stream, and notices partitions that were added. */
@@ -207,18 +229,4 @@ export class Tail {
       this.#ended ??= error
     }
   }
-}
-
-/** @throws MillraceError `bad_request` */
-function parseEventId(id: string | undefined): ReadonlyMap<number, number> {
-  const positions = new Map<number, number>()
-  if (id === undefined || id === '') return positions
-  if (!/^\d{1,9}:\d{1,15}(,\d{1,9}:\d{1,15})*$/.test(id)) {
-    throw new MillraceError('bad_request', 'Last-Event-ID is not an id that this broker sent.')
-  }
-  for (const position of id.split(',')) {
-    const [partition, next] = position.split(':') as [string, string]
-    positions.set(Number(partition), Number(next))
-  }
-  return positions
 }

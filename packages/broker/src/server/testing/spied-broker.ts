@@ -6,7 +6,7 @@ import type {
   DeliverySink,
   Destination,
   Outcome,
-  PlacedRun,
+  Published,
   TransactionAction,
 } from '../../core/broker.ts'
 import type { DeadLetterWatch } from './dead-letter-watch.ts'
@@ -74,8 +74,9 @@ function spiedDestination(context: SpyContext, destination: Destination, name: s
       faults.check('publish', name)
       const [partition, batch] = args
       const baseOffset = destination.publish(...args)
-      const placed = destination.placed ?? [{ position: 0, partition: Math.max(0, partition), offset: baseOffset }]
-      published(context, destination, batch, placed)
+      const { duplicates, placed } = destination
+      const known = { ...(duplicates === undefined ? {} : { duplicates }), ...(placed === undefined ? {} : { placed }) }
+      published(context, destination, batch, { partition: Math.max(0, partition), baseOffset, ...known })
       if (faults.take('confirm', name) !== undefined) cut()
       return baseOffset
     },
@@ -110,8 +111,7 @@ function spiedTransact(
       const names = destinationsOf(action)
       const at = places[n]!
       for (const [m, name] of names.entries()) {
-        const { partition, baseOffset, placed = [{ position: 0, partition, offset: baseOffset }] } = at[m]!
-        if (names.indexOf(name) === m) published(context, to[m]!, action.batch, placed)
+        if (names.indexOf(name) === m) published(context, to[m]!, action.batch, at[m]!)
       }
     }
   }
@@ -134,9 +134,9 @@ function published(
   { broker, recorder }: SpyContext,
   destination: Destination,
   batch: Uint8Array,
-  placed: readonly PlacedRun[],
+  { partition: at, baseOffset, duplicates: known, placed = [{ position: 0, partition: at, offset: baseOffset }] }: Published,
 ): void {
-  const duplicates = new Set(destination.duplicates?.map(({ position }) => position))
+  const duplicates = new Set(known?.map(({ position }) => position))
   const records: { readonly record: BatchRecord; readonly partition: number; readonly offset: number }[] = []
   let run = -1
   let offset = 0

@@ -2,7 +2,7 @@ import { MillraceError } from '../../../base/errors.ts'
 import type { ObjectSchema } from '../../../protocols/api/json-schema.ts'
 import { messageSchema } from '../../../protocols/api/message-json.ts'
 import { runOperation } from '../../../protocols/api/operations.ts'
-import { messageList, PEEK_MAX } from '../../../protocols/api/schemas.ts'
+import { messageList, PEEK_MAX, positionsAfter, readFilter } from '../../../protocols/api/schemas.ts'
 import { json } from '../problem.ts'
 import { MESSAGES_MAX, newMessageSchema, prioritySchema, readPublishRequest, ttlSchema } from '../publish-request.ts'
 import { parseStartPosition, startPositionParameter } from '../query.ts'
@@ -13,7 +13,7 @@ import { Tail } from '../tail.ts'
 /** How long a publish waits while the broker is congested before it is refused. */
 const CONGESTION_WAIT_MS = 5000
 
-const receiptSchema = {
+export const receiptSchema: { readonly type: 'object'; readonly properties: object; readonly required: readonly string[] } = {
   type: 'object',
   properties: {
     partition: { type: 'integer', description: 'In a queue with priorities: the level.' },
@@ -59,7 +59,9 @@ const peekQuery: ObjectSchema = {
   type: 'object',
   properties: {
     from: startPositionParameter,
+    after: positionsAfter,
     max: { type: 'integer', minimum: 1, maximum: PEEK_MAX, description: 'Default 10.' },
+    filter: readFilter,
     partition: partitionParameter,
   },
   additionalProperties: false,
@@ -69,6 +71,7 @@ const tailQuery: ObjectSchema = {
   type: 'object',
   properties: {
     from: { ...startPositionParameter, description: `${startPositionParameter.description} Default \`latest\`.` },
+    filter: readFilter,
     partition: partitionParameter,
   },
   additionalProperties: false,
@@ -166,6 +169,8 @@ function peekRoute({ session }: HttpServices, kind: 'queue' | 'topic'): Route {
     id: `${kind}.peek`,
     tag: kind,
     summary: 'Look at messages without consuming them',
+    description:
+      'The answer comes after 5 seconds at the latest: with a filter over many messages it may have few or none, and `next` to go on with.',
     query: peekQuery,
     answers: {
       200: {
@@ -173,13 +178,13 @@ function peekRoute({ session }: HttpServices, kind: 'queue' | 'topic'): Route {
         content: { 'application/json': messageList },
       },
     },
-    errors: ['not_found', 'offset_out_of_range'],
-    async handle({ params, query, principal }) {
+    errors: ['not_found', 'bad_selector', 'offset_out_of_range'],
+    async handle({ params, query, principal, signal }) {
       const { from, ...rest } = query
       const where = typeof from === 'string' ? { from: parseStartPosition(from) } : {}
       return json(
         200,
-        await runOperation(session, principal, 'peek', { source: `${kind}:${params['name']!}`, ...rest, ...where }),
+        await runOperation(session, principal, 'peek', { source: `${kind}:${params['name']!}`, ...rest, ...where }, signal),
       )
     },
   }
@@ -197,7 +202,7 @@ function tailRoute({ session, tails }: HttpServices, kind: 'queue' | 'topic'): R
     query: tailQuery,
     headers: { 'Last-Event-ID': 'Id of the last event that was seen.' },
     answers: { 200: { description: 'The data of each event is a message.', content: { 'text/event-stream': messageSchema } } },
-    errors: ['not_found', 'offset_out_of_range'],
+    errors: ['not_found', 'bad_selector', 'offset_out_of_range'],
     handle({ context, params, query, principal }) {
       const source = `${kind}:${params['name']!}`
       session.authorize(principal, 'read', source)
@@ -209,6 +214,7 @@ function tailRoute({ session, tails }: HttpServices, kind: 'queue' | 'topic'): R
           source,
           partition: query['partition'] as number | undefined,
           from: from === undefined ? 'latest' : parseStartPosition(from),
+          filter: query['filter'] as string | undefined,
           lastEventId: context.req.header('last-event-id'),
         },
         () => void tails.delete(tail),

@@ -34,6 +34,24 @@ function place(destination: string, offset: number): object {
   return { destination, partition: 0, offset }
 }
 
+function numbered(id: string): object {
+  return { to: ['queue:once', 'queue:plain'], body: id, headers: { 'message-id': id } }
+}
+
+test('tells which messages were published before', async () => {
+  await call('PUT', '/v1/queues/once', { dedup: { windowMs: 60_000 } })
+  await call('POST', '/v1/transactions', { publish: [numbered('a')] })
+  expect((await call('POST', '/v1/transactions', { publish: [numbered('b'), numbered('a')] })).body).toEqual({
+    receipts: [
+      [place('queue:once', 1), place('queue:plain', 1)],
+      [{ ...place('queue:once', 0), duplicate: true }, place('queue:plain', 2)],
+    ],
+  })
+  expect((await call('POST', '/v1/multicast', numbered('b'))).body).toEqual({
+    receipts: [{ ...place('queue:once', 1), duplicate: true }, place('queue:plain', 3)],
+  })
+})
+
 test('publishes and settles as one', async () => {
   await call('PUT', '/v1/queues/in', { delivery: { deadLetter: 'queue:dead' } })
   for (const body of ['a', 'b', 'c']) await call('POST', '/v1/queues/in/messages', body)

@@ -7,7 +7,7 @@ import { type NewMessage, newMessageSchema, parseMessage } from '../publish-requ
 import type { Route } from '../route.ts'
 import type { HttpServices } from '../services.ts'
 import { type SettleBody, settleBody, settlementOf } from './consume.ts'
-import { admission } from './messages.ts'
+import { admission, receiptSchema } from './messages.ts'
 
 const PUBLISHES_MAX = 10_000
 
@@ -21,7 +21,7 @@ const receiptsSchema = {
   description: 'Where the message went, for each of its destinations.',
   items: {
     type: 'object',
-    properties: { destination: { type: 'string' }, partition: { type: 'integer' }, offset: { type: 'integer' } },
+    properties: { destination: { type: 'string' }, ...receiptSchema.properties },
     required: ['destination', 'partition', 'offset'],
   },
 }
@@ -150,7 +150,13 @@ async function transact(
 }
 
 function receiptsOf(to: readonly string[], places: readonly Published[]): readonly object[] {
-  return to.map((destination, n) => ({ destination, partition: places[n]!.partition, offset: places[n]!.baseOffset }))
+  return to.map((destination, n) => {
+    const { partition, baseOffset, duplicates } = places[n]!
+    // Each message is a batch of its own.
+    const [original] = duplicates ?? []
+    if (original === undefined) return { destination, partition, offset: baseOffset }
+    return { destination, partition: original.partition, offset: original.offset, duplicate: true }
+  })
 }
 
 /** @throws MillraceError `bad_request` */

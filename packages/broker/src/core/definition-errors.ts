@@ -1,4 +1,3 @@
-/** Why something cannot be found, or cannot be created. */
 import { MillraceError } from '../base/errors.ts'
 
 export function notFound(kind: string, name: string, how: string): MillraceError {
