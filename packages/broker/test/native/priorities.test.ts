@@ -80,15 +80,47 @@ it('tells the places of duplicates among others', async () => {
   ])
 })
 
+it('tells the places of what a transaction publishes, duplicates among it', async () => {
+  await client.admin.createQueue({ name: 'once', priorities: 5, dedup: { windowMs: 60_000 } })
+  await client.queue('once').publishBatch([identified('a', 4), identified('b', 1)])
+  const published = await client.transaction((transaction) =>
+    [identified('c', 1), identified('a', 0), identified('d', 4), identified('b', 4)].map(({ body, ...options }) =>
+      transaction.multicast(['queue:once', 'queue:plain'], body, options),
+    ),
+  )
+  expect(published.map(({ receipts }) => receipts![0])).toEqual([
+    { partition: 1, offset: 1 },
+    { partition: 4, offset: 0, duplicate: true },
+    { partition: 4, offset: 1 },
+    { partition: 1, offset: 0, duplicate: true },
+  ])
+  expect(published.map(({ receipts }) => receipts![1])).toEqual([0, 1, 2, 3].map((offset) => ({ partition: 0, offset })))
+})
+
+it('looks by selector through all levels', async () => {
+  const messages = Array.from({ length: 30 }, (_, n) => ({
+    body: `${n}`,
+    priority: n % 10,
+    headers: { third: String(n % 3 === 0) },
+  }))
+  await client.queue('work').publishBatch(messages)
+  const found = await client.queue('work').peek({ filter: "third = 'true'", max: 4 })
+  expect(found.map((message) => message.text())).toEqual(['9', '18', '27', '6'])
+  expect(found.next).toBeUndefined()
+  const rest = await client.queue('work').peek({ filter: 'JMSPriority < 1', max: 2, partition: 0 })
+  expect([...rest.map((message) => message.text()), rest.next]).toEqual(['0', '10', { offset: 2 }])
+})
+
 it('takes priorities through publishers, transactions, multicasts and delays', async () => {
   await client.admin.createQueue({ name: 'plain' })
   const publisher = client.publisher('queue:work', { idempotent: true })
   for (const priority of [1, 7, 4]) publisher.send(`p${priority}`, { priority })
   await publisher.close()
-  await client.transaction((transaction) => {
-    transaction.publish('queue:work', 't2', { priority: 2 })
-    transaction.publish('queue:work', 't8', { priority: 8 })
-  })
+  const published = await client.transaction((transaction) => [
+    transaction.publish('queue:work', 't2', { priority: 2 }),
+    transaction.publish('queue:work', 't8', { priority: 8 }),
+  ])
+  expect(published.map(({ receipts }) => receipts)).toEqual([[{ partition: 2, offset: 0 }], [{ partition: 8, offset: 0 }]])
   expect(await client.multicast(['queue:plain', 'queue:work'], 'm5', { priority: 5 })).toEqual([
     { partition: 0, offset: 0 },
     { partition: 5, offset: 0 },
