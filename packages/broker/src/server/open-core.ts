@@ -20,7 +20,7 @@ export interface Core {
   close(): Promise<void>
 }
 
-export type CoreConfig = Pick<Config, 'engine' | 'data' | 'durability' | 'autoCreate' | 'limits'>
+export type CoreConfig = Pick<Config, 'engine' | 'data' | 'durability' | 'autoCreate' | 'limits' | 'groups'>
 
 /** @throws MillraceError `data_in_use`, `data_unusable`, `data_corrupt` */
 export async function openCore(config: CoreConfig, platform: Platform, log: Log): Promise<Core> {
@@ -34,6 +34,7 @@ export async function openCore(config: CoreConfig, platform: Platform, log: Log)
       platform,
       crc32c,
       limits: brokerLimits(limits),
+      groups: config.groups,
       autoCreate: { queues: create, topics: create, subscriptions: create },
       onWarning,
     })

@@ -124,7 +124,11 @@ export abstract class CursorState extends StateCell implements CommitMember, Sna
       range.recordedIn = NOT_RECORDED
       this.change().setAttempts(range.first, range.last, range.attempts)
     }
-    for (const range of this.blocked ?? []) this.change().setAttempts(range.first, range.last, range.attempts)
+    for (let range = this.blocked?.first(); range !== undefined; range = this.blocked!.first()) {
+      this.change().setAttempts(range.first, range.last, range.attempts)
+      this.blocked!.remove(range)
+      insertReturned(this.returned, range.first, range.last, range.attempts)
+    }
   }
 
   /** The dead letter of `first..last` was written, or is dropped: in the open commit. */

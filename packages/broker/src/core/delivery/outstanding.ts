@@ -38,7 +38,8 @@ export function outstandingFrom(places: Places, offset: number): Outstanding | u
     const recorded = returned.recordedIn === NOT_RECORDED ? 0 : 1
     return { first: returned.first, last: returned.last, attempts: returned.attempts + recorded }
   }
-  if (blocked?.first === nearest) return { first: blocked.first, last: blocked.last, attempts: blocked.attempts }
+  // Those that were never delivered go without another record as soon as it is their turn.
+  if (blocked?.first === nearest) return { first: blocked.first, last: blocked.last, attempts: Math.max(1, blocked.attempts) }
   return delayed?.first === nearest ? delayed : doomed
 }
 

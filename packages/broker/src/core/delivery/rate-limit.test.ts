@@ -33,3 +33,23 @@ test('it says when the next one may go, and what was not used is not saved up', 
   expect(limit.available(100)).toBe(1)
   expect(limit.available(60_000)).toBe(2)
 })
+
+test('at the time that it names there is a message to go, whatever the fractions', () => {
+  fc.assert(
+    fc.property(
+      fc.double({ min: 0.01, max: 5000, noNaN: true }),
+      fc.double({ min: 0, max: 1e9, noNaN: true }),
+      fc.array(fc.double({ min: 0, max: 3, noNaN: true }), { minLength: 1, maxLength: 30 }),
+      (rate, startMs, pauses) => {
+        const limit = new RateLimit(rate, startMs)
+        let now = startMs
+        for (const pause of pauses) {
+          now += pause
+          for (let some = limit.available(now); some > 0; some = limit.available(now)) limit.took(some)
+          now = limit.nextMs(now)
+          expect(limit.available(now)).toBeGreaterThan(0)
+        }
+      },
+    ),
+  )
+})

@@ -1,5 +1,7 @@
 /** What was not used may be caught up on for so long. */
 const BURST_MS = 100
+/** What sums of fractions may miss: at the time of `nextMs` there is a whole token. */
+const TOLERANCE = 1e-6
 
 /** Lets so many messages through per second, spread evenly (a token bucket). Time is the monotonic clock. */
 export class RateLimit {
@@ -19,7 +21,7 @@ export class RateLimit {
   available(nowMs: number): number {
     this.#tokens = Math.min(this.#burst, this.#tokens + (nowMs - this.#atMs) * this.#perMs)
     this.#atMs = nowMs
-    return Math.floor(this.#tokens)
+    return Math.floor(this.#tokens + TOLERANCE)
   }
 
   took(messages: number): void {

@@ -15,10 +15,14 @@ export function generationsIn(names: readonly string[], freed: ManifestFacts['fr
   return generations.toSorted((a, b) => a - b)
 }
 
-/** The files that can be used again: spares, and segments whose recycling was interrupted. Deletes those that cannot. */
+/**
+ * The files that can be used again: spares, and segments whose recycling was interrupted. Deletes those that cannot: of the wrong size, too
+ * many, or made for a generation that is still to come, which another file may be used for; that would then be recycled under the same name.
+ */
 export async function collectSpares(
   names: readonly string[],
   freed: ManifestFacts['freed'],
+  nextGeneration: number,
   settings: {
     readonly directory: string
     readonly segmentBytes: number
@@ -31,7 +35,8 @@ export async function collectSpares(
     const parsed = parseSegmentName(name)
     if (parsed === undefined || (parsed.kind === 'segment' && !isFreed(freed, parsed.generation))) continue
     const path = join(settings.directory, name)
-    const spare = spares.length < settings.sparesMax ? await asSpare(path, settings) : undefined
+    const isWanted = spares.length < settings.sparesMax && parsed.generation < nextGeneration
+    const spare = isWanted ? await asSpare(path, settings) : undefined
     if (spare === undefined) await settings.fileSystem.remove(path)
     else spares.push(spare)
   }

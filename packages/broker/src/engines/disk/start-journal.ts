@@ -106,11 +106,11 @@ async function openSupply(
 ): Promise<SegmentSupply> {
   const { fileSystem } = settings
   const { freed } = manifest.facts
-  const spares = await collectSpares(names, freed, settings)
-  const highest = Math.max(0, ...generationsIn(names, []), ...freed.map(([, to]) => to))
+  const next = Math.max(0, ...generationsIn(names, []), ...freed.map(([, to]) => to)) + 1
+  const spares = await collectSpares(names, freed, next, settings)
   const empty = nextEmpty(recovered, settings)
   const prepared = empty === undefined ? undefined : await reopened(empty, fileSystem)
-  return new SegmentSupply({ ...settings, crc32c }, highest + 1, spares, prepared)
+  return new SegmentSupply({ ...settings, crc32c }, next, spares, prepared)
 }
 
 async function reopened({ path, header, filledEnd }: Segment, fileSystem: FileSystem): Promise<EmptySegment> {

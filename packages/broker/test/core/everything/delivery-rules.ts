@@ -1,0 +1,149 @@
+/** What must hold of the deliveries of one partition of a queue or subscription, whatever happened before. */
+import type { Message } from '../harness.ts'
+import { LEASE_MS, type Source } from './world.ts'
+
+interface Slot {
+  readonly offset: number
+  readonly key: string | null
+  /** It has a time to live of its own. */
+  readonly expires: boolean
+  attempts: number
+  /** Who has it, unless the lease ran out. */
+  holder: object | undefined
+  heldSinceMs: number
+  /** Of the settle that ended it. */
+  endedIn: number | undefined
+  /** It may be settled, or dead, or wait: nothing is known of it until it comes again. */
+  isUnsure: boolean
+}
+
+export interface DeliveredTo {
+  readonly source: Source
+  readonly holder: object
+  readonly nowMs: number
+  readonly wallMs: number
+}
+
+export class DeliveryRules {
+  readonly #slots = new Map<number, Slot>()
+  readonly #times: number[] = []
+  /** Something takes messages out by itself: what is not with a consumer need not come first. */
+  isLoose = false
+  /** The highest offset that was delivered for the first time. */
+  #newest = -1
+
+  /** @throws Error when the delivery breaks a rule */
+  delivered(message: Message, to: DeliveredTo): void {
+    const { offset, attempt } = message
+    const { source, holder, nowMs, wallMs } = to
+    const { policy, modulus } = source
+    const key = message.record.key === null ? null : new TextDecoder().decode(message.record.key)
+    const before = this.#slots.get(offset)
+    must(!source.paused, `${offset} comes while it is paused`)
+    must(wallMs < message.record.timestampMs + (policy.ttlMs ?? Infinity), `${offset} has expired`)
+    must(numberOf(message) % modulus === 0, `${offset} does not match the filter`)
+    if (before !== undefined) {
+      must(before.endedIn === undefined, `${offset} comes after it was settled`)
+      must(before.holder === undefined || nowMs >= before.heldSinceMs + LEASE_MS, `${offset} is with one consumer only`)
+      must(attempt > before.attempts, `${offset} was delivery ${before.attempts}, now ${attempt}`)
+    } else if (attempt === 1 && policy.order !== 'key') {
+      must(offset > this.#newest, `${offset} comes after ${this.#newest}`)
+    }
+    if (attempt === 1) this.#newest = Math.max(this.#newest, offset)
+    this.#checkOrder(source, offset, key, nowMs)
+    this.#checkRate(source, nowMs)
+    if (policy.consumers === 'single' || policy.order === 'strict') this.#checkSingle(offset, holder, nowMs)
+    const expires = message.record.headers.some((header) => header.key === 'expires-at')
+    this.#slots.set(offset, {
+      offset,
+      key,
+      expires,
+      attempts: attempt,
+      holder,
+      heldSinceMs: nowMs,
+      endedIn: undefined,
+      isUnsure: false,
+    })
+  }
+
+  settled(offset: number, ticket: number): void {
+    const slot = this.#slots.get(offset)!
+    slot.endedIn = ticket
+    slot.holder = undefined
+  }
+
+  /** @param mayOvertake others may come first, because it waits or may have died */
+  handedBack(offset: number, isCounted: boolean, mayOvertake: boolean): void {
+    const slot = this.#slots.get(offset)!
+    slot.holder = undefined
+    if (!isCounted) slot.attempts--
+    slot.isUnsure = mayOvertake
+  }
+
+  extended(offset: number, nowMs: number): void {
+    this.#slots.get(offset)!.heldSinceMs = nowMs
+  }
+
+  /** It lost all its consumers, and what is in a commit above `committed`. */
+  crashed(committed: number): void {
+    this.#times.length = 0
+    for (const slot of this.#slots.values()) {
+      slot.holder = undefined
+      slot.isUnsure = true
+      if (slot.endedIn !== undefined && slot.endedIn > committed) slot.endedIn = undefined
+    }
+  }
+
+  /** Nothing is known any more of what no consumer has. */
+  forget(nowMs: number): void {
+    for (const slot of this.#slots.values()) {
+      if (slot.holder === undefined || nowMs >= slot.heldSinceMs + LEASE_MS) slot.isUnsure = true
+    }
+  }
+
+  mayHaveLapsed(offset: number, nowMs: number): boolean {
+    return nowMs >= this.#slots.get(offset)!.heldSinceMs + LEASE_MS
+  }
+
+  #checkOrder({ policy, limits }: Source, offset: number, key: string | null, nowMs: number): void {
+    if (this.isLoose || policy.order === 'none' || (policy.order === 'key' && key === null)) return
+    const mayVanish = policy.ttlMs !== undefined || (limits !== undefined && limits.overflow !== 'reject')
+    for (const slot of this.#slots.values()) {
+      if (slot.endedIn !== undefined || slot.isUnsure || slot.expires || mayVanish) continue
+      // Its lease ran out at the last attempt: it is dead.
+      if (slot.attempts >= (policy.maxAttempts ?? Infinity) && nowMs >= slot.heldSinceMs + LEASE_MS) continue
+      if (policy.order === 'key') {
+        if (slot.key !== key) continue
+        must(slot.offset >= offset, `${offset} comes before ${slot.offset}, which has the same key`)
+        must(slot.offset === offset, `${offset} comes after ${slot.offset}, which has the same key`)
+      } else if (slot.offset < offset) must(slot.holder !== undefined, `${offset} overtakes ${slot.offset}`)
+    }
+  }
+
+  #checkRate({ policy }: Source, nowMs: number): void {
+    const { ratePerSecond } = policy
+    if (ratePerSecond === undefined) return
+    this.#times.push(nowMs)
+    while (this.#times[0]! < nowMs - 1000) this.#times.shift()
+    must(
+      this.#times.length <= 1.1 * ratePerSecond + 2,
+      `${this.#times.length} messages in a second, the rate is ${ratePerSecond}`,
+    )
+  }
+
+  #checkSingle(offset: number, holder: object, nowMs: number): void {
+    for (const slot of this.#slots.values()) {
+      const isElsewhere = slot.holder !== undefined && slot.holder !== holder && nowMs < slot.heldSinceMs + LEASE_MS
+      must(!isElsewhere, `${offset} and ${slot.offset} are with two consumers`)
+    }
+  }
+}
+
+export function numberOf(message: Pick<Message, 'record'>): number {
+  const header = message.record.headers.find((each) => each.key === 'n')
+  return Number(new TextDecoder().decode(header!.value!))
+}
+
+function must(condition: boolean, what: string): void {
+  if (!condition) throw new Error(what)
+}
