@@ -33,7 +33,7 @@ function randomField(random: FuzzRandom, kind: keyof FieldTypes): FieldTypes[key
         const first = random.between(0, 1000)
         return { partition: random.between(0, 9), first, last: first + random.between(0, 9), attempt: random.between(0, 3) }
       })
-    case 'duplicates':
+    case 'places':
       return Array.from({ length: random.between(0, 5) }, (_, position) => ({
         position,
         partition: random.between(0, 9),

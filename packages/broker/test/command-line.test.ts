@@ -37,6 +37,32 @@ describe('publish and consume', () => {
     expect((await run(['pub', 'queue:one', 'x', '--to', 'queue:three', '--count', '2'])).code).toBe(2)
   })
 
+  test('a queue with priorities hands out the highest first', async () => {
+    await out('queue', 'create', 'urgent', '--priorities', '10')
+    expect((await run(['pub', 'queue:urgent', 'low'])).stderr).toBe('published to queue:urgent, partition 0, offset 0\n')
+    expect((await run(['pub', 'queue:urgent', 'high', '--priority', '7'])).stderr).toBe(
+      'published to queue:urgent, partition 7, offset 0\n',
+    )
+    await out('pub', 'queue:urgent', 'highest', '--priority', '200', '--to', 'queue:plain')
+    expect(await out('queue', 'get', 'urgent')).toMatch(/^priorities\s+10\nready at 9\s+1\nready at 7\s+1\nready at 0\s+1\n/m)
+    expect(JSON.parse(await out('queue', 'get', 'urgent', '-o', 'json'))).toMatchObject({ priorities: 10, ready: 3 })
+    const shown = (await out('peek', 'queue:urgent', '-o', 'json')).trim().split('\n').join('')
+    expect(shown).toMatch(/highest.*high.*low/)
+    expect(await out('msg', 'get', 'queue:urgent', '0', '--partition', '7')).toMatch(/^header priority\s+7$/m)
+    expect(await out('sub', 'queue:urgent', '--count', '3', '-q')).toBe('highest\nhigh\nlow\n')
+    expect((await run(['pub', 'queue:urgent', 'x', '--priority', '256'])).code).toBe(2)
+    expect((await run(['pub', 'queue:urgent', 'x', '--priority', '1e1'])).code).toBe(2)
+    expect(await run(['queue', 'create', 'bad', '--priorities', '300'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('256') as string,
+    })
+    expect((await run(['queue', 'update', 'urgent', '--priorities', '20'])).code).toBe(0)
+    expect(await run(['queue', 'update', 'urgent', '--priorities', '2'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('can only grow') as string,
+    })
+  })
+
   test('messages for later wait, and can be taken back', async () => {
     const receipt = JSON.parse(await out('pub', 'queue:later', 'hello', '--delay', '1h', '-o', 'json')) as { scheduled: number }
     const note = (await run(['pub', 'queue:later', 'hello', '--at', '2050-01-01T00:00:00Z'])).stderr

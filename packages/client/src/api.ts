@@ -1,11 +1,13 @@
 import type { Declaration } from './typed/declarations.ts'
 import type { GroupInfo, GroupPartition, GroupReset, GroupSummary } from './groups.ts'
 import type { PreparedProducer, PreparedProducerOptions } from './prepared/types.ts'
+import type { RedriveInfo, RedriveOptions } from './redrive.ts'
 import type { Requesting } from './request/types.ts'
 import type { Transaction, TransactionOptions, TransactionPublishOptions } from './transactions/types.ts'
 
 export type * from './groups.ts'
 export type * from './prepared/types.ts'
+export type * from './redrive.ts'
 export type * from './request/types.ts'
 export type * from './transactions/types.ts'
 
@@ -88,6 +90,8 @@ export interface PublishOptions {
   readonly timestampMs?: number
   /** It is not delivered any more so long after its timestamp: it goes to the dead letters as `expired`, or is dropped. */
   readonly ttlMs?: number
+  /** 0 (default) to 255: queues with `priorities` deliver higher ones first. Goes into the header `priority`. */
+  readonly priority?: number
   readonly signal?: AbortSignal
 }
 
@@ -97,6 +101,7 @@ export interface OutgoingMessage extends Omit<PublishOptions, 'signal'> {
 
 /** Where a confirmed message is. */
 export interface Receipt {
+  /** In a queue with priorities: the level. */
   readonly partition: number
   /** -1 when it is not known: of a message for later, and of a duplicate of one whose place is not known any more. */
   readonly offset: number
@@ -174,6 +179,7 @@ export interface PullOptions {
 }
 
 export interface PeekOptions {
+  /** Default: of a topic 0; of a queue with priorities all levels, the highest first. */
   readonly partition?: number
   /** Default `earliest`. */
   readonly from?: StartPosition
@@ -188,7 +194,7 @@ export interface PeekOptions {
 }
 
 export interface Peeked<M> extends ReadonlyArray<M> {
-  /** There may be more: `from` of the next page. Undefined when everything was looked at. */
+  /** There may be more: `from` of the next page. Undefined when everything was looked at, or several levels of priority were. */
   readonly next: StartPosition | undefined
 }
 
@@ -211,6 +217,8 @@ export interface StoredMessage {
   /** The body's bytes; null for a tombstone. */
   readonly value: Uint8Array | null
   readonly headers: Readonly<Record<string, Uint8Array | null>>
+  /** That of its header `priority`; 0 without one. */
+  readonly priority: number
   /** The body as text (UTF-8). */
   text(): string
   /** The body parsed as JSON. @throws SyntaxError */
@@ -314,54 +322,6 @@ export interface Admin {
   status(): Promise<BrokerStatus>
 }
 
-export interface RedriveOptions {
-  /**
-   * `queue:NAME` or `topic:NAME`. By default each message goes back to the queue where it died. One that died in a subscription then
-   * stays: publishing it to the topic would give it to the other subscriptions again.
-   */
-  readonly to?: string
-  /** Only the message with this offset. */
-  readonly offset?: number
-  /** So many messages at most. */
-  readonly max?: number
-  /** Selector: only messages that it matches, like `"millrace-dead-reason" = 'expired'`. */
-  readonly filter?: string
-  /** Only count what would be moved. */
-  readonly dryRun?: boolean
-  readonly ratePerSecond?: number
-  /** Keep the headers that tell of the death. */
-  readonly keepHeaders?: boolean
-  /** Cancels it: what was moved stays moved, and `state` is `cancelled`. */
-  readonly signal?: AbortSignal
-  /** Told about once a second how far it is. */
-  readonly onProgress?: (info: RedriveInfo) => void
-}
-
-export interface RedriveInfo {
-  readonly id: number
-  readonly source: string
-  readonly to?: string
-  readonly dryRun: boolean
-  readonly state: 'running' | 'done' | 'cancelled' | 'failed'
-  /** Why it failed. */
-  readonly error?: string
-  /** Messages that were looked at. */
-  readonly scanned: number
-  /** Messages that were moved, or would be. */
-  readonly moved: number
-  /** Messages that were to be moved, and have no place to go. */
-  readonly left: number
-  /** By where the messages died (`unknown`: they are no dead letters) and of what. */
-  readonly groups: readonly {
-    readonly origin: string
-    readonly reason: string
-    readonly moved: number
-    readonly left: number
-  }[]
-  readonly startedMs: number
-  readonly endedMs?: number
-}
-
 export interface TopicSpec {
   readonly name: string
   readonly partitions?: number
@@ -424,6 +384,11 @@ export interface QueueLimits {
 
 export interface QueueSpec {
   readonly name: string
+  /**
+   * How many levels of priority it has, 1 to 256. With more than one, consumers get messages with a higher `priority` first; what is
+   * above the highest level counts as that. Can only grow. Default 1.
+   */
+  readonly priorities?: number
   readonly delivery?: DeliveryPolicy
   /** The queue is deleted when it has had no consumers and no publishes for so long. Default, and 0: never. */
   readonly expireMs?: number
@@ -471,6 +436,10 @@ export interface DeliveryInfo {
 
 export interface QueueInfo extends DeliveryInfo {
   readonly name: string
+  /** Absent without priorities. */
+  readonly priorities?: number
+  /** With priorities: the levels that were used, the highest first. */
+  readonly levels?: readonly { readonly priority: number; readonly ready: number; readonly inFlight: number }[]
   /** Messages that wait for their time to be published into it. */
   readonly scheduled: number
   readonly expireMs?: number

@@ -3,7 +3,6 @@ import {
   type Checksum,
   ConfirmFrame,
   DeliverFrame,
-  type DuplicatePlace,
   type Frame,
   type FrameReader,
   type JsonObject,
@@ -13,6 +12,7 @@ import {
   writeFrame,
   writePublish,
   writePublishLater,
+  type RecordPlace,
 } from '@millrace/wire'
 import { BytePool } from './byte-pool.ts'
 import type { ClientPlatform } from './client-platform.ts'
@@ -82,7 +82,8 @@ export class Link implements FrameHandler {
   #postponed: SentBatch[] = []
   #publishOrdinal = 0
   readonly #refusals = new Map<number, MillraceError>()
-  readonly #duplicates = new Map<number, readonly DuplicatePlace[]>()
+  readonly #duplicates = new Map<number, readonly RecordPlace[]>()
+  readonly #placed = new Map<number, readonly RecordPlace[]>()
   readonly #subscribers = new Map<number, Subscriber>()
   #nextSubscriber = 0
   readonly #settles = new Fifo<{ readonly subscriber: Subscriber; readonly group: SettleGroup }>()
@@ -161,6 +162,7 @@ export class Link implements FrameHandler {
     this.#publishOrdinal = this.#settleOrdinal = 0
     this.#refusals.clear()
     this.#duplicates.clear()
+    this.#placed.clear()
     this.#settleFailures.clear()
     for (const publisher of this.#publishers.values()) if (publisher.active) this.#writeOpen(publisher)
     const again = [...this.#postponed, ...this.#sent.takeAll()]
@@ -352,7 +354,7 @@ export class Link implements FrameHandler {
       if (Number.isNaN(baseOffset)) this.#refused(batch, ordinal)
       else {
         this.pool.giveBack(batch.bytes)
-        batch.publisher.confirmed(batch, baseOffset, this.#duplicates.size === 0 ? undefined : this.#duplicatesOf(ordinal))
+        batch.publisher.confirmed(batch, baseOffset, take(this.#duplicates, ordinal), take(this.#placed, ordinal))
       }
     }
   }
@@ -368,6 +370,9 @@ export class Link implements FrameHandler {
         return
       case 'duplicates':
         this.#duplicates.set(frame.publish, frame.records)
+        return
+      case 'placed':
+        this.#placed.set(frame.publish, frame.runs)
         return
       case 'settled':
         return this.#settled(frame.count)
@@ -420,12 +425,6 @@ export class Link implements FrameHandler {
     void this.#reconnect()
   }
 
-  #duplicatesOf(ordinal: number): readonly DuplicatePlace[] | undefined {
-    const duplicates = this.#duplicates.get(ordinal)
-    this.#duplicates.delete(ordinal)
-    return duplicates
-  }
-
   #refused(batch: SentBatch, ordinal: number): void {
     const error = this.#refusals.get(ordinal) ?? new MillraceError('outcome_unknown', 'The broker refused this without a reason.')
     this.#refusals.delete(ordinal)
@@ -456,6 +455,13 @@ export class Link implements FrameHandler {
     const { number, destination } = publisher
     writeFrame(this.connection!.writer, 'open', { publisher: number, create: 1, destination })
   }
+}
+
+function take(places: Map<number, readonly RecordPlace[]>, ordinal: number): readonly RecordPlace[] | undefined {
+  if (places.size === 0) return undefined
+  const taken = places.get(ordinal)
+  places.delete(ordinal)
+  return taken
 }
 
 function outcomeUnknown(cause: MillraceError): MillraceError {

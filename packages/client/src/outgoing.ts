@@ -1,5 +1,5 @@
 // hot path (bench/src/native.ts)
-import { encodeText, EXPIRES_AT_HEADER, type HeaderToWrite, textSize } from '@millrace/wire'
+import { encodeText, EXPIRES_AT_HEADER, type HeaderToWrite, PRIORITY_HEADER, PRIORITY_MAX, textSize } from '@millrace/wire'
 import type { Body, PublishOptions } from './api.ts'
 import { MillraceError } from './errors.ts'
 
@@ -41,6 +41,18 @@ function sizeOf(part: string | Uint8Array | null): number {
   return typeof part === 'string' ? textSize(part) : part.length
 }
 
+/**
+ * All headers of a message.
+ * @param timestampMs from when its `ttlMs` counts
+ * @throws MillraceError `bad_request`
+ */
+export function messageHeaders(body: Body, options: PublishOptions, timestampMs: number): readonly HeaderToWrite[] {
+  const { priority, ttlMs } = options
+  let headers = encodeHeaders(body, options.headers)
+  if (priority !== undefined) headers = withPriority(headers, priority)
+  return ttlMs === undefined ? headers : withExpiry(headers, timestampMs, ttlMs)
+}
+
 export function encodeHeaders(body: Body, headers: PublishOptions['headers']): readonly HeaderToWrite[] {
   if (headers === undefined) return isJson(body) ? JSON_HEADERS : NO_HEADERS
   const list: HeaderToWrite[] = []
@@ -58,9 +70,21 @@ export function encodeHeaders(body: Body, headers: PublishOptions['headers']): r
  * Headers of a message, with the one that says when it expires.
  * @throws MillraceError `bad_request`
  */
-export function withExpiry(headers: readonly HeaderToWrite[], timestampMs: number, ttlMs: number): readonly HeaderToWrite[] {
+function withExpiry(headers: readonly HeaderToWrite[], timestampMs: number, ttlMs: number): readonly HeaderToWrite[] {
   if (!(ttlMs >= 1) || ttlMs === Infinity)
     throw new MillraceError('bad_request', `\`ttlMs\` is a number of milliseconds from 1 on, not ${ttlMs}.`)
   const value = String(Math.ceil(timestampMs + ttlMs))
   return [...headers.filter((header) => header.key !== EXPIRES_AT_HEADER), { key: EXPIRES_AT_HEADER, value }]
+}
+
+/**
+ * Headers of a message, with the one that says how urgent it is.
+ * @throws MillraceError `bad_request`
+ */
+export function withPriority(headers: readonly HeaderToWrite[], priority: number): readonly HeaderToWrite[] {
+  if (!Number.isInteger(priority) || priority < 0 || priority > PRIORITY_MAX) {
+    throw new MillraceError('bad_request', `\`priority\` is a whole number from 0 to ${PRIORITY_MAX}, not ${String(priority)}.`)
+  }
+  const header: HeaderToWrite = { key: PRIORITY_HEADER, value: String(priority) }
+  return headers.length === 0 ? [header] : [...headers.filter((other) => other.key !== PRIORITY_HEADER), header]
 }

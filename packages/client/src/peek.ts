@@ -20,6 +20,8 @@ export function peek(link: Link, source: string, options: PeekOptions): Promise<
     let messages: StoredMessage[] = []
     let next: StartPosition = from
     let isAtEnd = false
+    /** Levels of priority: where each of them ended is no one place to go on from. */
+    let isByLevel = false
     let isDone = false
     const cancelWait = waitMs === undefined ? undefined : link.platform.after(waitMs, finish)
     signal?.addEventListener('abort', finish, { once: true })
@@ -30,6 +32,7 @@ export function peek(link: Link, source: string, options: PeekOptions): Promise<
           if (message === undefined) return
           messages.push(message)
           next = { offset: message.offset + 1 }
+          isByLevel ||= partition === undefined && message.partition > 0
         }
         // Whether that was all is told right after it.
         link.platform.endOfTurn(() => {
@@ -59,7 +62,7 @@ export function peek(link: Link, source: string, options: PeekOptions): Promise<
     function finish(): void {
       if (isDone) return
       leave()
-      resolve(peekedMessages(messages, isAtEnd ? undefined : next))
+      resolve(peekedMessages(messages, isAtEnd || isByLevel ? undefined : next))
       void subscriber.leave()
     }
 

@@ -1,12 +1,12 @@
 // hot path (bench/src/native.ts)
-import { type DuplicatePlace, encodeText, type HeaderToWrite, partitionOfKey, RecordBatchBuilder } from '@millrace/wire'
+import { encodeText, type HeaderToWrite, partitionOfKey, RecordBatchBuilder, type RecordPlace } from '@millrace/wire'
 import type { Body, OutgoingMessage, Publisher, PublisherOptions, PublishOptions, Receipt } from './api.ts'
 import { callUser } from './call-user.ts'
 import { checkDestination } from './destination.ts'
 import { MillraceError } from './errors.ts'
 import { Fifo } from './fifo.ts'
 import type { Link } from './link.ts'
-import { encodeBody, encodeHeaders, weightOf, withExpiry } from './outgoing.ts'
+import { encodeBody, encodeHeaders, messageHeaders, weightOf } from './outgoing.ts'
 import { IdempotentProducer } from './idempotent-producer.ts'
 import { dueTimeMs } from './due-time.ts'
 import { unlessAborted } from './unless-aborted.ts'
@@ -263,13 +263,14 @@ export class PublishChannel implements Publisher {
     this.#fail(error, early.length, told)
   }
 
-  /** @param duplicates its messages that were published before */
-  confirmed(batch: SentBatch, baseOffset: number, duplicates: readonly DuplicatePlace[] | undefined): void {
+  /** @param duplicates its messages that were published before @param placed where the others are, unless side by side from the base offset on */
+  confirmed(batch: SentBatch, baseOffset: number, duplicates?: readonly RecordPlace[], placed?: readonly RecordPlace[]): void {
     const { messages, waiters, partition } = batch
     this.#producer?.confirmed()
     if (waiters !== undefined && batch.dueMs !== 0) tellScheduled(waiters, partition, baseOffset)
-    else if (waiters !== undefined && duplicates !== undefined) tellReceipts(waiters, partition, baseOffset, duplicates)
-    else if (waiters !== undefined) {
+    else if (waiters !== undefined && (duplicates !== undefined || placed !== undefined)) {
+      tellReceipts(waiters, placed ?? [{ position: 0, partition, offset: baseOffset }], duplicates ?? [])
+    } else if (waiters !== undefined) {
       for (let n = 0; n < waiters.length; n++) waiters[n]?.confirmed({ partition, offset: baseOffset + n })
     }
     this.unconfirmed -= messages
@@ -350,8 +351,8 @@ export class PublishChannel implements Publisher {
     const key = options?.key ?? null
     const timestampMs = options?.timestampMs ?? this.#link.platform.nowMs()
     const dueMs = options === undefined ? 0 : this.#dueMs(options)
-    let headers = encodeHeaders(body, options?.headers)
-    if (options?.ttlMs !== undefined) headers = withExpiry(headers, Math.max(timestampMs, dueMs), options.ttlMs)
+    const headers =
+      options === undefined ? encodeHeaders(body, undefined) : messageHeaders(body, options, Math.max(timestampMs, dueMs))
     const weight = weightOf(value, key, headers)
     const bytesMax = this.#link.facts?.batchBytesMax ?? Infinity
     if (weight > bytesMax) {

@@ -1,4 +1,4 @@
-import type { DuplicatePlace } from '@millrace/wire'
+import type { RecordPlace } from '@millrace/wire'
 import type { Receipt } from './api.ts'
 
 /** Somebody who awaits one message. */
@@ -26,35 +26,32 @@ export class SingleReceipt implements ReceiptWaiter {
 }
 
 /**
- * Tells those who await messages of a batch of which some were published before.
- * @param baseOffset of the others, which are side by side
- * @param duplicates in order of their positions
+ * Tells those who await messages of a batch that is not side by side in one place.
+ * @param placed runs of messages: those from a position on are side by side, but for duplicates among them
+ * @param duplicates those that were published before, in order of their positions
  */
 export function tellReceipts(
   waiters: readonly (ReceiptWaiter | undefined)[],
-  partition: number,
-  baseOffset: number,
-  duplicates: readonly DuplicatePlace[],
+  placed: readonly RecordPlace[],
+  duplicates: readonly RecordPlace[],
 ): void {
-  const receipts = batchReceipts(waiters.length, partition, baseOffset, duplicates)
+  const receipts = batchReceipts(waiters.length, placed, duplicates)
   for (let n = 0; n < waiters.length; n++) waiters[n]?.confirmed(receipts[n]!)
 }
 
-/** Where each of the `count` messages of a batch is. @param baseOffset, duplicates as `tellReceipts` */
-export function batchReceipts(
-  count: number,
-  partition: number,
-  baseOffset: number,
-  duplicates: readonly DuplicatePlace[],
-): Receipt[] {
+/** Where each of the `count` messages of a batch is. @param placed, duplicates as `tellReceipts` */
+export function batchReceipts(count: number, placed: readonly RecordPlace[], duplicates: readonly RecordPlace[]): Receipt[] {
   const receipts: Receipt[] = []
+  let run = -1
+  let offset = 0
   let next = 0
   for (let n = 0; n < count; n++) {
+    if (placed[run + 1]?.position === n) offset = placed[++run]!.offset
     const duplicate = duplicates[next]
     if (duplicate?.position === n) {
       receipts.push({ partition: duplicate.partition, offset: duplicate.offset, duplicate: true })
       next++
-    } else receipts.push({ partition, offset: baseOffset + n - next })
+    } else receipts.push({ partition: placed[run]!.partition, offset: offset++ })
   }
   return receipts
 }

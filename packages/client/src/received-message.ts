@@ -1,5 +1,5 @@
 // hot path (bench/src/native.ts)
-import { readHeaders, type RecordCursor } from '@millrace/wire'
+import { priorityOf, readHeaders, type RecordCursor } from '@millrace/wire'
 import type { Body, Message, PublishOptions, Receipt, StoredMessage } from './api.ts'
 import type { Link } from './link.ts'
 import { replyAddress } from './request/reply.ts'
@@ -45,6 +45,10 @@ export class ReceivedMessage implements StoredMessage {
     const headers = Object.create(null) as Record<string, Uint8Array | null>
     for (const header of readHeaders(this.#batch, this.#headersAt, this.#end)) headers[header.key] = header.value
     return headers
+  }
+
+  get priority(): number {
+    return priorityOf(readHeaders(this.#batch, this.#headersAt, this.#end)) ?? 0
   }
 
   text(): string {

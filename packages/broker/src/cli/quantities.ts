@@ -1,3 +1,4 @@
+import { PRIORITY_MAX } from '@millrace/wire'
 import { InvalidArgumentError } from 'commander'
 import type { Backoff, StartPosition } from '@millrace/client'
 import { parseBytes, parseDuration } from '../server/config/quantities.ts'
@@ -35,6 +36,13 @@ export function parseTime(text: string): number {
 /** A whole number of at least 0. */
 export function parseIndex(text: string): number {
   return text === '0' ? 0 : parseCount(text)
+}
+
+/** 0 to 255. */
+export function parsePriority(text: string): number {
+  const priority = /^\d+$/.test(text) ? Number(text) : Infinity
+  if (priority > PRIORITY_MAX) throw new InvalidArgumentError(`Write a whole number from 0 to ${PRIORITY_MAX}.`)
+  return priority
 }
 
 /** A number above 0. */

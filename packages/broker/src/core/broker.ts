@@ -31,6 +31,7 @@ export interface Broker {
   createSubscription(spec: SubscriptionSpec): Ticket
   /** Changes settings of an existing topic; partitions can only grow. @throws `not_found`, `bad_request` */
   updateTopic(name: string, change: Partial<Omit<TopicSpec, 'name'>>): Ticket
+  /** Priorities can only grow; what waits stays at its level. */
   updateQueue(name: string, change: Partial<Omit<QueueSpec, 'name'>>): Ticket
   /** Where it begins is no setting any more once it exists. */
   updateSubscription(topic: string, name: string, change: SubscriptionChange): Ticket
@@ -91,10 +92,14 @@ export interface Broker {
   consume(source: string, options: ConsumeOptions, sink: DeliverySink): Consumer
   /**
    * Reads a topic partition or browses a queue without consuming, and follows its end. Nothing is delivered until credit is granted.
-   * @param source `queue:NAME` or `topic:NAME`; a queue has the one partition 0 and shows all messages that are not yet acked
+   * @param source `queue:NAME` or `topic:NAME`; a queue has the partition 0, with priorities one for each level, and shows all messages
+   * that are not yet acked
    * @throws `bad_selector`, `bad_request`, `not_found`, `offset_out_of_range`
    */
   read(source: string, options: ReadOptions, sink: DeliverySink): Reader
+
+  /** The partitions that `read` may be asked for and that may hold something, in the order in which they are shown. @throws `not_found` */
+  partitions(source: string): readonly number[]
 
   /** Consumers that share the partitions of topics, and how far they are. */
   readonly groups: ConsumerGroups
@@ -150,12 +155,24 @@ export interface TopicInfo extends Required<Omit<TopicSpec, 'retention' | 'dedup
 
 export interface QueueInfo extends DeliveryInfo {
   readonly name: string
+  /** Absent without priorities. */
+  readonly priorities?: number
+  /** With priorities: the levels that were used, the highest first. */
+  readonly levels?: readonly LevelInfo[]
   /** Messages that wait to be published into it: see `Destination.publishLater`. */
   readonly scheduled: number
   /** Absent while it is off. */
   readonly dedup?: DedupPolicy
   readonly expireMs?: number
   readonly limits?: QueueLimits
+}
+
+/** Messages of one priority. */
+export interface LevelInfo {
+  readonly priority: number
+  /** As in `DeliveryInfo`. */
+  readonly ready: number
+  readonly inFlight: number
 }
 
 /** What was purged is gone for good once the ticket is committed. */
@@ -174,6 +191,8 @@ export interface RedriveSpec {
   readonly to?: string
   /** Only the message with this offset. */
   readonly offset?: number
+  /** Of the message with that offset: its level, in a queue with priorities. Default 0. */
+  readonly partition?: number
   /** So many messages at most. */
   readonly max?: number
   /** Selector (docs/selectors.md): only messages that it matches. */
@@ -247,14 +266,14 @@ export interface DeliveryInfo {
 export interface Destination {
   readonly name: string
   readonly kind: 'topic' | 'queue'
-  /** 1 for a queue. May grow. */
+  /** 1 for a queue, also for one with priorities: there the message decides. May grow. */
   readonly partitions: number
   /**
    * Publishes one record batch as it is (validated: `record-batch.ts` of wire). The bytes may be reused after the call.
    * @param partition 0..partitions-1, or -1 to let the broker spread batches
    * @returns the base offset (when all are duplicates, that of the first original, or 0); the ticket is `broker.ticket()`
-   * @throws `bad_batch`, `record_too_large`, `disk_full`, `overloaded`, `draining`, `not_found` when it was deleted, `fenced` and
-   * `out_of_order_sequence` for a batch of a producer
+   * @throws `bad_batch`, `record_too_large`, `disk_full`, `overloaded`, `draining`, `not_found` when it was deleted, `bad_request` when a
+   * record for a queue with priorities has no valid one, `fenced` and `out_of_order_sequence` for a batch of a producer
    */
   publish(partition: number, batch: Uint8Array): number
   /**
@@ -262,6 +281,8 @@ export interface Destination {
    * other records have the offsets from the base offset on, without gaps. The ticket is not before that of the first publish.
    */
   readonly duplicates: readonly DuplicateRecord[] | undefined
+  /** Where the last `publish` put the records, run by run, when that is not side by side in the partition that was named: levels of priority. */
+  readonly placed: readonly PlacedRun[] | undefined
   /**
    * Publishes one record batch once the wall clock reaches `dueMs`; what is due already is published at once. Of what is due in the
    * same millisecond, the first that was scheduled goes first. Its timestamps are moved so that the latest is `dueMs`. It goes with its
@@ -282,6 +303,14 @@ export interface DuplicateRecord {
   /** Where the first one is, or was. */
   readonly partition: number
   /** -1 when that is not known any more. */
+  readonly offset: number
+}
+
+/** Records that went to one place, side by side but for duplicates among them. */
+export interface PlacedRun {
+  /** Of the first of them in the batch, from 0. */
+  readonly position: number
+  readonly partition: number
   readonly offset: number
 }
 
@@ -319,11 +348,13 @@ export type TransactionAction =
 
 /** Where a batch was published. */
 export interface Published {
+  /** Of its first record. */
   readonly partition: number
   /** When all of it are duplicates, that of the first original, or 0. */
   readonly baseOffset: number
-  /** As `Destination.duplicates`. */
+  /** As `Destination.duplicates` and `Destination.placed`. */
   readonly duplicates?: readonly DuplicateRecord[]
+  readonly placed?: readonly PlacedRun[]
 }
 
 export interface ConsumeOptions {
@@ -401,6 +432,7 @@ export type Outcome =
   | { readonly kind: 'reject'; readonly reason?: string }
 
 export interface ReadOptions {
+  /** Default 0. In a queue with priorities: the level; by default all that there are, the highest first, unless `from` is an offset. */
   readonly partition?: number
   readonly from: StartPosition
   /** Selector (docs/selectors.md): only messages that it matches are delivered, and cost credit. */

@@ -16,6 +16,7 @@ import type {
   ReadOptions,
   Reader,
   ScheduleId,
+  StartPosition,
   RedriveInfo,
   RedriveSpec,
   SubscriptionChange,
@@ -30,9 +31,11 @@ import { checkConsumerPriority, checkLease } from './delivery-policy.ts'
 import type { DeliveryGroup } from './delivery/delivery-group.ts'
 import type { Queue, Subscription, Topic } from './entities.ts'
 import type { GroupCoordinator } from './groups/group-coordinator.ts'
+import type { LogTail } from './log-tail.ts'
 import { parseAddress, parseDestination } from './names.ts'
 import { OldestTimestamps } from './oldest-timestamp.ts'
-import { PartitionReader, type ReaderSource } from './partition-reader.ts'
+import { PartitionReader, type ReaderCredit, type ReaderSource } from './partition-reader.ts'
+import { LevelsReader } from './priorities/levels-reader.ts'
 import { Redrives } from './redrive/redrives.ts'
 import type { Registry } from './registry.ts'
 import type { Selector } from './selectors/selector.ts'
@@ -193,12 +196,24 @@ export class CoreBroker implements Broker {
   read(source: string, options: ReadOptions, sink: DeliverySink): Reader {
     const { kind, name } = parseDestination(source)
     this.#checkOpen()
-    checkStartPosition(options.from)
-    const selector = options.filter === undefined ? undefined : this.#shard.selectors.compile(options.filter)
-    const readerSource = this.#readerSource(kind, name, options.partition ?? 0, selector)
-    const reader = new PartitionReader(this.#shard, readerSource, options.from, sink, (closed) => this.#readers.delete(closed))
-    this.#readers.add(reader)
-    return reader
+    const { from, partition, filter } = options
+    checkStartPosition(from)
+    const selector = filter === undefined ? undefined : this.#shard.selectors.compile(filter)
+    const isPlace = typeof from === 'object' && 'offset' in from
+    const levels = partition === undefined && kind === 'queue' && !isPlace ? this.partitions(source) : []
+    if (levels.length < 2) return this.#openReader(this.#readerSource(kind, name, partition ?? 0, selector), from, sink)
+    return new LevelsReader(levels, sink, (level, before, part, credit) =>
+      this.#openReader({ ...this.#readerSource(kind, name, level, selector), before }, from, part, credit),
+    )
+  }
+
+  partitions(source: string): readonly number[] {
+    const { kind, name } = parseDestination(source)
+    if (kind === 'topic') return this.#registry.topic(name).tails.map((_, partition) => partition)
+    return this.#registry
+      .queue(name)
+      .group.cursors.map(({ partition }) => partition)
+      .toReversed()
   }
 
   // ---- dead letters -------------------------------------------------------------------------------------------------
@@ -226,7 +241,8 @@ export class CoreBroker implements Broker {
 
   purgeQueue(name: string): Purge {
     this.#checkOpen()
-    const messages = this.#registry.queue(name).group.cursors[0]!.purge()
+    let messages = 0
+    for (const cursor of this.#registry.queue(name).group.cursors) messages += cursor.purge()
     return { messages, ticket: this.#changed() }
   }
 
@@ -340,14 +356,30 @@ export class CoreBroker implements Broker {
     return this.#registry.subscriptionOrCreate(name, subscription, create, options.from).group
   }
 
+  #openReader(source: ReaderSource, from: StartPosition, sink: DeliverySink, credit?: ReaderCredit): PartitionReader {
+    const reader = new PartitionReader(this.#shard, source, from, sink, (closed) => this.#readers.delete(closed), credit)
+    this.#readers.add(reader)
+    return reader
+  }
+
   #readerSource(kind: 'queue' | 'topic', name: string, partition: number, selector: Selector | undefined): ReaderSource {
     const address = `${kind}:${name}`
     const queue = kind === 'queue' ? this.#registry.queue(name) : undefined
-    const tails = queue === undefined ? this.#registry.topic(name).tails : [queue.tail]
+    const tails = queue === undefined ? this.#registry.topic(name).tails : this.#levelTails(queue, partition)
+    const count = queue?.levels.count ?? tails.length
     const tail = tails[partition]
     if (tail === undefined)
-      throw new MillraceError('bad_request', `${address} has the partitions 0..${tails.length - 1}, not ${partition}`)
-    return { address, partition, tail, cursor: queue?.group.cursors[0], selector }
+      throw new MillraceError('bad_request', `${address} has the partitions 0..${count - 1}, not ${partition}`)
+    return { address, partition, tail, cursor: queue?.group.cursor(partition), selector }
+  }
+
+  /** Whoever asks for a level that has no message yet waits for the first one. */
+  #levelTails({ levels }: Queue, level: number): readonly (LogTail | undefined)[] {
+    if (levels.tails[level] === undefined && Number.isInteger(level) && level > 0 && level < levels.count) {
+      this.#store.reserve(levels.newLevelsBytes(1))
+      levels.at(level)
+    }
+    return levels.tails
   }
 
   #topicInfo(topic: Topic): TopicInfo {
@@ -372,6 +404,7 @@ export class CoreBroker implements Broker {
       ...(expireMs === undefined ? {} : { expireMs }),
       ...(limits === undefined ? {} : { limits }),
       ...(dedup === undefined ? {} : { dedup }),
+      ...(queue.levels.count === 1 ? {} : { priorities: queue.levels.count, levels: queue.group.levels() }),
       ...queue.group.info(),
       scheduled: this.#shard.schedule.pending(queue.target),
       oldestTimestampMs: this.#oldest.of(queue.group),

@@ -30,6 +30,9 @@ export interface QueueDefinition {
   readonly name: string
   readonly log: LogId
   readonly delivery: CheckedDelivery
+  /** Levels that there may be, when there are more than one; and the logs of those that are used, beside level 0, whose log is `log`. */
+  readonly priorities?: number
+  readonly levels?: readonly (readonly [level: number, log: LogId])[]
   readonly dedup?: DedupDefinition
   readonly expireMs?: number
   readonly limits?: CheckedLimits

@@ -2,7 +2,9 @@ import type { Retention } from './broker.ts'
 import type { DefinitionCell } from './definitions.ts'
 import type { DeliveryGroup } from './delivery/delivery-group.ts'
 import type { LogTail } from './log-tail.ts'
+import type { QueueLevels } from './priorities/queue-levels.ts'
 import type { PublishTarget } from './publish-target.ts'
+import type { StateCell } from './state/state-log.ts'
 
 export interface Topic {
   readonly id: number
@@ -20,7 +22,7 @@ export interface Queue {
   readonly id: number
   readonly name: string
   readonly cell: DefinitionCell
-  readonly tail: LogTail
+  readonly levels: QueueLevels
   readonly target: PublishTarget
   readonly group: DeliveryGroup
   /** Deleted when it was not used for so long. */
@@ -33,4 +35,10 @@ export interface Subscription {
   readonly name: string
   readonly cell: DefinitionCell
   readonly group: DeliveryGroup
+}
+
+/** What the state log is to keep of a queue or subscription that a restart brought back. */
+export interface Restored {
+  readonly cell: StateCell
+  readonly cursors: readonly StateCell[]
 }

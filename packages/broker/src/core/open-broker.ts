@@ -8,14 +8,14 @@ import { CommittedWaiters } from './committed-waiters.ts'
 import { CoreBroker } from './core-broker.ts'
 import { readProducers } from './dedup/read-producers.ts'
 import { type Definition, DefinitionCell } from './definitions.ts'
-import { newDeliveryState } from './delivery/delivery-state.ts'
-import type { Topic } from './entities.ts'
+import type { DeliveryState } from './delivery/delivery-state.ts'
+import type { Restored, Topic } from './entities.ts'
 import { GroupCoordinator } from './groups/group-coordinator.ts'
 import { groupDefaults, type GroupSettings } from './groups/limits.ts'
 import { readOffsets } from './groups/read-offsets.ts'
 import { type LimitSettings, STATE_LOG_BYTES_FLOOR, brokerLimits } from './limits.ts'
-import { type AutoCreate, Registry } from './registry.ts'
 import { newRandomId } from './random-id.ts'
+import { type AutoCreate, Registry } from './registry.ts'
 import { newShard } from './shard.ts'
 import { LOADED_BYTES_MAX } from './schedule/limits.ts'
 import { type RecoveredEntity, type RecoveredPart, readStateLog } from './state/read-state-log.ts'
@@ -126,21 +126,26 @@ function restore(registry: Registry, entities: ReadonlyMap<number, RecoveredEnti
   }
   for (const { entity, definition } of found) {
     if (definition.kind === 'queue') {
-      const part = entity.cursors?.get(1)
-      const { cell, cursor } = registry.restoreQueue(entity.id, definition, part?.content ?? newDeliveryState())
-      cells.push(recoveredCell(cell, entity.definition!))
-      if (part !== undefined) cells.push(recoveredCell(cursor, part))
+      cells.push(...recoveredCells(registry.restoreQueue(entity.id, definition, statesOf(entity)), entity))
     } else if (definition.kind === 'subscription') {
       const topic = topics.get(definition.topic)
       if (topic === undefined) throw new MillraceError('data_corrupt', `the topic of subscription ${definition.name} is missing`)
-      const states = new Map([...(entity.cursors ?? [])].map(([part, state]) => [part - 1, state.content]))
-      const { cell, cursors } = registry.restoreSubscription(entity.id, definition, topic, states)
-      cells.push(recoveredCell(cell, entity.definition!))
-      for (const cursor of cursors) {
-        const part = entity.cursors?.get(cursor.part)
-        if (part !== undefined) cells.push(recoveredCell(cursor, part))
-      }
+      cells.push(...recoveredCells(registry.restoreSubscription(entity.id, definition, topic, statesOf(entity)), entity))
     } else if (definition.kind === 'broker') cells.push(recoveredCell(identity, entity.definition!))
+  }
+  return cells
+}
+
+/** Delivery state by partition. */
+function statesOf({ cursors }: RecoveredEntity): ReadonlyMap<number, DeliveryState> {
+  return new Map([...(cursors ?? [])].map(([part, state]) => [part - 1, state.content]))
+}
+
+function recoveredCells({ cell, cursors }: Restored, entity: RecoveredEntity): RecoveredCell[] {
+  const cells = [recoveredCell(cell, entity.definition!)]
+  for (const cursor of cursors) {
+    const part = entity.cursors?.get(cursor.part)
+    if (part !== undefined) cells.push(recoveredCell(cursor, part))
   }
   return cells
 }

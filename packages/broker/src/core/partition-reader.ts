@@ -26,6 +26,13 @@ export interface ReaderSource {
   readonly cursor: Cursor | undefined
   /** Only what it takes is shown. */
   readonly selector: Selector | undefined
+  /** Of the same browser: nothing is shown while these have something to show. */
+  readonly before?: readonly PartitionReader[]
+}
+
+/** How many messages a reader may show; several may share it. */
+export interface ReaderCredit {
+  messages: number
 }
 
 export class PartitionReader implements Reader, LogReader, Task {
@@ -37,12 +44,12 @@ export class PartitionReader implements Reader, LogReader, Task {
   readonly #window: BatchWindow
   readonly #runs = new RecordRuns()
   readonly #search: RecordSearch | undefined
+  readonly #credit: ReaderCredit
   #position = 0
   /** Its sink knows that everything before was looked at. */
   #told = 0
   /** It has looked at enough for this turn. */
   #isResting = false
-  #credit = 0
   #state: 'seeking' | 'reading' | 'closed' = 'reading'
   #toldEnd = false
 
@@ -53,14 +60,16 @@ export class PartitionReader implements Reader, LogReader, Task {
     from: StartPosition,
     sink: DeliverySink,
     onClosed: (reader: PartitionReader) => void,
+    credit: ReaderCredit = { messages: 0 },
   ) {
+    this.#credit = credit
     this.#shard = shard
     this.#source = source
     this.#sink = sink
     this.#onClosed = onClosed
     const { selector } = source
     this.#search = selector === undefined ? undefined : new RecordSearch(selector)
-    const ahead = (): number => (selector === undefined ? this.#credit : SEARCH_AHEAD)
+    const ahead = (): number => (selector === undefined ? this.#credit.messages : SEARCH_AHEAD)
     const again = (): void => {
       shard.dispatcher.wake(this)
       shard.dispatcher.run()
@@ -75,9 +84,14 @@ export class PartitionReader implements Reader, LogReader, Task {
 
   grant(messages: number): void {
     if (this.#state === 'closed' || !(messages > 0)) return
-    this.#credit += messages
-    this.#shard.dispatcher.wake(this)
+    this.#credit.messages += messages
+    this.wake()
     this.#shard.dispatcher.run()
+  }
+
+  /** There may be something to show: credit, or others have shown what they had. */
+  wake(): void {
+    if (this.#state !== 'closed') this.#shard.dispatcher.wake(this)
   }
 
   get atEnd(): boolean {
@@ -108,7 +122,7 @@ export class PartitionReader implements Reader, LogReader, Task {
   }
 
   committed(): void {
-    if (this.#credit > 0 || !this.#toldEnd) this.#shard.dispatcher.wake(this)
+    if (this.#credit.messages > 0 || !this.#toldEnd) this.#shard.dispatcher.wake(this)
   }
 
   work(): boolean {
@@ -176,8 +190,9 @@ export class PartitionReader implements Reader, LogReader, Task {
   }
 
   #deliver(): boolean {
+    if (this.#source.before?.every((reader) => reader.atEnd) === false) return false
     const end = this.#state === 'reading' ? this.#end() : 0
-    for (let slices = 0; slices < SLICES_PER_SHARE && this.#credit > 0 && this.#state === 'reading';) {
+    for (let slices = 0; slices < SLICES_PER_SHARE && this.#credit.messages > 0 && this.#state === 'reading';) {
       if (this.#search?.isSpent === true) return true
       const first = this.#nextFrom(this.#position)
       if (first >= end) {
@@ -209,23 +224,23 @@ export class PartitionReader implements Reader, LogReader, Task {
         }
         last = Math.min(last, this.#runs.last)
       }
-      last = Math.min(last, first + this.#credit - 1)
+      last = Math.min(last, first + this.#credit.messages - 1)
       this.#show(batch, first, last, last + 1)
       slices++
     }
-    return this.#credit > 0 && this.#state === 'reading'
+    return this.#credit.messages > 0 && this.#state === 'reading'
   }
 
   /** Shows the next run of `first..last` that is found. @returns whether there was one */
   #deliverFound(search: RecordSearch, batch: StoredBatch, first: number, last: number): boolean {
-    const isFound = search.find(batch, first, last, this.#credit)
+    const isFound = search.find(batch, first, last, this.#credit.messages)
     if (isFound) this.#show(batch, search.first, search.last, search.next)
     else this.#moveTo(search.next)
     return isFound
   }
 
   #show(batch: StoredBatch, first: number, last: number, next: number): void {
-    this.#credit -= last - first + 1
+    this.#credit.messages -= last - first + 1
     this.#told = last + 1
     this.#moveTo(next)
     this.#sink.deliver({

@@ -9,19 +9,25 @@ import {
   KEYLESS_RECORD,
   namesProducer,
   partitionOfKey,
+  type RecordHeader,
   recordsProblem,
 } from '@millrace/wire'
 import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
-import type { Destination, DuplicateRecord } from './broker.ts'
+import type { Destination, DuplicateRecord, PlacedRun } from './broker.ts'
 import type { CheckedDedup, DedupDefinition } from './dedup/dedup-settings.ts'
 import type { QueueLimit } from './delivery/queue-limit.ts'
 import { MessageIds } from './dedup/message-ids.ts'
 import { same } from './definitions.ts'
-import { admit, admitIds, type Admitted, duplicatesOnly } from './dedup/publish-once.ts'
+import { PRODUCER_CHANGE_BYTES } from './dedup/limits.ts'
+import { admit, admitIds, type Admitted, duplicatesOnly, noteByLevel, storedByProducer } from './dedup/publish-once.ts'
 import type { LogId } from '../storage/log-store.ts'
 import type { DeadLetterTarget } from './delivery/dead-letter.ts'
 import type { LogTail } from './log-tail.ts'
+import { PART_BYTES } from './priorities/limits.ts'
+import { type AppendedPart, placesOf } from './priorities/places-of.ts'
+import type { QueueLevels } from './priorities/queue-levels.ts'
+import type { BatchPart } from './priorities/split-by-level.ts'
 import type { Shard } from './shard.ts'
 
 /** Publishes are refused when so many times the high mark of bytes wait to be written: a door should have paused long before. */
@@ -38,14 +44,17 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   /** The ids of its messages, while dedup is on. */
   ids: MessageIds | undefined
   duplicates: readonly DuplicateRecord[] | undefined
+  placed: readonly PlacedRun[] | undefined
   /** Of a queue. */
   limit: QueueLimit | undefined
+  /** Of a queue with priorities: its partitions. */
+  levels: QueueLevels | undefined
   readonly #shard: Shard
-  /** By partition; grows. */
-  readonly #tails: readonly LogTail[]
+  /** By partition; grows. Of levels only those that are made. */
+  readonly #tails: readonly (LogTail | undefined)[]
   #next = 0
 
-  constructor(shard: Shard, kind: 'topic' | 'queue', name: string, tails: readonly LogTail[], entity: number) {
+  constructor(shard: Shard, kind: 'topic' | 'queue', name: string, tails: readonly (LogTail | undefined)[], entity: number) {
     this.#shard = shard
     this.entity = entity
     this.kind = kind
@@ -54,11 +63,13 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   }
 
   get partitions(): number {
-    return this.#tails.length
+    return this.kind === 'queue' ? 1 : this.#tails.length
   }
 
   publish(partition: number, batch: Uint8Array): number {
     this.duplicates = undefined
+    this.placed = undefined
+    if (this.levels !== undefined) return this.#publishByLevel(this.levels, partition, batch)
     if (this.ids !== undefined || namesProducer(batch)) return this.#publishOnce(partition, batch)
     const at = this.prepare(partition, batch)
     const records = batchRecordCount(batch)
@@ -71,6 +82,7 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   publishLater(partition: number, batch: Uint8Array, dueMs: number): number {
     this.accepts(batch.length)
     this.#checkContent(batch)
+    this.levels?.check(batch)
     if (partition >= 0) this.partitionOrAny(partition)
     return this.#shard.schedule.add(this, partition, batch, dueMs)
   }
@@ -108,15 +120,33 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   /** @param partition -1 for any. @throws `bad_request` */
   partitionOrAny(partition: number): number {
     const at = partition < 0 ? this.#anyPartition() : partition
-    if (at < this.#tails.length) return at
+    if (at < this.partitions) return at
     throw new MillraceError(
       'bad_request',
-      `${this.kind}:${this.name} has the partitions 0..${this.#tails.length - 1}, not ${partition}`,
+      `${this.kind}:${this.name} has the partitions 0..${this.partitions - 1}, not ${partition}`,
     )
   }
 
+  /** What a batch that was checked becomes: by level, where there are priorities. What is no priority counts as 0. */
+  divide(partition: number, batch: Uint8Array): readonly BatchPart[] {
+    return this.levels === undefined ? [{ partition, batch }] : this.levels.divide(batch)
+  }
+
+  /** What parts take in a commit, with their message ids, at most. */
+  partsBytes(parts: readonly BatchPart[]): number {
+    let bytes = this.newPartitionsBytes(parts.length)
+    for (const { batch } of parts) bytes += batch.length + PART_BYTES + this.idBytes(batch)
+    return bytes
+  }
+
+  /** What levels that these messages are the first of add to a commit, at most. */
+  newPartitionsBytes(batches: number): number {
+    return this.levels?.newLevelsBytes(batches) ?? 0
+  }
+
+  /** The log of a partition. There is room for `newPartitionsBytes` in the open commit. */
   logOf(partition: number): LogId {
-    return this.#tails[partition]!.id
+    return this.#tail(partition).id
   }
 
   /** Bytes to reserve for the message ids of a batch that was checked. */
@@ -124,27 +154,91 @@ export class PublishTarget implements Destination, DeadLetterTarget {
     return this.ids === undefined ? 0 : this.ids.makeReady(batchRecordCount(batch))
   }
 
-  /** Appends a batch that was checked, without what `ids` know; there is room for it and `idBytes` in the open commit. @returns its base offset */
+  /** Appends a part that was checked, without what `ids` know; there is room for `partsBytes` in the open commit. @returns its base offset */
   publishNew(partition: number, batch: Uint8Array): number {
-    return this.#appendAdmitted(partition, admitIds(this.#shard, this.#tails[partition]!, partition, this.ids, batch))
+    return this.#appendAdmitted(partition, admitIds(this.#shard, this.#tail(partition), partition, this.ids, batch))
+  }
+
+  /** Appends parts of what was checked into one commit, in which there is room for `partsBytes`. */
+  publishParts(parts: readonly BatchPart[]): AppendedPart[] {
+    const { cycle, store } = this.#shard
+    const wasTogether = cycle.together
+    cycle.together = true
+    const appended = parts.map(({ partition, batch }) => {
+      const base = this.publishNew(partition, batch)
+      return { partition, base, duplicates: this.duplicates }
+    })
+    cycle.together = wasTogether
+    cycle.bound()
+    // The ticket that the caller sees is that of a commit that comes, even if this one is closed by now.
+    store.touch()
+    return appended
   }
 
   /** A batch that was checked is in the store. */
   published(partition: number, base: number, batch: Uint8Array, records: number): void {
-    this.#appended(this.#tails[partition]!, base, batch, records)
+    this.#appended(this.#tail(partition), base, batch, records)
     this.#count(batch, records)
   }
 
   partitionFor(key: Uint8Array | null): number {
-    return key === null ? -1 : partitionOfKey(key, this.#tails.length)
+    return key === null ? -1 : partitionOfKey(key, this.partitions)
   }
 
-  place(key: Uint8Array | null): number {
+  place(key: Uint8Array | null, headers: readonly RecordHeader[]): number {
+    if (this.levels !== undefined) return this.levels.levelOf(headers)
     return key === null ? 0 : this.partitionFor(key)
   }
 
   append(partition: number, batch: Uint8Array, records: number): void {
-    this.#append(this.#tails[partition]!, batch, records)
+    this.#append(this.#tail(partition), batch, records)
+  }
+
+  #tail(partition: number): LogTail {
+    return this.#tails[partition] ?? this.levels!.at(partition)
+  }
+
+  /** Each record to the level of its priority; all of them in one commit. */
+  #publishByLevel(levels: QueueLevels, asked: number, batch: Uint8Array): number {
+    this.#checkLife()
+    this.#checkSize(batch.length)
+    this.#checkContent(batch)
+    this.partitionOrAny(asked)
+    const scan = levels.check(batch)
+    const sequences = levels.at(0)
+    const stored = this.#admission(sequences, 0, batch) ?? storedByProducer(this.#shard, sequences, 0, batch)
+    if (stored !== undefined) return this.#appendAdmitted(0, { batch: undefined, duplicates: stored })
+    const isProduced = namesProducer(batch)
+    const tail = levels.tails[scan.first]
+    if (tail !== undefined && !scan.isMixed && !isProduced && this.ids === undefined) {
+      const records = batchRecordCount(batch)
+      const base = this.#append(tail, batch, records)
+      this.#count(batch, records)
+      if (scan.first > 0) this.placed = [{ position: 0, partition: scan.first, offset: base }]
+      return base
+    }
+    const parts = levels.divide(batch, scan)
+    this.#shard.store.reserve(this.partsBytes(parts) + (isProduced ? PRODUCER_CHANGE_BYTES : 0))
+    const { placed, duplicates } = placesOf(scan, this.publishParts(parts))
+    const first = placed[0]
+    if (isProduced) noteByLevel(this.#shard, sequences, batch, placed.length === 1 && duplicates.length === 0 ? first : undefined)
+    this.duplicates = duplicates.length > 0 ? duplicates : undefined
+    if (placed.length > 1 || (first !== undefined && first.partition > 0)) this.placed = placed
+    return first?.offset ?? Math.max(0, duplicates[0]!.offset)
+  }
+
+  /** Whether there is room for a batch. @returns its records, if all of them are stored already. @throws as `publish` */
+  #admission(tail: LogTail, partition: number, batch: Uint8Array): readonly DuplicateRecord[] | undefined {
+    try {
+      this.accepts(batch.length)
+      this.limit?.check(batchRecordCount(batch), batch.length)
+      return undefined
+    } catch (error) {
+      // What is stored already needs no room, and its publisher must not be told that it is not.
+      const duplicates = duplicatesOnly(this.#shard, tail, partition, this.ids, batch)
+      if (duplicates === undefined) throw error
+      return duplicates
+    }
   }
 
   #append(tail: LogTail, batch: Uint8Array, records: number): number {
@@ -178,15 +272,8 @@ export class PublishTarget implements Destination, DeadLetterTarget {
       throw new MillraceError('bad_request', 'a batch of an idempotent producer must name its partition')
     }
     const tail = this.#tails[partition]!
-    try {
-      this.accepts(batch.length)
-      this.limit?.check(batchRecordCount(batch), batch.length)
-    } catch (error) {
-      // What is stored already needs no room, and its publisher must not be told that it is not.
-      const duplicates = duplicatesOnly(this.#shard, tail, partition, this.ids, batch)
-      if (duplicates === undefined) throw error
-      return this.#appendAdmitted(partition, { batch: undefined, duplicates })
-    }
+    const stored = this.#admission(tail, partition, batch)
+    if (stored !== undefined) return this.#appendAdmitted(partition, { batch: undefined, duplicates: stored })
     return this.#appendAdmitted(partition, admit(this.#shard, tail, partition, this.ids, batch))
   }
 
@@ -198,7 +285,7 @@ export class PublishTarget implements Destination, DeadLetterTarget {
       return Math.max(0, duplicates![0]!.offset)
     }
     const records = batchRecordCount(batch)
-    const base = this.#append(this.#tails[partition]!, batch, records)
+    const base = this.#append(this.#tail(partition), batch, records)
     this.#count(batch, records)
     this.#shard.cycle.bound()
     // The ticket that the caller sees is that of a commit that comes, even if this one is closed by now.
@@ -207,7 +294,7 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   }
 
   #anyPartition(): number {
-    this.#next = (this.#next + 1) % this.#tails.length
+    this.#next = (this.#next + 1) % this.partitions
     return this.#next
   }
 
@@ -231,6 +318,7 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   check(batch: Uint8Array): void {
     this.accepts(batch.length)
     this.#checkContent(batch)
+    this.levels?.check(batch)
     this.limit?.check(batchRecordCount(batch), batch.length)
   }
 

@@ -55,7 +55,7 @@ class Watch implements Deadline {
     this.#queue = queue
     this.#expireMs = expireMs
     this.#expired = expired
-    this.#end = queue.tail.end
+    this.#end = queue.levels.published()
     this.#idleSinceMs = shard.platform.clock.monotonicMs()
     this.#sleep(this.#idleSinceMs)
   }
@@ -70,11 +70,12 @@ class Watch implements Deadline {
 
   due(nowMs: number): void {
     if (this.#over) return
-    const { tail, group, target } = this.#queue
+    const { levels, group, target } = this.#queue
+    const end = levels.published()
     const isExpected = this.#shard.schedule.pending(target) > 0
-    const isUsed = this.#wasUsed || group.consumers > 0 || tail.end !== this.#end || isExpected
+    const isUsed = this.#wasUsed || group.consumers > 0 || end !== this.#end || isExpected
     this.#wasUsed = group.consumers > 0
-    this.#end = tail.end
+    this.#end = end
     if (isUsed) this.#idleSinceMs = nowMs
     if (nowMs - this.#idleSinceMs >= this.#expireMs) {
       this.#over = true

@@ -21,14 +21,15 @@ import { DeadLetters } from './delivery/dead-letter.ts'
 import { DeliveryGroup } from './delivery/delivery-group.ts'
 import { type CheckedLimits, QueueLimit, checkLimits } from './delivery/queue-limit.ts'
 import { type DeliveryState, newDeliveryState } from './delivery/delivery-state.ts'
-import type { Queue, Subscription, Topic } from './entities.ts'
+import type { Queue, Restored, Subscription, Topic } from './entities.ts'
 import { alreadyExists, notFound } from './definition-errors.ts'
 import { LogTail } from './log-tail.ts'
 import { checkName, parseDestination, subscriptionAddress } from './names.ts'
+import { checkGrowth, checkPriorities, QueueLevels, usePriorities } from './priorities/queue-levels.ts'
 import { PublishTarget } from './publish-target.ts'
 import { QueueExpiry } from './queue-expiry.ts'
 import type { Shard } from './shard.ts'
-import { checkStartPosition, offsetAtTimestamp } from './start-position.ts'
+import { checkStartPosition, offsetAtTimestamp, startState } from './start-position.ts'
 import type { StateCell } from './state/state-log.ts'
 
 /** What creating or deleting one log adds to a commit, at most, beside its definition. */
@@ -179,10 +180,12 @@ export class Registry {
     const expireMs = checkExpiry(spec.expireMs)
     const limits = checkLimits(spec.limits)
     const dedup = checkDedup(spec.dedup)
+    const priorities = checkPriorities(spec.priorities)
     const existing = this.queues.get(spec.name)
     if (existing !== undefined) {
-      const isSame = same(existing.group.policy, delivery) && existing.expireMs === expireMs && existing.target.hasDedup(dedup)
-      if (isSame && same(existing.target.limit?.settings ?? {}, limits ?? {})) return
+      const { group, target, levels } = existing
+      const isSame = same(group.policy, delivery) && existing.expireMs === expireMs && levels.count === priorities
+      if (isSame && target.hasDedup(dedup) && same(target.limit?.settings ?? {}, limits ?? {})) return
       throw alreadyExists('queue', spec.name)
     }
     this.#checkNew(this.queues.size, 'queues')
@@ -196,11 +199,12 @@ export class Registry {
         name: spec.name,
         log: tail.id,
         delivery,
+        priorities,
         ...(expireMs === undefined ? {} : { expireMs }),
         ...(limits === undefined ? {} : { limits }),
       },
       tail,
-      newDeliveryState(),
+      new Map(),
     )
     queue.target.changeDedup(dedup)
     this.#shard.stateLog.snapshot(queue.cell)
@@ -212,7 +216,9 @@ export class Registry {
     const expireMs = change.expireMs === undefined ? queue.expireMs : checkExpiry(change.expireMs)
     const dedup = change.dedup === undefined ? queue.target.ids?.settings : checkDedup(change.dedup)
     const limits = checkLimits(change.limits)
+    const priorities = change.priorities === undefined ? queue.levels.count : checkGrowth(queue, change.priorities)
     this.#updateDelivery(queue, change.delivery)
+    usePriorities(queue, priorities)
     if (!queue.target.hasDedup(dedup)) queue.target.changeDedup(dedup)
     if (change.limits !== undefined) this.#limit(queue, limits)
     this.#shard.stateLog.snapshot(queue.cell)
@@ -228,7 +234,7 @@ export class Registry {
     this.queues.delete(name)
     this.queueExpiry.forget(queue)
     this.#dropGroup(queue.id, queue.cell, queue.group, `queue:${name} was deleted`)
-    this.#dropLogs(queue.target, [queue.tail])
+    this.#dropLogs(queue.target, queue.levels.logs())
   }
 
   // ---- subscriptions ------------------------------------------------------------------------------------------------
@@ -283,9 +289,10 @@ export class Registry {
     return topic.cell
   }
 
-  restoreQueue(id: number, definition: QueueDefinition, state: DeliveryState): { cell: StateCell; cursor: StateCell } {
-    const queue = this.#makeQueue(id, definition, this.#openLog(definition.log), state)
-    return { cell: queue.cell, cursor: queue.group.cursors[0]! }
+  /** @param states by level; those that are missing were never touched */
+  restoreQueue(id: number, definition: QueueDefinition, states: ReadonlyMap<number, DeliveryState>): Restored {
+    const queue = this.#makeQueue(id, definition, this.#openLog(definition.log), states)
+    return { cell: queue.cell, cursors: queue.group.cursors }
   }
 
   /** @param states by partition; those that are missing were never touched */
@@ -294,7 +301,7 @@ export class Registry {
     definition: SubscriptionDefinition,
     topic: Topic,
     states: ReadonlyMap<number, DeliveryState>,
-  ): { cell: StateCell; cursors: readonly StateCell[] } {
+  ): Restored {
     const subscription = this.#makeSubscription(id, definition, topic)
     topic.tails.forEach((tail, partition) => this.#addCursor(subscription, tail, states.get(partition) ?? newDeliveryState()))
     return { cell: subscription.cell, cursors: subscription.group.cursors }
@@ -342,27 +349,33 @@ export class Registry {
     return topic
   }
 
-  #makeQueue(id: number, definition: QueueDefinition, tail: LogTail, state: DeliveryState): Queue {
+  /** @param tail of level 0 */
+  #makeQueue(id: number, definition: QueueDefinition, tail: LogTail, states: ReadonlyMap<number, DeliveryState>): Queue {
     const { name } = definition
     const group = new DeliveryGroup(this.#shard, `queue:${name}`, true, definition.delivery, this.deadLetters)
-    group.cursors.push(new Cursor(this.#shard, group, id, 0, tail, state))
+    const levels = new QueueLevels(this.#shard, id, group, () => this.#shard.stateLog.snapshot(queue.cell))
+    levels.add(0, tail, states.get(0) ?? newDeliveryState())
+    for (const [level, log] of definition.levels ?? [])
+      levels.add(level, this.#openLog(log), states.get(level) ?? newDeliveryState())
     const queue: Queue = {
       id,
       name,
-      tail,
+      levels,
       group,
       expireMs: definition.expireMs,
-      target: new PublishTarget(this.#shard, 'queue', name, [tail], id),
+      target: new PublishTarget(this.#shard, 'queue', name, levels.tails, id),
       cell: new DefinitionCell(id, () => ({
         kind: 'queue',
         name,
         log: tail.id,
         delivery: group.policy,
+        ...levels.definition,
         ...(queue.expireMs === undefined ? {} : { expireMs: queue.expireMs }),
         ...(queue.target.limit === undefined ? {} : { limits: queue.target.limit.settings }),
         ...dedupOf(queue.target),
       })),
     }
+    usePriorities(queue, definition.priorities ?? 1)
     queue.target.restoreDedup(definition.dedup)
     this.#limit(queue, definition.limits)
     this.queues.set(name, queue)
@@ -372,7 +385,7 @@ export class Registry {
   }
 
   #limit({ target, group }: Queue, limits: CheckedLimits | undefined): void {
-    target.limit = limits === undefined ? undefined : new QueueLimit(this.#shard, group.cursors[0]!, limits)
+    target.limit = limits === undefined ? undefined : new QueueLimit(this.#shard, group, limits)
   }
 
   #makeSubscription(id: number, definition: SubscriptionDefinition, topic: Topic): Subscription {
@@ -477,13 +490,6 @@ export class Registry {
     if (kind === 'queue') this.queueOrCreate(name, true)
     else this.topicOrCreate(name, true)
   }
-}
-
-function startState(from: StartPosition, tail: LogTail): DeliveryState {
-  if (from === 'earliest') return newDeliveryState(tail.start)
-  if (from === 'latest') return newDeliveryState(tail.end)
-  if ('offset' in from) return newDeliveryState(Math.min(Math.max(from.offset, tail.start), tail.end))
-  return newDeliveryState(tail.start, from.timestampMs)
 }
 
 function dedupOf({ ids }: PublishTarget): { dedup?: DedupDefinition } {

@@ -37,6 +37,12 @@ export interface QueueLimits {
 
 export interface QueueSpec {
   readonly name: string
+  /**
+   * How many levels of priority it has, 1 to 256. With more than one, a message goes to the level that its header `priority` says (0
+   * without one, the highest when that is more), and consumers get the highest level first. Can only grow. Default 1: the header does
+   * not matter.
+   */
+  readonly priorities?: number
   readonly delivery?: DeliveryPolicy
   /** Default: none. An update with `{}` takes them away. */
   readonly limits?: QueueLimits

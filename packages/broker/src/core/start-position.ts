@@ -2,6 +2,8 @@ import { RecordReader } from '@millrace/wire'
 import { MillraceError } from '../base/errors.ts'
 import type { LogId, LogStore } from '../storage/log-store.ts'
 import type { StartPosition } from './broker.ts'
+import { type DeliveryState, newDeliveryState } from './delivery/delivery-state.ts'
+import type { LogTail } from './log-tail.ts'
 
 /** @throws MillraceError `bad_request` */
 export function checkStartPosition(from: StartPosition): void {
@@ -31,4 +33,12 @@ export async function offsetAtTimestamp(store: LogStore, log: LogId, timestampMs
     if (offset >= at && reader.timestampMs >= timestampMs) return offset
   }
   return batch.lastOffset + 1
+}
+
+/** A cursor that begins there. */
+export function startState(from: StartPosition, tail: LogTail): DeliveryState {
+  if (from === 'earliest') return newDeliveryState(tail.start)
+  if (from === 'latest') return newDeliveryState(tail.end)
+  if ('offset' in from) return newDeliveryState(Math.min(Math.max(from.offset, tail.start), tail.end))
+  return newDeliveryState(tail.start, from.timestampMs)
 }

@@ -100,9 +100,11 @@ export class TestBroker {
     return sink
   }
 
-  read(source: string, from: StartPosition, partition = 0, credit = Infinity, filter?: string): TestReader {
+  /** @param partition by default all that there are */
+  read(source: string, from: StartPosition, partition?: number, credit = Infinity, filter?: string): TestReader {
     const sink = new TestReader()
-    sink.reader = this.broker.read(source, { from, partition, ...(filter === undefined ? {} : { filter }) }, sink)
+    const where = { from, ...(partition === undefined ? {} : { partition }), ...(filter === undefined ? {} : { filter }) }
+    sink.reader = this.broker.read(source, where, sink)
     sink.reader.grant(credit)
     return sink
   }

@@ -180,6 +180,7 @@ export class FakeBroker {
 class FakeDestination implements Destination {
   readonly kind = 'queue'
   readonly duplicates = undefined
+  readonly placed = undefined
   readonly name: string
   readonly #broker: FakeBroker
 

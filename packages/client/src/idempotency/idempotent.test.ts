@@ -21,6 +21,7 @@ function message(body: string | null, id?: string, offset = 0): FakeMessage {
     key: null,
     value,
     headers: id === undefined ? {} : { 'message-id': encoder.encode(id) },
+    priority: 0,
     attempt: 1,
     text: () => body ?? '',
     json: () => JSON.parse(body ?? 'null') as unknown,

@@ -1,8 +1,8 @@
-import { type Checksum, type DuplicatePlace, type JsonObject, RecordBatchBuilder } from '@millrace/wire'
+import { type Checksum, type JsonObject, RecordBatchBuilder, type RecordPlace } from '@millrace/wire'
 import type { Body, PublishOptions, Receipt, TransactionMessage } from '../api.ts'
 import { checkDestination } from '../destination.ts'
 import { MillraceError } from '../errors.ts'
-import { encodeBody, encodeHeaders, encodeKey, weightOf, withExpiry } from '../outgoing.ts'
+import { encodeBody, encodeKey, messageHeaders, weightOf } from '../outgoing.ts'
 import { batchReceipts } from '../receipts.ts'
 import { tombstone } from './tombstone.ts'
 import type { PartitionOptions } from './types.ts'
@@ -64,8 +64,7 @@ export class TransactionBatches {
     const value = body === tombstone ? null : encodeBody(body)
     const key = encodeKey(options.key)
     const timestampMs = options.timestampMs ?? nowMs
-    let headers = encodeHeaders(body === tombstone ? '' : body, options.headers)
-    if (options.ttlMs !== undefined) headers = withExpiry(headers, timestampMs, options.ttlMs)
+    const headers = messageHeaders(body === tombstone ? '' : body, options, timestampMs)
     const weight = weightOf(value, key, headers)
     if (weight > this.#batchBytesMax) {
       throw new MillraceError(
@@ -85,13 +84,16 @@ export class TransactionBatches {
     return new GatheredMessage(gathered)
   }
 
-  /** @param places of a `transacted` frame */
-  committed({ places }: JsonObject): void {
-    for (const [n, place] of (places as readonly (readonly (readonly number[])[])[]).entries()) {
+  /** @param result of a `transacted` frame */
+  committed(result: JsonObject): void {
+    const { places, placed } = result as { readonly places: Numbers; readonly placed?: Numbers }
+    for (const [n, place] of places.entries()) {
       const batch = this.#batches[n]!
-      batch.receipts = place.map(([partition, baseOffset, ...duplicates]) =>
-        batchReceipts(batch.messages, partition!, baseOffset!, duplicatePlaces(duplicates)),
-      )
+      batch.receipts = place.map(([partition, baseOffset, ...duplicates], m) => {
+        const runs = recordPlaces(placed?.[n]?.[m] ?? [])
+        const side = [{ position: 0, partition: partition!, offset: baseOffset! }]
+        return batchReceipts(batch.messages, runs.length > 0 ? runs : side, recordPlaces(duplicates))
+      })
     }
   }
 
@@ -116,9 +118,12 @@ export class TransactionBatches {
   }
 }
 
-/** @param threes position in the batch, partition and offset of the first one */
-function duplicatePlaces(threes: readonly number[]): DuplicatePlace[] {
-  const places: DuplicatePlace[] = []
+/** For each publish and destination. */
+type Numbers = readonly (readonly (readonly number[])[])[]
+
+/** @param threes position in the batch, partition and offset */
+function recordPlaces(threes: readonly number[]): RecordPlace[] {
+  const places: RecordPlace[] = []
   for (let n = 0; n + 2 < threes.length; n += 3)
     places.push({ position: threes[n]!, partition: threes[n + 1]!, offset: threes[n + 2]! })
   return places

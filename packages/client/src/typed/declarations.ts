@@ -38,7 +38,7 @@ export type TopicOptions<S extends StandardSchema> = MessageOptions<S> &
 
 /** Declares a queue. Nothing is sent to a broker yet. */
 export function queue<S extends StandardSchema>(name: string, options: QueueOptions<S>): QueueDeclaration<S> {
-  const { schema: _schema, key: _key, id: _id, serializer: _serializer, ...settings } = options
+  const { schema: _schema, key: _key, id: _id, priority: _priority, serializer: _serializer, ...settings } = options
   const codec = codecOf(`queue:${name}`, options)
   return {
     name,
@@ -51,7 +51,15 @@ export function queue<S extends StandardSchema>(name: string, options: QueueOpti
 
 /** Declares a topic. Nothing is sent to a broker yet. */
 export function topic<S extends StandardSchema>(name: string, options: TopicOptions<S>): TopicDeclaration<S> {
-  const { schema: _schema, key: _key, id: _id, serializer: _serializer, subscriptions = {}, ...settings } = options
+  const {
+    schema: _schema,
+    key: _key,
+    id: _id,
+    priority: _priority,
+    serializer: _serializer,
+    subscriptions = {},
+    ...settings
+  } = options
   const codec = codecOf(`topic:${name}`, options)
   return {
     name,

@@ -16,6 +16,8 @@ export interface MessageOptions<S extends StandardSchema> {
   readonly key?: (body: OutputOf<S>) => string | Uint8Array | undefined
   /** The id of a message, by which duplicates are known. Goes into the header `message-id`. */
   readonly id?: (body: OutputOf<S>) => string | number | undefined
+  /** How urgent a message is, 0 to 255: see `priorities` of a queue. */
+  readonly priority?: (body: OutputOf<S>) => number | undefined
   /** How bodies become bytes. Default `serializers.json`. Messages of other known content types are read all the same. */
   readonly serializer?: Serializer
 }
@@ -34,7 +36,7 @@ export interface Encoder<In> {
   readonly destination: string
   /**
    * Validates a body and turns it into a message. What is sent is the body as it was given, since the other side validates it
-   * again; key and id are those of the validated one. A promise only where the schema is asynchronous.
+   * again; key, id and priority are those of the validated one. A promise only where the schema is asynchronous.
    * @throws SchemaMismatch
    */
   encode<O extends PublishOptions>(body: In, options: O): Encoded<O> | Promise<Encoded<O>>
@@ -86,12 +88,14 @@ export class TypedCodec<In, Out> implements Encoder<In>, Decoder<Out> {
   #message<O extends PublishOptions>(body: In, validated: Out, options: O): Encoded<O> {
     const key = options.key ?? this.#options.key?.(validated)
     const id = this.#options.id?.(validated)
+    const priority = options.priority ?? this.#options.priority?.(validated)
     const headers = {
       [CONTENT_TYPE]: this.#serializer.contentType,
       ...(id === undefined ? {} : { [MESSAGE_ID_HEADER]: String(id) }),
       ...options.headers,
     }
-    return { body: this.#serialize(body), options: { ...options, headers, ...(key === undefined ? {} : { key }) } }
+    const derived = { ...(key === undefined ? {} : { key }), ...(priority === undefined ? {} : { priority }) }
+    return { body: this.#serialize(body), options: { ...options, headers, ...derived } }
   }
 
   #serialize(body: In): Uint8Array {

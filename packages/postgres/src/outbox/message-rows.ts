@@ -1,4 +1,12 @@
-import { encodeBody, encodeHeaders, encodeKey, MESSAGE_ID_HEADER, MillraceError, type OutgoingMessage } from '@millrace/client'
+import {
+  encodeBody,
+  encodeHeaders,
+  encodeKey,
+  MESSAGE_ID_HEADER,
+  MillraceError,
+  type OutgoingMessage,
+  withPriority,
+} from '@millrace/client'
 import { keylessLane, laneOfKey } from './lanes.ts'
 
 /** A message as it waits in the outbox. */
@@ -80,7 +88,8 @@ function idOf(message: OutgoingMessage): string {
 function storedHeaders(message: OutgoingMessage, id: string): Record<string, StoredHeader> {
   // No prototype: names are the sender's.
   const headers = Object.create(null) as Record<string, StoredHeader>
-  for (const { key, value } of encodeHeaders(message.body, { ...message.headers, [MESSAGE_ID_HEADER]: id })) {
+  const plain = encodeHeaders(message.body, { ...message.headers, [MESSAGE_ID_HEADER]: id })
+  for (const { key, value } of message.priority === undefined ? plain : withPriority(plain, message.priority)) {
     if (value !== null) headers[key] = storedHeader(value)
   }
   return headers

@@ -1,6 +1,5 @@
 /** Reads and writes any frame by its schema. For control frames and as the reference for `hot-frames.ts`. */
 import {
-  type DuplicatePlace,
   type FieldTypes,
   type Frame,
   type FrameBody,
@@ -8,6 +7,7 @@ import {
   frameSchemas,
   type JsonObject,
   ProtocolError,
+  type RecordPlace,
   type SettleRange,
 } from './frames.ts'
 import type { FrameWriter } from './frame-writer.ts'
@@ -85,8 +85,8 @@ function writeField(writer: FrameWriter, kind: keyof FieldTypes, value: unknown)
       }
       return undefined
     }
-    case 'duplicates': {
-      const places = value as readonly DuplicatePlace[]
+    case 'places': {
+      const places = value as readonly RecordPlace[]
       writer.u32(places.length)
       for (const place of places) {
         writer.u32(place.position)
@@ -142,8 +142,8 @@ class Cursor {
         return this.#offsets()
       case 'ranges':
         return this.#ranges()
-      case 'duplicates':
-        return this.#duplicates()
+      case 'places':
+        return this.#places()
       case 'rest': {
         const at = this.#take(this.#end - this.#at)
         return this.#bytes.subarray(at, this.#end)
@@ -206,10 +206,10 @@ class Cursor {
     return offsets
   }
 
-  #duplicates(): DuplicatePlace[] {
+  #places(): RecordPlace[] {
     const count = this.#view.getUint32(this.#take(4))
     let at = this.#take(count * 16)
-    const places: DuplicatePlace[] = []
+    const places: RecordPlace[] = []
     for (let n = 0; n < count; n++, at += 16) {
       const position = this.#view.getUint32(at)
       const offset = this.#view.getFloat64(at + 8)

@@ -34,7 +34,7 @@ const kinds: { readonly [K in Kind]: fc.Arbitrary<FieldTypes[K]> } = {
   json: jsonObject.map((value) => JSON.parse(JSON.stringify(value)) as FieldTypes['json']),
   offsets: fc.array(fc.oneof(offset, fc.constant(Number.NaN)), { maxLength: 20 }),
   ranges: fc.array(range, { maxLength: 20 }),
-  duplicates: fc
+  places: fc
     .uniqueArray(fc.record({ position: u32, partition: u32, offset: fc.oneof(offset, fc.constant(-1)) }), {
       selector: ({ position }) => position,
       maxLength: 20,

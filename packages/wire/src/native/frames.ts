@@ -26,8 +26,9 @@ export const frameSchemas = {
   refused: { opcode: 0x24, from: 'broker', fields: { publish: 'u64', reason: 'json' } },
   openFailed: { opcode: 0x25, from: 'broker', fields: { publisher: 'u32', reason: 'json' } },
   release: { opcode: 0x26, from: 'client', fields: { publisher: 'u32' } },
-  duplicates: { opcode: 0x27, from: 'broker', fields: { publish: 'u64', records: 'duplicates' } },
+  duplicates: { opcode: 0x27, from: 'broker', fields: { publish: 'u64', records: 'places' } },
   publishLater: { opcode: 0x28, from: 'client', fields: { publisher: 'u32', partition: 'i32', dueMs: 'offset', batch: 'rest' } },
+  placed: { opcode: 0x29, from: 'broker', fields: { publish: 'u64', runs: 'places' } },
 
   consume: { opcode: 0x30, from: 'client', fields: { consumer: 'u32', options: 'json' } },
   consuming: { opcode: 0x31, from: 'broker', fields: { consumer: 'u32' } },
@@ -77,8 +78,8 @@ export interface FieldTypes {
   offsets: readonly number[]
   /** Count u16, then `SettleRange` each. */
   ranges: readonly SettleRange[]
-  /** Count u32, then `DuplicatePlace` each. */
-  duplicates: readonly DuplicatePlace[]
+  /** Count u32, then `RecordPlace` each, in order of their positions. */
+  places: readonly RecordPlace[]
   /** The bytes up to the end of the frame. A view. */
   rest: Uint8Array
   /** A JSON object, or undefined when the frame ends here. */
@@ -95,8 +96,8 @@ export interface SettleRange {
   readonly attempt: number
 }
 
-/** A record of a publish that was published before, and where that is: `offset` -1 when it is not known any more. */
-export interface DuplicatePlace {
+/** Where a record of a publish is, or the first of a run of them: `offset` -1 when it is not known any more. */
+export interface RecordPlace {
   readonly position: number
   readonly partition: number
   readonly offset: number

@@ -23,6 +23,7 @@ interface InspectOptions {
 interface RedriveFlags {
   readonly to?: string
   readonly offset?: number
+  readonly partition?: number
   readonly max?: number
   readonly filter?: string
   readonly dryRun?: boolean
@@ -105,6 +106,7 @@ function addRedrive(dlq: Command): void {
     .argument('<queue>')
     .option('--to <destination>', 'queue:NAME or topic:NAME; needed for what died in a subscription')
     .option('--offset <n>', 'only the message with this offset', parseIndex)
+    .option('--partition <n>', 'of that message: its level, in a queue with priorities', parseIndex)
     .option('--max <n>', 'at most so many messages', parseCount)
     .option('--filter <selector>', `only what matches, like "\\"millrace-dead-reason\\" = 'expired'"`)
     .option('--rate <n>', 'at most so many messages per second', parseRate)

@@ -15,7 +15,7 @@ export function addMsg(program: Command): void {
     .description('Show one message, with everything that is known of it')
     .argument('<destination>', 'queue:NAME or topic:NAME')
     .argument('<offset>', 'its offset', parseIndex)
-    .option('--partition <n>', 'partition of a topic', parseIndex, 0)
+    .option('--partition <n>', 'partition of a topic, or level of a queue with priorities', parseIndex, 0)
     .action(async (destination: string, offset: number, { partition }: { readonly partition: number }, command: Command) => {
       const { kind, name } = parseDestination(destination)
       const where = { partition, from: { offset }, max: 1 }

@@ -20,7 +20,11 @@ export function addPeek(program: Command): void {
     .argument('<destination>', 'queue:NAME or topic:NAME')
     .option('--max <n>', 'show at most so many messages', parseCount, 10)
     .option('--from <position>', 'earliest, latest, offset:N or time:ISO (default: earliest)', parseStartPosition)
-    .option('--partition <n>', 'partition of a topic (default: 0)', parseIndex)
+    .option(
+      '--partition <n>',
+      'partition of a topic (default: 0), or level of a queue with priorities (default: all)',
+      parseIndex,
+    )
     .option('--filter <selector>', 'only messages that match, like "region = \'de\'"')
     .option('--timeout <duration>', 'look for so long at most (default: until --max are found, or the end)', parseDurationMs)
     .action(async (destination: string, options: Options, command: Command) => {

@@ -6,7 +6,7 @@ import type { Command } from 'commander'
 import { parseDestination } from '../address.ts'
 import { usageError } from '../failure.ts'
 import { formatCount } from '../output/figures.ts'
-import { collectHeader, parseCount, parseDurationMs, parseTime } from '../quantities.ts'
+import { collectHeader, parseCount, parseDurationMs, parsePriority, parseTime } from '../quantities.ts'
 import { outputOf, withBroker } from '../session.ts'
 
 interface PubOptions {
@@ -15,6 +15,7 @@ interface PubOptions {
   readonly key?: string
   readonly header?: Readonly<Record<string, string>>
   readonly ttl?: number
+  readonly priority?: number
   readonly delay?: number
   readonly at?: number
   readonly count: number
@@ -32,6 +33,7 @@ export function addPub(program: Command): void {
     .option('--key <key>', 'key of the message: decides the partition of a topic')
     .option('-H, --header <name=value>', 'add a header; may be repeated', collectHeader)
     .option('--ttl <duration>', 'do not deliver it any more after so long: 90s, 10m, 2d', parseDurationMs)
+    .option('--priority <n>', '0 to 255: queues with priorities deliver higher ones first', parsePriority)
     .option('--delay <duration>', 'publish it only after so long: 500ms, 5m, 2d', parseDurationMs)
     .option('--at <time>', 'publish it only at this time: 2026-01-31T12:00:00Z', parseTime)
     .option('--to <destination>', 'also to this one, all or none; may be repeated', collectDestination)
@@ -121,11 +123,12 @@ function publishTo(client: Millrace, destination: string, body: string | Uint8Ar
   return kind === 'queue' ? client.queue(name).publish(body, options) : client.topic(name).publish(body, options)
 }
 
-function publishOptions({ key, header, ttl, delay, at }: PubOptions): Omit<PublishOptions, 'signal'> {
+function publishOptions({ key, header, ttl, priority, delay, at }: PubOptions): Omit<PublishOptions, 'signal'> {
   return {
     ...(key === undefined ? {} : { key }),
     ...(header === undefined ? {} : { headers: header }),
     ...(ttl === undefined ? {} : { ttlMs: ttl }),
+    ...(priority === undefined ? {} : { priority }),
     ...(delay === undefined ? {} : { delayMs: delay }),
     ...(at === undefined ? {} : { deliverAt: at }),
   }

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { parseName } from '../address.ts'
 import { formatCount, formatDuration } from '../output/figures.ts'
 import type { Column } from '../output/table.ts'
-import { orNone, parseDurationMs } from '../quantities.ts'
+import { orNone, parseCount, parseDurationMs } from '../quantities.ts'
 import { outputOf, withBroker } from '../session.ts'
 import { addDedupOptions, dedupField, dedupPolicy } from './dedup-options.ts'
 import type { DedupOptions } from './dedup-options.ts'
@@ -18,7 +18,9 @@ import type { RemovalOptions } from './removal.ts'
 
 const columns: readonly Column<QueueInfo>[] = [{ title: 'NAME', cell: (queue) => queue.name }, ...deliveryColumns]
 
-type QueueOptions = DeliveryOptions & LimitOptions & DedupOptions & { readonly expire?: number | 'none' }
+type QueueOptions = DeliveryOptions &
+  LimitOptions &
+  DedupOptions & { readonly expire?: number | 'none'; readonly priorities?: number }
 
 export function addQueue(program: Command): void {
   const queue = program.command('queue').description('List, create, change and delete queues')
@@ -53,6 +55,7 @@ function addCreate(queue: Command): void {
         ...(limits === undefined ? {} : { limits }),
         ...dedupPolicy(options),
         ...expiry(options),
+        ...priorities(options),
       }
       await withBroker(command, (client) => client.admin.createQueue(spec))
       outputOf(command).note(`created queue:${spec.name}`)
@@ -72,6 +75,7 @@ function addUpdate(queue: Command): void {
           ...(limits === undefined ? {} : { limits }),
           ...dedupPolicy(options, before.dedup),
           ...expiry(options),
+          ...priorities(options),
         })
       })
       outputOf(command).note(`updated queue:${name}`)
@@ -88,6 +92,8 @@ function addGet(queue: Command): void {
       const info = await withBroker(command, (client) => client.admin.queue(parseName('queue', name)))
       await outputOf(command).object(info, [
         ['name', info.name],
+        ['priorities', String(info.priorities ?? 'none')],
+        ...(info.levels ?? []).map(({ priority, ready }) => [`ready at ${priority}`, formatCount(ready)] as const),
         ...deliveryFields(info),
         ...limitFields(info.limits),
         dedupField(info.dedup),
@@ -112,11 +118,17 @@ function addRemoval(queue: Command): void {
 }
 
 function addSettings(command: Command): Command {
-  return addDedupOptions(addLimitOptions(addDeliveryOptions(command))).option(
-    '--expire <duration>',
-    'delete the queue when nobody has used it for so long',
-    orNone(parseDurationMs),
-  )
+  return addDedupOptions(addLimitOptions(addDeliveryOptions(command)))
+    .option(
+      '--priorities <n>',
+      'levels of priority, 1 to 256: messages with a higher one are delivered first; can only grow',
+      parseCount,
+    )
+    .option('--expire <duration>', 'delete the queue when nobody has used it for so long', orNone(parseDurationMs))
+}
+
+function priorities({ priorities: count }: QueueOptions): { priorities?: number } {
+  return count === undefined ? {} : { priorities: count }
 }
 
 function expiry({ expire }: QueueOptions): { expireMs?: number } {

@@ -23,3 +23,5 @@ export const PRODUCER_NAME_BYTES_MAX = 1024
 /** About what one batch of a producer adds to a commit. */
 export const PRODUCER_CHANGE_BYTES = 64
 export const PRODUCERS_LOG_BYTES_FLOOR: number = 256 * KIB
+/** Where a producer's batch is in a queue with priorities is kept as its offset and so many for each level: 256 of them make 2^53. */
+export const LEVEL_STEP: number = 2 ** 45

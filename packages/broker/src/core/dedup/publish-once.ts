@@ -1,10 +1,10 @@
 // hot path (packages/broker/test/core/dedup-throughput.mjs)
 import { batchRecordCount, namesProducer } from '@millrace/wire'
-import type { DuplicateRecord } from '../broker.ts'
+import type { DuplicateRecord, PlacedRun } from '../broker.ts'
 import type { LogTail } from '../log-tail.ts'
 import type { Shard } from '../shard.ts'
 import { batchWithout } from './batch-without.ts'
-import { PRODUCER_CHANGE_BYTES } from './limits.ts'
+import { LEVEL_STEP, PRODUCER_CHANGE_BYTES } from './limits.ts'
 import type { MessageIds } from './message-ids.ts'
 import { IN_ORDER, UNKNOWN_OFFSET } from './producer.ts'
 
@@ -24,10 +24,8 @@ export interface Admitted {
 export function admit(shard: Shard, tail: LogTail, partition: number, ids: MessageIds | undefined, batch: Uint8Array): Admitted {
   const records = batchRecordCount(batch)
   const produced = namesProducer(batch)
-  if (produced) {
-    const first = shard.producers.check(batch, tail.id)
-    if (first !== IN_ORDER) return { batch: undefined, duplicates: allOf(records, partition, first) }
-  }
+  const stored = storedByProducer(shard, tail, partition, batch)
+  if (stored !== undefined) return { batch: undefined, duplicates: stored }
   const idBytes = ids === undefined ? 0 : ids.makeReady(records)
   shard.store.reserve(batch.length + idBytes + (produced ? PRODUCER_CHANGE_BYTES : 0))
   const admitted = admitIds(shard, tail, partition, ids, batch)
@@ -43,11 +41,29 @@ export function duplicatesOnly(
   ids: MessageIds | undefined,
   batch: Uint8Array,
 ): readonly DuplicateRecord[] | undefined {
-  if (namesProducer(batch)) {
-    const first = shard.producers.check(batch, tail.id)
-    if (first !== IN_ORDER) return allOf(batchRecordCount(batch), partition, first)
-  }
-  return ids?.findAll(batch)
+  return storedByProducer(shard, tail, partition, batch) ?? ids?.findAll(batch)
+}
+
+/** @returns all records of a batch, if its producer published it before. @throws MillraceError `fenced`, `out_of_order_sequence`, `bad_batch` */
+export function storedByProducer(
+  shard: Shard,
+  tail: LogTail,
+  partition: number,
+  batch: Uint8Array,
+): readonly DuplicateRecord[] | undefined {
+  if (!namesProducer(batch)) return undefined
+  const first = shard.producers.check(batch, tail.id)
+  return first === IN_ORDER ? undefined : allOf(batchRecordCount(batch), partition, first)
+}
+
+/**
+ * Remembers a batch of a producer for a queue with priorities, in the open commit. Sequences count for the queue as a whole, in the log
+ * of level 0; what is kept is the level with the offset.
+ * @param place of its first record, when all of them are side by side
+ */
+export function noteByLevel(shard: Shard, tail: LogTail, batch: Uint8Array, place: PlacedRun | undefined): void {
+  const offset = place === undefined ? UNKNOWN_OFFSET : place.partition * LEVEL_STEP + place.offset
+  shard.producers.note(batch, tail.id, offset)
 }
 
 /** The same for message ids alone, in a commit where there is room for `MessageIds.makeReady` and the batch. */
@@ -67,8 +83,11 @@ export function admitIds(
 
 function allOf(records: number, partition: number, first: number): DuplicateRecord[] {
   const duplicates: DuplicateRecord[] = []
+  const isKnown = first !== UNKNOWN_OFFSET
+  const level = isKnown ? Math.floor(first / LEVEL_STEP) : 0
   for (let position = 0; position < records; position++) {
-    duplicates.push({ position, partition, offset: first === UNKNOWN_OFFSET ? UNKNOWN_OFFSET : first + position })
+    const offset = isKnown ? first + position - level * LEVEL_STEP : UNKNOWN_OFFSET
+    duplicates.push({ position, partition: partition + level, offset })
   }
   return duplicates
 }

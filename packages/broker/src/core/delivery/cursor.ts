@@ -29,6 +29,8 @@ const EXPIRED_RUNS_MAX = 64
 export class Cursor extends CursorState implements LogFollower {
   /** Owned by the delivery group. */
   active = false
+  /** Why `prepare` found nothing: what could be delivered waits for a commit or a read, or for what must not be overtaken. */
+  isComing = false
   /** Waits to have its dead letters moved. Owned by `DeadLetters`. */
   burying = false
 
@@ -84,23 +86,31 @@ export class Cursor extends CursorState implements LogFollower {
 
   /** Looks for what is to be delivered next and describes it in the slice fields. @returns false when there is nothing now */
   prepare(): boolean {
+    this.isComing = false
     if (this.isClosed || this.seekingMs !== undefined) return false
-    if (this.#unplacedFrom < Infinity && !this.#placeDelayed(this.turns!)) return false
+    if (this.#unplacedFrom < Infinity && !this.#placeDelayed(this.turns!)) return this.#later()
     for (let expired = 0; expired < EXPIRED_RUNS_MAX;) {
       const again = this.returned.first()
       if (again === undefined && !this.#hasNew()) {
-        if (this.log.end > this.position) this.#askForCommit()
+        this.isComing = this.owner.order === 'strict' && this.delayed.ranges > 0
+        if (this.log.end > this.position) {
+          this.#askForCommit()
+          this.isComing ||= this.position < this.shard.store.bounds(this.log.id).end
+        }
         return false
       }
       if (again !== undefined && (again.recordedIn === NOT_RECORDED || again.recordedIn > this.shard.store.committedTicket)) {
         if (again.recordedIn === NOT_RECORDED) this.#askForCommit()
-        return false
+        return this.#later()
       }
       const first = again === undefined ? this.position : again.first
-      if (this.#mustWait(again, first)) return false
+      if (this.#mustWait(again, first)) {
+        this.isComing = this.owner.order === 'strict'
+        return false
+      }
       const last = again === undefined ? Math.min(this.markDurable, this.#readable) - 1 : again.last
       const batch = (this.#reads ??= this.#newReads()).at(first, again === undefined)
-      if (batch === 'wait') return false
+      if (batch === 'wait') return this.#later()
       if (batch === 'moved') continue
       if (batch === undefined || batch.baseOffset > first) {
         this.#skip(again, first, batch === undefined ? last : Math.min(last, batch.baseOffset - 1))
@@ -120,7 +130,15 @@ export class Cursor extends CursorState implements LogFollower {
       return true
     }
     // The commit with what expired wakes it again.
-    return false
+    return this.#later()
+  }
+
+  /** Has its next deliveries recorded, if they are not. @returns how many messages wait */
+  anticipate(): number {
+    const again = this.returned.first()
+    const isRecorded = again === undefined ? this.position < this.markDurable : again.recordedIn !== NOT_RECORDED
+    if (!isRecorded) this.#askForCommit()
+    return this.ready(this.log.end)
   }
 
   /** Hands the first `count` messages of the slice to `holder`. */
@@ -245,6 +263,11 @@ export class Cursor extends CursorState implements LogFollower {
   }
 
   // ---- inside ------------------------------------------------------------------------------------------------------
+
+  #later(): false {
+    this.isComing = true
+    return false
+  }
 
   protected activate(): void {
     this.owner.activate(this)

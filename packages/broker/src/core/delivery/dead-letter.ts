@@ -22,8 +22,10 @@ const STATE_BYTES = 4 * KIB
 
 /** Where dead letters can be put. */
 export interface DeadLetterTarget {
-  /** The partition for a key, or any. */
-  place(key: Uint8Array | null): number
+  /** The partition for a message, or any. */
+  place(key: Uint8Array | null, headers: readonly RecordHeader[]): number
+  /** What new partitions for so many batches add to a commit, at most. */
+  newPartitionsBytes(batches: number): number
   append(partition: number, batch: Uint8Array, records: number): void
 }
 
@@ -144,7 +146,7 @@ export class DeadLetters implements DeadLetterQueue, Task {
       )
       return
     }
-    let bytes = STATE_BYTES
+    let bytes = STATE_BYTES + target.newPartitionsBytes(letters.length)
     for (const letter of letters) bytes += letter.batch.length
     this.#shard.store.reserve(bytes)
     for (const letter of letters) target.append(letter.partition, letter.batch, letter.records)
@@ -169,17 +171,18 @@ export class DeadLetters implements DeadLetterQueue, Task {
       const offset = batch.baseOffset + reader.offsetDelta
       if (offset < range.first) continue
       if (offset > end) break
-      const deaths = deathsOf(reader.headers)
+      const { headers } = reader
+      const deaths = deathsOf(headers)
       if (bytes >= MOVE_BYTES || deaths >= DEATHS_MAX) {
         finish()
         return offset - 1
       }
-      const place = target.place(reader.key)
+      const place = target.place(reader.key, headers)
       if (place !== partition) finish()
       partition = place
       const before = builder.bytes
       builder.append(nowMs, reader.key, reader.value, [
-        ...withoutDeath(reader.headers).filter((header) => header.key !== EXPIRES_AT_HEADER),
+        ...withoutDeath(headers).filter((header) => header.key !== EXPIRES_AT_HEADER),
         ...deathHeaders(cursor, range, offset, nowMs, reader.timestampMs, deaths + 1),
       ])
       bytes += builder.bytes - before

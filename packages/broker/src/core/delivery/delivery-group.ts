@@ -1,12 +1,12 @@
 /** The consumers of one queue or subscription, and its cursors: who gets what. */
 // hot path (packages/broker/test/core/throughput.mjs)
 import { MillraceError } from '../../base/errors.ts'
-import type { Backoff, Delivery, DeliveryInfo, DeliverySink } from '../broker.ts'
+import type { Backoff, Delivery, DeliveryInfo, DeliverySink, LevelInfo } from '../broker.ts'
 import type { CheckedDelivery } from '../delivery-policy.ts'
 import type { Task } from '../dispatcher.ts'
-import { Fifo } from '../fifo.ts'
 import type { Shard } from '../shard.ts'
 import type { Deadline } from '../timers.ts'
+import { type ActiveCursors, CursorsHighestFirst, CursorsInTurn } from './active-cursors.ts'
 import type { Cursor } from './cursor.ts'
 import type { CursorOwner } from './cursor-owner.ts'
 import { newCounters } from './delivery-state.ts'
@@ -31,7 +31,7 @@ export interface JoinOptions {
 export class DeliveryGroup implements CursorOwner, Task, Deadline {
   readonly address: string
   readonly trimsLog: boolean
-  /** By partition. */
+  /** In order of their partitions. Levels of a queue with priorities come as they are used, so there may be gaps. */
   readonly cursors: Cursor[] = []
   queued = false
 
@@ -46,8 +46,7 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
   #policy: CheckedDelivery
   #rate: RateLimit | undefined
   #waitsForRate = false
-  /** Cursors that may have something to deliver. */
-  readonly #active = new Fifo<Cursor>()
+  #active: ActiveCursors = new CursorsInTurn()
 
   constructor(shard: Shard, address: string, trimsLog: boolean, policy: CheckedDelivery, deadLetters: DeadLetterQueue) {
     this.#shard = shard
@@ -150,11 +149,30 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
 
   // ---- cursors ------------------------------------------------------------------------------------------------------
 
+  /** Takes in the cursor of a partition that is new. */
+  add(cursor: Cursor): void {
+    let at = this.cursors.length
+    while (at > 0 && this.cursors[at - 1]!.partition > cursor.partition) at--
+    this.cursors.splice(at, 0, cursor)
+  }
+
+  cursor(partition: number): Cursor | undefined {
+    const cursor = this.cursors[partition]
+    return cursor?.partition === partition ? cursor : this.#levelCursor(partition)
+  }
+
+  /** Apart, since a closure costs whatever is around it. */
+  #levelCursor(level: number): Cursor | undefined {
+    return this.cursors.find(({ partition }) => partition === level)
+  }
+
+  /** From now on partitions are levels of priority. */
+  serveHighestFirst(): void {
+    this.#active = new CursorsHighestFirst(this.cursors)
+  }
+
   activate(cursor: Cursor): void {
-    if (!cursor.active) {
-      cursor.active = true
-      this.#active.push(cursor)
-    }
+    this.#active.add(cursor)
     if (this.#turns.count > 0) this.#shard.dispatcher.wake(this)
   }
 
@@ -167,7 +185,7 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
     this.dismiss(error)
   }
 
-  /** Hands out slices: one per partition and consumer in turn. */
+  /** Hands out slices: one per partition and consumer in turn, or those of the highest level. */
   work(): boolean {
     if (this.policy.paused === true) return false
     for (let slices = 0; slices < SLICES_PER_SHARE;) {
@@ -175,17 +193,8 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
       if (consumer === undefined) return false
       const allowed = this.#rate === undefined ? Infinity : this.#allowed(this.#rate)
       if (allowed === 0) return false
-      const cursor = this.#active.peek()
+      const cursor = this.#active.next()
       if (cursor === undefined) return false
-      if (!cursor.prepare()) {
-        this.#active.shift()
-        cursor.active = false
-        continue
-      }
-      if (this.#active.size > 1) {
-        this.#active.shift()
-        this.#active.push(cursor)
-      }
       this.#deliver(cursor, consumer, allowed)
       slices++
     }
@@ -200,6 +209,16 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
   }
 
   // ---- figures ------------------------------------------------------------------------------------------------------
+
+  /** By level of priority, the highest first. */
+  levels(): LevelInfo[] {
+    const levels = this.cursors.map((cursor) => ({
+      priority: cursor.partition,
+      ready: cursor.ready(this.#shard.store.bounds(cursor.log.id).end),
+      inFlight: cursor.held.offsets,
+    }))
+    return levels.toReversed()
+  }
 
   info(): Omit<DeliveryInfo, 'oldestTimestampMs'> {
     const counters = newCounters()

@@ -65,7 +65,7 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
   }
 
   settle(partition: number, first: number, last: number, outcome: Outcome, attempt: number = 0): void {
-    const settled = this.#group.cursors[partition]?.settle(this, first, last, outcome, attempt) ?? 0
+    const settled = this.#group.cursor(partition)?.settle(this, first, last, outcome, attempt) ?? 0
     this.#shard.cycle.bound()
     // After `bound`, which may close the commit: the ticket that the caller sees is that of a commit that comes.
     this.#shard.store.touch()
@@ -74,7 +74,7 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
   }
 
   extend(partition: number, first: number, last: number, attempt: number = 0): void {
-    const cursor = this.#group.cursors[partition]
+    const cursor = this.#group.cursor(partition)
     const extended = cursor === undefined ? 0 : this.#extendDeliveries(cursor, first, last, attempt)
     this.watchLease()
     if (extended !== last - first + 1) throw this.#stale(partition, first, last, extended, attempt)
@@ -92,7 +92,7 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
 
   /** Whether it holds all of `first..last`, as that delivery if one is given. */
   holds(partition: number, first: number, last: number, attempt: number = 0): boolean {
-    const held = this.#group.cursors[partition]?.held
+    const held = this.#group.cursor(partition)?.held
     let at = first
     for (let range = held?.from(first); range !== undefined && at <= last; range = held!.from(at)) {
       if (range.holder !== this || range.first > at || (attempt !== 0 && range.attempt !== attempt)) return false

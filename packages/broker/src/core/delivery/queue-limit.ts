@@ -4,25 +4,32 @@ import type { CommitWaiter } from '../commit-cycle.ts'
 import { checkKeys, oneOf, positive } from '../settings.ts'
 import type { Shard } from '../shard.ts'
 import type { Cursor } from './cursor.ts'
+import type { OffsetRange } from './range-map.ts'
 
 /** Limits whose default is filled in. */
 export interface CheckedLimits extends QueueLimits {
   readonly overflow: NonNullable<QueueLimits['overflow']>
 }
 
+/** What is limited, and where its messages are: those of the first cursor go first. */
+export interface LimitedQueue {
+  readonly address: string
+  readonly cursors: readonly Cursor[]
+}
+
 /** How much a queue may hold, and what happens to more. */
 export class QueueLimit implements CommitWaiter {
   readonly settings: CheckedLimits
   readonly #shard: Shard
-  readonly #cursor: Cursor
+  readonly #queue: LimitedQueue
   /** Appended and not committed yet, about: up to which ticket, and how much. */
   #pendingTicket = 0
   #pendingBytes = 0
   #waits = false
 
-  constructor(shard: Shard, cursor: Cursor, settings: CheckedLimits) {
+  constructor(shard: Shard, queue: LimitedQueue, settings: CheckedLimits) {
     this.#shard = shard
-    this.#cursor = cursor
+    this.#queue = queue
     this.settings = settings
   }
 
@@ -34,7 +41,7 @@ export class QueueLimit implements CommitWaiter {
     const limit = messages < Infinity ? `${messages} message${messages === 1 ? '' : 's'}` : `${bytesMax} bytes`
     throw new MillraceError(
       'queue_full',
-      `${this.#cursor.owner.address} is full: it holds at most ${limit}. Publish again when some were consumed.`,
+      `${this.#queue.address} is full: it holds at most ${limit}. Publish again when some were consumed.`,
     )
   }
 
@@ -51,16 +58,22 @@ export class QueueLimit implements CommitWaiter {
 
   committed(): void {
     this.#waits = false
-    if (this.#cursor.closed) return
-    const { end } = this.#shard.store.bounds(this.#cursor.log.id)
+    if (this.#queue.cursors[0]!.closed) return
     let excess = this.#excess()
-    for (let ready = this.#cursor.readyFrom(0, end); ready !== undefined && excess > 0; ready = this.#cursor.readyFrom(0, end)) {
-      const last = Math.min(ready.last, ready.first + excess - 1)
-      excess -= last - ready.first + 1
-      if (this.settings.overflow === 'dead-letter') this.#cursor.die(ready.first, last, 'overflow')
-      else this.#cursor.takeOut(ready.first, last, 'dropped')
-      this.#shard.cycle.bound()
+    for (const cursor of this.#queue.cursors) {
+      for (let ready = this.#oldest(cursor); ready !== undefined && excess > 0; ready = this.#oldest(cursor)) {
+        const last = Math.min(ready.last, ready.first + excess - 1)
+        excess -= last - ready.first + 1
+        if (this.settings.overflow === 'dead-letter') cursor.die(ready.first, last, 'overflow')
+        else cursor.takeOut(ready.first, last, 'dropped')
+        this.#shard.cycle.bound()
+      }
     }
+  }
+
+  /** Those of a cursor that go first. */
+  #oldest(cursor: Cursor): OffsetRange | undefined {
+    return cursor.readyFrom(0, this.#shard.store.bounds(cursor.log.id).end)
   }
 
   /** How many messages are too many. */
@@ -75,14 +88,21 @@ export class QueueLimit implements CommitWaiter {
 
   /** That are neither settled nor on their way to the dead letters. */
   #messages(): number {
-    const { log, held, doomedRanges } = this.#cursor
-    return this.#cursor.ready(log.end) + held.offsets - doomedRanges.offsets
+    const { cursors } = this.#queue
+    let messages = 0
+    for (let n = 0; n < cursors.length; n++) {
+      const cursor = cursors[n]!
+      messages += cursor.ready(cursor.log.end) + cursor.held.offsets - cursor.doomedRanges.offsets
+    }
+    return messages
   }
 
   #bytes(): number {
     const { store } = this.#shard
-    const pending = store.committedTicket >= this.#pendingTicket ? 0 : this.#pendingBytes
-    return store.bounds(this.#cursor.log.id).bytes + pending
+    const { cursors } = this.#queue
+    let bytes = store.committedTicket >= this.#pendingTicket ? 0 : this.#pendingBytes
+    for (let n = 0; n < cursors.length; n++) bytes += store.bounds(cursors[n]!.log.id).bytes
+    return bytes
   }
 }
 

@@ -48,7 +48,7 @@ export class Move {
   add(offset: number, record: RecordCursor, headers: readonly RecordHeader[], target: PublishTarget): void {
     const key = record.keyLength < 0 ? null : record.batch.subarray(record.keyAt, record.keyAt + record.keyLength)
     const value = record.valueLength < 0 ? null : record.batch.subarray(record.valueAt, record.valueAt + record.valueLength)
-    const { builder } = this.#letter(target, target.place(key))
+    const { builder } = this.#letter(target, target.place(key, headers))
     const before = builder.bytes
     builder.append(this.#nowMs, key, value, this.#marked(headers))
     this.#bytes += builder.bytes - before
@@ -64,6 +64,7 @@ export class Move {
     const letters = [...this.#letters.values()].flat()
     let bytes = MOVE_STATE_BYTES + this.#runs.length * RUN_STATE_BYTES
     for (const { builder } of letters) bytes += builder.bytes
+    for (const [target, each] of this.#letters) bytes += target.newPartitionsBytes(each.length)
     shard.store.reserve(bytes)
     for (const { target, partition, builder } of letters) {
       const { records } = builder

@@ -25,6 +25,15 @@ export interface RedriveOwner {
   ended(run: RedriveRun, ticket: Ticket): void
 }
 
+/** A log of the queue, and how far it is gone through. */
+interface RedriveSource {
+  readonly cursor: Cursor
+  readonly window: BatchWindow
+  at: number
+  /** What is published later is left alone, also what this redrive itself publishes. */
+  readonly end: number
+}
+
 /** How many messages are read ahead for. */
 const READ_AHEAD = 1024
 const NO_ORIGIN = 'unknown'
@@ -35,15 +44,12 @@ export class RedriveRun implements Task, Deadline {
   readonly #shard: Shard
   readonly #owner: RedriveOwner
   readonly #spec: CheckedRedrive
-  readonly #cursor: Cursor
-  readonly #window: BatchWindow
+  /** Those that are still to be gone through; the first is under way. */
+  readonly #sources: RedriveSource[]
   readonly #properties = new RecordProperties()
   readonly #tally = new Tally()
   readonly #startedMs: number
   readonly #startedMonotonicMs: number
-  /** What is published later is left alone, also what this redrive itself publishes. */
-  readonly #end: number
-  #at: number
   #state: RedriveState = 'running'
   #error: string | undefined
   #endedMs: number | undefined
@@ -53,25 +59,26 @@ export class RedriveRun implements Task, Deadline {
   #moved = 0
   #left = 0
 
-  constructor(shard: Shard, owner: RedriveOwner, id: number, spec: CheckedRedrive, cursor: Cursor) {
+  /** @param cursors of the queue, in the order in which their messages are moved */
+  constructor(shard: Shard, owner: RedriveOwner, id: number, spec: CheckedRedrive, cursors: readonly Cursor[]) {
     this.#shard = shard
     this.#owner = owner
     this.id = id
     this.#spec = spec
-    this.#cursor = cursor
     this.#startedMs = shard.platform.clock.nowMs()
     this.#startedMonotonicMs = shard.platform.clock.monotonicMs()
     this.#ticket = shard.store.committedTicket
-    const { end } = shard.store.bounds(cursor.log.id)
-    this.#at = spec.offset ?? 0
-    this.#end = spec.offset === undefined ? end : Math.min(end, spec.offset + 1)
-    this.#window = new BatchWindow(
-      shard.store,
-      cursor.log.id,
-      shard.windows,
-      () => READ_AHEAD,
-      () => this.resume(),
-    )
+    this.#sources = cursors.map((cursor) => {
+      const { end } = shard.store.bounds(cursor.log.id)
+      const window = new BatchWindow(
+        shard.store,
+        cursor.log.id,
+        shard.windows,
+        () => READ_AHEAD,
+        () => this.resume(),
+      )
+      return { cursor, window, at: spec.offset ?? 0, end: spec.offset === undefined ? end : Math.min(end, spec.offset + 1) }
+    })
   }
 
   get info(): RedriveInfo {
@@ -109,12 +116,13 @@ export class RedriveRun implements Task, Deadline {
 
   work(): boolean {
     if (this.#state !== 'running') return false
+    const [source] = this.#sources
     try {
-      return this.#step()
+      return this.#step(source)
     } catch (error) {
       if (!(error instanceof MillraceError) && !(error instanceof BatchFormatError)) throw error
-      if (error instanceof MillraceError && error.code === 'offset_out_of_range') {
-        this.#at = Math.max(this.#at, this.#shard.store.bounds(this.#cursor.log.id).start)
+      if (source !== undefined && error instanceof MillraceError && error.code === 'offset_out_of_range') {
+        source.at = Math.max(source.at, this.#shard.store.bounds(source.cursor.log.id).start)
         return true
       }
       this.#finish('failed', error.message)
@@ -123,24 +131,29 @@ export class RedriveRun implements Task, Deadline {
   }
 
   /** @returns whether there is more to do now */
-  #step(): boolean {
+  #step(source: RedriveSource | undefined): boolean {
     const { store } = this.#shard
-    if (this.#cursor.closed) throw new MillraceError('not_found', `${this.#spec.source} was deleted`)
+    if (source?.cursor.closed === true) throw new MillraceError('not_found', `${this.#spec.source} was deleted`)
     // Relief wakes it again.
     if (!this.#spec.dryRun && (!store.acceptsPublishes || store.pendingBytes > store.limits.pendingBytesHigh)) return false
-    const ready = this.#moved < this.#spec.max ? this.#cursor.readyFrom(this.#at, this.#end, true) : undefined
-    if (ready === undefined) {
+    if (source === undefined || this.#moved >= this.#spec.max) {
       this.#finish('done')
       return false
     }
+    const ready = source.cursor.readyFrom(source.at, source.end, true)
+    if (ready === undefined) {
+      source.window.clear()
+      this.#sources.shift()
+      return true
+    }
     const allowed = Math.min(this.#allowed(), this.#spec.max - this.#moved)
     if (allowed < 1) return false
-    const seen = this.#window.seek(ready.first)
+    const seen = source.window.seek(ready.first)
     if (seen === 'loading') return false
-    const { batch } = this.#window
-    if (seen === 'end' || batch === undefined) this.#at = ready.last + 1
-    else if (batch.baseOffset > ready.last) this.#at = batch.baseOffset
-    else this.#move(batch, ready, allowed)
+    const { batch } = source.window
+    if (seen === 'end' || batch === undefined) source.at = ready.last + 1
+    else if (batch.baseOffset > ready.last) source.at = batch.baseOffset
+    else this.#move(source, batch, ready, allowed)
     return true
   }
 
@@ -158,7 +171,7 @@ export class RedriveRun implements Task, Deadline {
     return Math.max(1, Math.floor((nowMs - this.#startedMonotonicMs) * perMs) + 1 - this.#moved)
   }
 
-  #move(batch: StoredBatch, ready: OffsetRange, allowed: number): void {
+  #move(source: RedriveSource, batch: StoredBatch, ready: OffsetRange, allowed: number): void {
     const { dryRun, keepHeaders } = this.#spec
     const move = new Move(this.#shard.crc32c, this.#shard.platform.clock.nowMs(), keepHeaders)
     const record = new RecordCursor(batch.bytes)
@@ -186,11 +199,11 @@ export class RedriveRun implements Task, Deadline {
       moved++
       if (!dryRun) move.add(offset, record, headers, target)
     }
-    move.commit(this.#shard, this.#cursor)
+    move.commit(this.#shard, source.cursor)
     if (move.messages > 0) this.#ticket = this.#shard.store.ticket()
     this.#moved += moved
-    this.#at = next
-    this.#window.passed(next)
+    source.at = next
+    source.window.passed(next)
   }
 
   /** Where a message goes, or undefined when it has to stay. */
@@ -204,7 +217,7 @@ export class RedriveRun implements Task, Deadline {
     this.#state = state
     this.#error = error
     this.#endedMs = this.#shard.platform.clock.nowMs()
-    this.#window.clear()
+    this.#sources[0]?.window.clear()
     this.#owner.ended(this, this.#ticket)
   }
 }

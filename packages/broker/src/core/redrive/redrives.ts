@@ -3,6 +3,7 @@ import { MillraceError } from '../../base/errors.ts'
 import type { Ticket } from '../../storage/log-store.ts'
 import type { RedriveInfo, RedriveSpec } from '../broker.ts'
 import type { CommittedWaiters } from '../committed-waiters.ts'
+import type { Cursor } from '../delivery/cursor.ts'
 import { parseAddress } from '../names.ts'
 import type { PublishTarget } from '../publish-target.ts'
 import type { Registry } from '../registry.ts'
@@ -40,16 +41,21 @@ export class Redrives {
       throw new MillraceError('not_found', `${checked.to} does not exist: create it first`)
     if (this.#running.size >= RUNNING_MAX)
       throw new MillraceError('limit_reached', `${RUNNING_MAX} redrives are under way: wait for one of them, or cancel it`)
-    const cursor = group.cursors[0]!
-    const { offset, source } = checked
-    const { end } = this.#shard.store.bounds(cursor.log.id)
-    if (offset !== undefined && cursor.readyFrom(offset, Math.min(offset + 1, end), true) === undefined) {
+    const { offset, partition, source } = checked
+    const one = group.cursor(partition)
+    if (offset !== undefined && (one === undefined || !this.#isReady(one, offset))) {
       throw new MillraceError(
         'offset_out_of_range',
-        `${source} has no message ${offset} that could be moved: it does not exist, or a consumer holds it`,
+        `${source} has no message ${offset}${partition > 0 ? ` of priority ${partition}` : ''} that could be moved: it does not exist, or a consumer holds it`,
       )
     }
-    const run = new RedriveRun(this.#shard, this, this.#nextId++, checked, cursor)
+    const run = new RedriveRun(
+      this.#shard,
+      this,
+      this.#nextId++,
+      checked,
+      offset === undefined ? group.cursors.toReversed() : [one!],
+    )
     this.#running.set(run.id, run)
     this.#shard.dispatcher.wake(run)
     return run.info
@@ -99,6 +105,11 @@ export class Redrives {
 
   stop(): void {
     for (const run of this.#running.values()) run.cancel()
+  }
+
+  #isReady(cursor: Cursor, offset: number): boolean {
+    const { end } = this.#shard.store.bounds(cursor.log.id)
+    return cursor.readyFrom(offset, Math.min(offset + 1, end), true) !== undefined
   }
 
   // ---- for the runs -------------------------------------------------------------------------------------------------

@@ -180,10 +180,10 @@ export class Schedule implements Task, Deadline {
     assert(target !== undefined, 'what is pending has a target')
     const { store } = this.#shard
     const kept = left === messages ? batch : this.#keepPending(batch, id)
-    store.reserve(kept.length + STATE_BYTES + target.idBytes(kept))
+    const parts = target.divide(target.partitionOrAny(partition), kept)
+    store.reserve(STATE_BYTES + target.partsBytes(parts))
     this.cell.remove(id, last)
-    target.publishNew(target.partitionOrAny(partition), kept)
-    this.#shard.cycle.bound()
+    target.publishParts(parts)
   }
 
   /** The batch without the messages that were cancelled. */

@@ -3,7 +3,7 @@ export const MESSAGE_HEADERS = {
   messageId: 'message-id',
   correlationId: 'correlation-id',
   type: 'type',
-  /** 0 to 9 in decimal digits. */
+  /** 0 to 255 in decimal digits; JMS knows 0 to 9. */
   priority: 'priority',
   /** `PERSISTENT` or `NON_PERSISTENT`. */
   deliveryMode: 'delivery-mode',

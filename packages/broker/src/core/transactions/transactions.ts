@@ -5,12 +5,13 @@ import { MillraceError } from '../../base/errors.ts'
 import type { Destination, Published, TransactionAction } from '../broker.ts'
 import type { GroupCoordinator, PreparedOffsets } from '../groups/group-coordinator.ts'
 import type { QueueLimit } from '../delivery/queue-limit.ts'
+import { type AppendedPart, placesOf } from '../priorities/places-of.ts'
 import { PublishTarget } from '../publish-target.ts'
 import type { Shard } from '../shard.ts'
 import { checkSettles, settleBytes } from './settles.ts'
 import { APPEND_BYTES, CANCEL_BYTES, MULTICAST_DESTINATIONS_MAX, SHARER_BYTES, TRANSACTION_ACTIONS_MAX } from './limits.ts'
 
-/** One batch on its way to one log, or as one copy to several. */
+/** One batch on its way to one log, or as one copy to several. A batch with several priorities is one for each level. */
 interface Write {
   readonly batch: Uint8Array
   readonly places: readonly Place[]
@@ -40,13 +41,13 @@ export function transact(
   checkSettles(settles)
   const cancels = actions.filter((action) => action.kind === 'cancel')
   checkCancels(shard, cancels)
-  const writes = actions.map((action) => (isWrite(action) ? checkedWrite(shard, action) : undefined))
-  checkLimits(writes)
+  const writes = actions.map((action) => (isWrite(action) ? checkedWrites(shard, action) : []))
+  checkLimits(writes.flat())
   const offsets = actions.map((action) =>
     action.kind === 'offsets' ? groups.prepareOffsets(action.group, action.offsets, action.by) : undefined,
   )
   let bytes = cancels.length * CANCEL_BYTES
-  for (const write of writes) if (write !== undefined) bytes += writeBytes(write)
+  for (const write of writes.flat()) bytes += writeBytes(write)
   for (const settle of settles) bytes += settleBytes(settle)
   for (const prepared of offsets) bytes += prepared?.bytes ?? 0
   shard.store.reserve(bytes)
@@ -57,14 +58,17 @@ export function transact(
 function apply(
   shard: Shard,
   actions: readonly TransactionAction[],
-  writes: readonly (Write | undefined)[],
+  writes: readonly (readonly Write[])[],
   offsets: readonly (PreparedOffsets | undefined)[],
 ): readonly (readonly Published[])[] {
   const { cycle, store } = shard
   const ticket = store.ticket()
   cycle.together = true
   const places = actions.map((action, n) => {
-    if (isWrite(action)) return published(action, writes[n]!, append(shard, writes[n]!))
+    if (isWrite(action)) {
+      const appended = writes[n]!.map((write) => append(shard, write))
+      return published(action, writes[n]!, appended)
+    }
     if (action.kind === 'offsets') {
       offsets[n]!.set()
       return []
@@ -106,13 +110,13 @@ function checkCancels(shard: Shard, cancels: readonly Extract<TransactionAction,
   }
 }
 
-function checkedWrite(shard: Shard, action: WriteAction): Write {
+function checkedWrites(shard: Shard, action: WriteAction): Write[] {
   const { batch } = action
   if (action.kind === 'publish') {
     const target = targetOf(action.to)
     const partition = target.prepare(action.partition, batch)
     checkProducer(batch)
-    return { batch, places: [{ target, partition }] }
+    return target.divide(partition, batch).map((part) => ({ batch: part.batch, places: [{ target, partition: part.partition }] }))
   }
   const targets = distinct(action.to)
   const bytesMax = shard.store.limits.batchBytesMax - targets.length * SHARER_BYTES
@@ -127,11 +131,16 @@ function checkedWrite(shard: Shard, action: WriteAction): Write {
   strictest.check(batch)
   checkProducer(batch)
   const key = firstKey(batch)
-  const places = targets.map((target) => {
+  const shared: Place[] = []
+  const writes: Write[] = []
+  for (const target of targets) {
     target.accepts(batch.length)
-    return { target, partition: target.partitionOrAny(target.partitionFor(key)) }
-  })
-  return { batch, places }
+    target.levels?.check(batch)
+    const parts = target.divide(target.partitionOrAny(target.partitionFor(key)), batch)
+    if (parts.length === 1) shared.push({ target, partition: parts[0]!.partition })
+    else for (const part of parts) writes.push({ batch: part.batch, places: [{ target, partition: part.partition }] })
+  }
+  return shared.length === 0 ? writes : [{ batch, places: shared }, ...writes]
 }
 
 /** What a transaction publishes is not numbered: of a producer's sequence it would be unknown whether it came. */
@@ -144,15 +153,15 @@ function checkProducer(batch: Uint8Array): void {
 }
 
 /** Whether queues with limits take all that is for them together. */
-function checkLimits(writes: readonly (Write | undefined)[]): void {
+function checkLimits(writes: readonly Write[]): void {
   const sums = new Map<string, { readonly limit: QueueLimit; records: number; bytes: number }>()
-  for (const write of writes) {
-    for (const { target } of write?.places ?? []) {
+  for (const { batch, places } of writes) {
+    for (const { target } of places) {
       if (target.limit === undefined) continue
       const address = addressOf(target)
       const sum = sums.get(address) ?? { limit: target.limit, records: 0, bytes: 0 }
-      sum.records += batchRecordCount(write!.batch)
-      sum.bytes += write!.batch.length
+      sum.records += batchRecordCount(batch)
+      sum.bytes += batch.length
       sums.set(address, sum)
     }
   }
@@ -188,6 +197,7 @@ function firstKey(batch: Uint8Array): Uint8Array | null {
 
 function writeBytes({ batch, places }: Write): number {
   let bytes = batch.length + APPEND_BYTES + places.length * SHARER_BYTES
+  for (const { target } of places) bytes += target.newPartitionsBytes(1)
   // Where duplicates are left out, there is no copy to share.
   if (leavesOut(places)) for (const { target } of places) bytes += batch.length + APPEND_BYTES + target.idBytes(batch)
   return bytes
@@ -200,26 +210,46 @@ function leavesOut(places: readonly Place[]): boolean {
 
 // ---- changes --------------------------------------------------------------------------------------------------------
 
-/** @returns where it went, for each place */
-function append(shard: Shard, { batch, places }: Write): Published[] {
-  if (leavesOut(places)) return places.map((place) => appendNew(place, batch))
+/** @returns what became of it at each place */
+function append(shard: Shard, { batch, places }: Write): AppendedPart[] {
+  if (leavesOut(places)) {
+    return places.map(({ target, partition }) => {
+      const base = target.publishNew(partition, batch)
+      return { partition, base, duplicates: target.duplicates }
+    })
+  }
   const records = batchRecordCount(batch)
   const logs = places.map(({ target, partition }) => target.logOf(partition))
   const bases = shard.store.appendShared(logs, batch, records)
   return places.map(({ target, partition }, n) => {
-    target.published(partition, bases[n]!, batch, records)
-    return { partition, baseOffset: bases[n]! }
+    const base = bases[n]!
+    target.published(partition, base, batch, records)
+    return { partition, base, duplicates: undefined }
   })
 }
 
-function appendNew({ target, partition }: Place, batch: Uint8Array): Published {
-  const baseOffset = target.publishNew(partition, batch)
-  const { duplicates } = target
-  return { partition, baseOffset, ...(duplicates === undefined ? {} : { duplicates }) }
+/** @param appended by write and place */
+function published(action: WriteAction, writes: readonly Write[], appended: readonly (readonly AppendedPart[])[]): Published[] {
+  const byTarget = new Map<string, AppendedPart[]>()
+  for (const [n, { places }] of writes.entries()) {
+    for (const [m, { target }] of places.entries()) {
+      const parts = byTarget.get(addressOf(target)) ?? []
+      parts.push(appended[n]![m]!)
+      byTarget.set(addressOf(target), parts)
+    }
+  }
+  const to = action.kind === 'publish' ? [action.to] : action.to
+  return to.map((destination) => placeOf(action.batch, targetOf(destination), byTarget.get(addressOf(destination))!))
 }
 
-function published(action: WriteAction, { places }: Write, at: readonly Published[]): readonly Published[] {
-  if (action.kind === 'publish') return at
-  const byAddress = new Map(places.map(({ target }, n) => [addressOf(target), at[n]!]))
-  return action.to.map((destination) => byAddress.get(addressOf(destination))!)
+function placeOf(batch: Uint8Array, { levels }: PublishTarget, parts: readonly AppendedPart[]): Published {
+  const { partition, base: baseOffset, duplicates } = parts[0]!
+  if (parts.length === 1) return { partition, baseOffset, ...(duplicates === undefined ? {} : { duplicates }) }
+  const places = placesOf(levels!.check(batch), parts)
+  return {
+    partition,
+    baseOffset,
+    placed: places.placed,
+    ...(places.duplicates.length === 0 ? {} : { duplicates: places.duplicates }),
+  }
 }

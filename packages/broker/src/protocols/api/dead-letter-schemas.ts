@@ -29,6 +29,7 @@ export const redriveParams: Typed<RedriveParams, ObjectSchema> = typed({
         '`queue:NAME` or `topic:NAME`. By default each message goes back to the queue where it died; one that died in a subscription stays.',
     },
     offset: { ...count, description: 'Only the message with this offset.' },
+    partition: { ...count, description: 'Of that message: its level, in a queue with priorities. Default 0.' },
     max: { type: 'integer', minimum: 1, description: 'So many messages at most.' },
     filter: { type: 'string', maxLength: 16_384, description: 'Selector; only messages that it matches.' },
     dryRun: { type: 'boolean', description: 'Only count what would be moved.' },
@@ -97,7 +98,7 @@ export const messageParams: Typed<
   type: 'object',
   properties: {
     source: { type: 'string', minLength: 1, maxLength: 600, description: '`queue:NAME` or `topic:NAME`.' },
-    partition: { ...count, description: 'Default 0.' },
+    partition: { ...count, description: 'Default 0. Of a queue with priorities: the level.' },
     offset: count,
   },
   required: ['source', 'offset'],

@@ -1,5 +1,5 @@
 /** The one JSON shape of a message: in HTTP answers and events, in the `peek` call, and in what the command line prints. */
-import { bytesToJson, type JsonBytes, type RecordReader } from '@millrace/wire'
+import { bytesToJson, encodeText, type JsonBytes, PRIORITY_HEADER, readPriority, type RecordReader } from '@millrace/wire'
 import { DEAD_LETTER_HEADERS } from '../../core/delivery/dead-letter-headers.ts'
 
 /** Text stays text, JSON stays JSON, anything else is base64 under another name. */
@@ -11,6 +11,8 @@ export interface MessageJson {
   readonly key?: string
   readonly keyBase64?: string
   readonly headers: Readonly<Record<string, JsonBytes>>
+  /** Absent when the message has none. */
+  readonly priority?: number
   /** Parsed when the content-type header says JSON; null for a tombstone. */
   readonly body?: unknown
   readonly bodyBase64?: string
@@ -56,6 +58,7 @@ export const messageSchema: object = {
     key: { type: 'string', description: 'Absent when the message has no key, or one that is not UTF-8.' },
     keyBase64: { type: 'string', description: 'The key, when it is not UTF-8.' },
     headers: { type: 'object', additionalProperties: headerSchema },
+    priority: { type: 'integer', description: 'That of the header `priority`; absent when the message has none.' },
     body: { description: 'Any JSON value when the header content-type says JSON, otherwise text; null for a tombstone.' },
     bodyBase64: { type: 'string', description: 'The body, when it is not UTF-8.' },
     attempt: { type: 'integer', description: '1 on the first delivery. Only on messages that were received.' },
@@ -100,6 +103,7 @@ export function messageToJson(stored: StoredBytes, headers: Iterable<readonly [s
     timestampMs,
     ...keyFields(bytesToJson(key)),
     headers: shown,
+    ...priorityField(shown[PRIORITY_HEADER]),
     ...bodyFields(bytesToJson(value), shown['content-type']),
     ...deathFields(shown),
   }
@@ -117,6 +121,11 @@ export function recordToJson(partition: number, offset: number, reader: RecordRe
 function keyFields(key: JsonBytes): { key?: string; keyBase64?: string } {
   if (key === null) return {}
   return typeof key === 'string' ? { key } : { keyBase64: key.base64 }
+}
+
+function priorityField(value: JsonBytes | undefined): { priority?: number } {
+  const priority = typeof value === 'string' ? readPriority(encodeText(value)) : undefined
+  return priority === undefined ? {} : { priority }
 }
 
 function bodyFields(value: JsonBytes, contentType: JsonBytes | undefined): { body?: unknown; bodyBase64?: string } {

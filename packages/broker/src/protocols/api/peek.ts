@@ -1,5 +1,5 @@
 import type { MillraceError } from '../../base/errors.ts'
-import type { Broker, Delivery, Reader, ReadOptions } from '../../core/broker.ts'
+import type { Delivery, Reader, ReadOptions } from '../../core/broker.ts'
 import { DeliveredRecords } from '../delivered-records.ts'
 import type { SessionContext } from '../session.ts'
 import { type MessageJson, recordToJson } from './message-json.ts'
@@ -19,7 +19,7 @@ export interface PeekPage {
 
 /**
  * Reads up to `max` messages from where `from` says, across the partitions asked for, without consuming them: oldest first, and in
- * offset order per partition.
+ * offset order per partition; those of a queue with priorities highest first.
  * @param signal ends it early, with what was found until then
  * @throws MillraceError `not_found`, `bad_request`, `bad_selector`, `offset_out_of_range`
  */
@@ -27,7 +27,7 @@ export function peek(context: SessionContext, params: PeekParams, signal?: Abort
   const { broker, platform } = context
   const { source, partition, after = '', max = 10 } = params
   const begun = parsePositions(after, '`after`')
-  const partitions = partition === undefined ? Array.from({ length: partitionsOf(broker, source) }, (_, n) => n) : [partition]
+  const partitions = partition === undefined ? broker.partitions(source) : [partition]
   return new Promise((resolve, reject) => {
     const peeked: PeekedPartition[] = []
     let bytes = 0
@@ -80,7 +80,7 @@ export function peek(context: SessionContext, params: PeekParams, signal?: Abort
     function end(): void {
       if (state === 'ended') return
       close()
-      if (failure === undefined) resolve(pageOf(peeked, max))
+      if (failure === undefined) resolve(pageOf(peeked, max, source.startsWith('queue:') ? firstOf : oldestOf))
       else reject(failure)
     }
 
@@ -149,23 +149,32 @@ class PeekedPartition {
   }
 }
 
-function partitionsOf(broker: Broker, source: string): number {
-  return source.startsWith('topic:') ? broker.topic(source.slice('topic:'.length)).partitions : 1
-}
+type Choice = (peeked: readonly PeekedPartition[]) => PeekedPartition | undefined
 
-/** Takes the oldest of the partitions' next messages again and again. */
-function pageOf(peeked: readonly PeekedPartition[], max: number): PeekPage {
+/** Takes the next message of the partition that is chosen, again and again. */
+function pageOf(peeked: readonly PeekedPartition[], max: number, choose: Choice): PeekPage {
   const messages: MessageJson[] = []
   while (messages.length < max) {
-    let oldest: PeekedPartition | undefined
-    for (const part of peeked) {
-      const message = part.messages[part.taken]
-      if (message !== undefined && !(message.timestampMs >= (oldest?.messages[oldest.taken]!.timestampMs ?? Infinity)))
-        oldest = part
-    }
-    if (oldest === undefined) break
-    messages.push(oldest.messages[oldest.taken++]!)
+    const part = choose(peeked)
+    if (part === undefined) break
+    messages.push(part.messages[part.taken++]!)
   }
   if (peeked.every((part) => part.isExhausted)) return { messages }
   return { messages, next: formatPositions(peeked.map((part) => [part.partition, part.next])) }
+}
+
+/** Of a topic: where the oldest message is next. */
+function oldestOf(peeked: readonly PeekedPartition[]): PeekedPartition | undefined {
+  let oldest: PeekedPartition | undefined
+  for (const part of peeked) {
+    const message = part.messages[part.taken]
+    if (message !== undefined && !(message.timestampMs >= (oldest?.messages[oldest.taken]!.timestampMs ?? Infinity)))
+      oldest = part
+  }
+  return oldest
+}
+
+/** Of a queue: the highest level. */
+function firstOf(peeked: readonly PeekedPartition[]): PeekedPartition | undefined {
+  return peeked.find((part) => part.taken < part.messages.length)
 }

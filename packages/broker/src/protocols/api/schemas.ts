@@ -14,6 +14,7 @@ import type {
   SubscriptionSpec,
   TopicSpec,
 } from '../../core/broker.ts'
+import { PRIORITIES_MAX } from '../../core/priorities/limits.ts'
 import { type ObjectSchema, type Typed, typed } from './json-schema.ts'
 import { messageSchema } from './message-json.ts'
 
@@ -174,16 +175,24 @@ const expireMs = {
   description: 'The queue is deleted when it has had no consumers and no publishes for so long. Default, and 0: never.',
 } as const
 
+const priorities = {
+  type: 'integer',
+  minimum: 1,
+  maximum: PRIORITIES_MAX,
+  description:
+    'How many levels of priority the queue has. With more than one, consumers get messages with a higher header `priority` first. Can only grow. Default 1.',
+} as const
+
 export const queueSpec: Typed<QueueSpec> = typed({
   type: 'object',
-  properties: { name, delivery: deliveryPolicy, expireMs, dedup, limits },
+  properties: { name, priorities, delivery: deliveryPolicy, expireMs, dedup, limits },
   required: ['name'],
   additionalProperties: false,
 })
 
 const queueChange: Typed<Partial<Omit<QueueSpec, 'name'>>> = typed({
   type: 'object',
-  properties: { delivery: deliveryPolicy, expireMs, limits, dedup },
+  properties: { priorities, delivery: deliveryPolicy, expireMs, limits, dedup },
   additionalProperties: false,
 })
 
@@ -252,9 +261,20 @@ const deliveryInfo = {
   },
 } as const
 
+const levels = {
+  type: 'array',
+  description: 'The levels of priority that were used, the highest first; absent without priorities.',
+  items: {
+    type: 'object',
+    properties: { priority: count, ready: count, inFlight: count },
+    required: ['priority', 'ready', 'inFlight'],
+    additionalProperties: false,
+  },
+} as const
+
 export const queueInfo: ObjectSchema = {
   type: 'object',
-  properties: { name, expireMs, limits, dedup, scheduled, ...deliveryInfo },
+  properties: { name, priorities, levels, expireMs, limits, dedup, scheduled, ...deliveryInfo },
   required: ['name', 'scheduled', 'delivery', 'ready', 'inFlight', 'bytes', 'consumers', 'counters'],
   additionalProperties: false,
 }
@@ -381,7 +401,7 @@ export const peekParams: Typed<PeekParams> = typed({
   type: 'object',
   properties: {
     source: { type: 'string', minLength: 1, maxLength: 600, description: '`queue:NAME` or `topic:NAME`.' },
-    partition: { type: 'integer', minimum: 0, description: 'Default: all.' },
+    partition: { type: 'integer', minimum: 0, description: 'Default: all. Of a queue with priorities: the level.' },
     from: startPosition,
     after: positionsAfter,
     max: { type: 'integer', minimum: 1, maximum: PEEK_MAX, description: 'Default 10.' },

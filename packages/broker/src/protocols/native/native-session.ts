@@ -223,6 +223,7 @@ export class NativeSession implements Session, CommitWaiter {
       case 'confirm':
       case 'refused':
       case 'duplicates':
+      case 'placed':
       case 'openFailed':
       case 'consuming':
       case 'deliver':

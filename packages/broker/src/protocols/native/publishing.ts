@@ -9,7 +9,7 @@ import {
   writeFrame,
 } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
-import type { Broker, Destination, DuplicateRecord } from '../../core/broker.ts'
+import type { Broker, Destination, DuplicateRecord, PlacedRun } from '../../core/broker.ts'
 import { limits } from './limits.ts'
 import { TicketRing } from './ticket-ring.ts'
 import type { Ticket } from '../commit-waiters.ts'
@@ -37,6 +37,8 @@ export class Publishing {
   readonly #refusals = new Map<number, MillraceError>()
   /** What was stored before, by ordinal; told just before the confirm that counts it. */
   readonly #duplicates = new Map<number, readonly DuplicateRecord[]>()
+  /** Where records are that are not side by side in the partition that was named, by ordinal; told just before the confirm that counts it. */
+  readonly #placed = new Map<number, readonly PlacedRun[]>()
   /** Ordinal of the oldest publish in `#pending`, and of the next to come. */
   #oldest = 0
   #next = 0
@@ -91,8 +93,9 @@ export class Publishing {
     if (publisher === undefined) throw new ProtocolError(`\`publish\` by publisher ${number}, which is not open.`)
     try {
       const baseOffset = this.#append(publisher, partition, dueMs, batch)
-      const { duplicates } = publisher.destination as Destination
+      const { duplicates, placed } = publisher.destination as Destination
       if (duplicates !== undefined && dueMs === 0) this.#duplicates.set(this.#next, duplicates)
+      if (placed !== undefined && dueMs === 0) this.#placed.set(this.#next, placed)
       this.#lastTicket = this.#broker.ticket()
       this.#pending.push(this.#lastTicket, baseOffset)
     } catch (error) {
@@ -111,6 +114,7 @@ export class Publishing {
       const count = Math.min(left, limits.confirmCountMax)
       if (this.#refusals.size > 0) this.#tellRefusals(count)
       if (this.#duplicates.size > 0) this.#tellDuplicates(count)
+      if (this.#placed.size > 0) this.#tellPlaces(count)
       const writer = this.#writer
       writer.begin(frameSchemas.confirm.opcode)
       writer.u32(count)
@@ -165,6 +169,14 @@ export class Publishing {
       if (publish >= this.#oldest + count) return
       writeFrame(this.#writer, 'duplicates', { publish, records })
       this.#duplicates.delete(publish)
+    }
+  }
+
+  #tellPlaces(count: number): void {
+    for (const [publish, runs] of this.#placed) {
+      if (publish >= this.#oldest + count) return
+      writeFrame(this.#writer, 'placed', { publish, runs })
+      this.#placed.delete(publish)
     }
   }
 

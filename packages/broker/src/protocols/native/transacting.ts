@@ -1,6 +1,6 @@
 import { type FrameWriter, type JsonObject, writeFrame } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
-import type { Broker, Consumer, Outcome, Published, TransactionAction } from '../../core/broker.ts'
+import type { Broker, Consumer, Outcome, PlacedRun, Published, TransactionAction } from '../../core/broker.ts'
 import { check } from '../api/json-schema.ts'
 import type { Ticket } from '../commit-waiters.ts'
 import { limits } from './limits.ts'
@@ -56,8 +56,10 @@ export class Transacting {
     let done = 0
     for (; done < this.#pending.length && this.#pending[done]!.ticket <= committed; done++) {
       const { transaction, places } = this.#pending[done]!
-      const shown = places.map((each) => each.map(shownPlace))
-      writeFrame(this.#writer, 'transacted', { transaction, result: { places: shown } })
+      const shown = { places: places.map((each) => each.map(shownPlace)) }
+      const isDivided = places.some((each) => each.some(({ placed }) => placed !== undefined))
+      const placed = isDivided ? { placed: places.map((each) => each.map((place) => threesOf(place.placed))) } : {}
+      writeFrame(this.#writer, 'transacted', { transaction, result: { ...shown, ...placed } })
     }
     if (done > 0) this.#pending.splice(0, done)
   }
@@ -118,6 +120,10 @@ export class Transacting {
 }
 
 /** `[partition, base offset]`, and after them, where there are duplicates, threes: position in the batch, partition, offset. */
-function shownPlace({ partition, baseOffset, duplicates = [] }: Published): number[] {
-  return [partition, baseOffset, ...duplicates.flatMap((record) => [record.position, record.partition, record.offset])]
+function shownPlace({ partition, baseOffset, duplicates }: Published): number[] {
+  return [partition, baseOffset, ...threesOf(duplicates)]
+}
+
+function threesOf(places: readonly PlacedRun[] = []): number[] {
+  return places.flatMap(({ position, partition, offset }) => [position, partition, offset])
 }

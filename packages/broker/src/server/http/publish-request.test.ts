@@ -9,6 +9,7 @@ function read(body: string | Uint8Array, more: Partial<RawPublish> = {}): Publis
     key: undefined,
     timestampMs: undefined,
     ttlMs: undefined,
+    priority: undefined,
     batch: undefined,
     ...more,
   })

@@ -1,4 +1,4 @@
-import { EXPIRES_AT_HEADER, type RecordHeader } from '@millrace/wire'
+import { EXPIRES_AT_HEADER, PRIORITY_HEADER, PRIORITY_MAX, priorityHeader, type RecordHeader } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import { check, type ObjectSchema, type Typed, typed } from '../../protocols/api/json-schema.ts'
 import { isJson } from '../../protocols/api/message-json.ts'
@@ -33,6 +33,7 @@ interface MessageFields {
   readonly headers?: Readonly<Record<string, string>>
   readonly timestampMs?: number
   readonly ttlMs?: number
+  readonly priority?: number
 }
 
 export const ttlSchema = {
@@ -41,6 +42,20 @@ export const ttlSchema = {
   description:
     'So long after its timestamp the message is not delivered any more. Default: the policy of the queue or subscription.',
 } as const
+
+interface PrioritySchema {
+  readonly type: 'integer'
+  readonly minimum: number
+  readonly maximum: number
+  readonly description: string
+}
+
+export const prioritySchema: PrioritySchema = {
+  type: 'integer',
+  minimum: 0,
+  maximum: PRIORITY_MAX,
+  description: 'Queues with `priorities` deliver higher ones first. Stored as the header `priority`. Default 0.',
+}
 
 const messageFields: Typed<MessageFields, ObjectSchema> = typed({
   type: 'object',
@@ -51,6 +66,7 @@ const messageFields: Typed<MessageFields, ObjectSchema> = typed({
     headers: { type: 'object', properties: {}, additionalProperties: { type: 'string' } },
     timestampMs: { type: 'integer', minimum: 0, description: 'Milliseconds since 1970. Default: now.' },
     ttlMs: ttlSchema,
+    priority: prioritySchema,
   },
   additionalProperties: false,
 })
@@ -74,6 +90,7 @@ export interface RawPublish {
   readonly key: string | undefined
   readonly timestampMs: number | undefined
   readonly ttlMs: number | undefined
+  readonly priority: number | undefined
   /** `true` and `false` override what the content type and the body look like. */
   readonly batch: boolean | undefined
 }
@@ -113,7 +130,7 @@ function singleMessage(raw: RawPublish, contentType: string): NewMessage {
   return {
     key: raw.key === undefined ? null : encoder.encode(raw.key),
     value: raw.body,
-    headers,
+    headers: withPriority(headers, raw.priority),
     timestampMs: raw.timestampMs,
     ttlMs: raw.ttlMs,
   }
@@ -172,7 +189,7 @@ export function parseMessage(entry: unknown, what: string): NewMessage {
         : body === null
           ? null
           : encoder.encode(typeof body === 'string' ? body : JSON.stringify(body)),
-    headers,
+    headers: withPriority(headers, fields.priority),
     timestampMs: fields.timestampMs,
     ttlMs: fields.ttlMs,
   }
@@ -192,6 +209,11 @@ function isBatchDocument(document: unknown): document is { readonly messages: re
     Object.keys(document).length === 1 &&
     Array.isArray((document as { messages?: unknown }).messages)
   )
+}
+
+function withPriority(headers: readonly RecordHeader[], priority: number | undefined): readonly RecordHeader[] {
+  if (priority === undefined) return headers
+  return [...headers.filter(({ key }) => key !== PRIORITY_HEADER), priorityHeader(priority)]
 }
 
 /** The headers of a message with the one that says when it expires. */

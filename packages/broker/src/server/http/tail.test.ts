@@ -13,8 +13,9 @@ class EndlessTopic {
 
   constructor(partitions: number) {
     this.broker = {
-      topic: () => ({ partitions }),
+      partitions: () => Array.from({ length: partitions }, (_, n) => n),
       read: (_source: string, options: ReadOptions, sink: DeliverySink) => {
+        if (options.partition! >= partitions) throw new MillraceError('bad_request', 'there is no such partition')
         const from = typeof options.from === 'object' && 'offset' in options.from ? options.from.offset : 0
         const reader = { sink, next: from, delivered: 0, closed: false, options }
         this.readers.push(reader)

@@ -62,11 +62,7 @@ export class Tail {
     this.#options = options
     this.#onClosed = onClosed
     const resumed = parsePositions(options.lastEventId ?? '', 'Last-Event-ID')
-    const count = this.#partitionCount()
-    const chosen = options.partition === undefined ? Array.from({ length: count }, (_, n) => n) : [options.partition]
-    if (chosen.some((partition) => partition >= count)) {
-      throw new MillraceError('bad_request', `${options.source} has no partition ${options.partition}; it has ${count}.`)
-    }
+    const chosen = options.partition === undefined ? broker.partitions(options.source) : [options.partition]
     this.#window = Math.max(1, Math.floor(WINDOW_MESSAGES / chosen.length))
     try {
       for (const partition of chosen) {
@@ -226,18 +222,11 @@ export class Tail {
   #openNewPartitions(): void {
     if (this.#options.partition !== undefined || this.#ended !== undefined) return
     try {
-      for (let partition = this.#partitions.size; partition < this.#partitionCount(); partition++)
-        this.#open(partition, 'earliest')
+      for (const partition of this.#broker.partitions(this.#options.source))
+        if (!this.#partitions.has(partition)) this.#open(partition, 'earliest')
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
       this.#ended ??= error
     }
-  }
-
-  #partitionCount(): number {
-    const [kind, name] = this.#options.source.split(':') as [string, string]
-    if (kind === 'topic') return this.#broker.topic(name).partitions
-    this.#broker.queue(name)
-    return 1
   }
 }

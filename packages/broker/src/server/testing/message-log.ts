@@ -1,5 +1,5 @@
 import { MillraceError } from '@millrace/client'
-import type { BatchRecord } from '@millrace/wire'
+import { type BatchRecord, priorityOf } from '@millrace/wire'
 import { parseDuration } from '../config/quantities.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -9,6 +9,8 @@ export interface SpiedMessage {
   readonly offset: number
   readonly key: string | null
   readonly headers: Readonly<Record<string, string>>
+  /** That of its header `priority`; 0 without one. */
+  readonly priority: number
   /** The body's bytes; null for a tombstone. */
   readonly value: Uint8Array | null
   /** When it was recorded, on the virtual clock. */
@@ -163,6 +165,7 @@ export function spiedMessage(
     ...details,
     reason: details.reason,
     key: record.key === null ? null : decoder.decode(record.key),
+    priority: priorityOf(record.headers) ?? 0,
     headers: Object.fromEntries(record.headers.map((header) => [header.key, decoder.decode(header.value ?? new Uint8Array(0))])),
     value,
     text,

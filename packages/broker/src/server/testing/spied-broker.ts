@@ -74,8 +74,8 @@ function spiedDestination(context: SpyContext, destination: Destination, name: s
       faults.check('publish', name)
       const [partition, batch] = args
       const baseOffset = destination.publish(...args)
-      const { duplicates } = destination
-      const known = duplicates === undefined ? {} : { duplicates }
+      const { duplicates, placed } = destination
+      const known = { ...(duplicates === undefined ? {} : { duplicates }), ...(placed === undefined ? {} : { placed }) }
       published(context, destination, batch, { partition: Math.max(0, partition), baseOffset, ...known })
       if (faults.take('confirm', name) !== undefined) cut()
       return baseOffset
@@ -134,16 +134,20 @@ function published(
   { broker, recorder }: SpyContext,
   destination: Destination,
   batch: Uint8Array,
-  { partition, baseOffset, duplicates: known }: Published,
+  { partition: at, baseOffset, duplicates: known, placed = [{ position: 0, partition: at, offset: baseOffset }] }: Published,
 ): void {
   const duplicates = new Set(known?.map(({ position }) => position))
-  const records = decodeBatch(batch.slice(), baseOffset)
-    .filter((_, position) => !duplicates.has(position))
-    .map((record, n) => ({ ...record, offset: baseOffset + n }))
+  const records: { readonly record: BatchRecord; readonly partition: number; readonly offset: number }[] = []
+  let run = -1
+  let offset = 0
+  for (const [position, record] of decodeBatch(batch.slice(), 0).entries()) {
+    if (placed[run + 1]?.position === position) offset = placed[++run]!.offset
+    if (!duplicates.has(position)) records.push({ record, partition: placed[run]!.partition, offset: offset++ })
+  }
   const atMs = recorder.nowMs
   whenDurable(broker, () => {
     const log = recorder.log('published', `${destination.kind}:${destination.name}`)
-    for (const record of records) log.add(spiedMessage(record, { partition, offset: record.offset, atMs, attempt: 0 }))
+    for (const { record, ...place } of records) log.add(spiedMessage(record, { ...place, atMs, attempt: 0 }))
   })
 }
 

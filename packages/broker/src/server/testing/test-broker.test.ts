@@ -28,6 +28,32 @@ describe('a test broker', () => {
     expect(broker.published('queue:other').count).toBe(0)
   })
 
+  it('shows priorities, and where each message of a batch is', async () => {
+    await using broker = await testBroker()
+    const { client } = broker
+    const jobs = queue('jobs', { schema: anything, priorities: 5, priority: (body) => (body === 'now' ? 4 : undefined) })
+    await jobs.declare(client)
+    await client.use(jobs).publishBatch([{ body: 'later' }, { body: 'now' }, { body: 'soon', priority: 2 }])
+    await client.transaction((transaction) => {
+      transaction.publish('queue:jobs', '"last"')
+      transaction.publish('queue:jobs', '"first"', { priority: 9 })
+    })
+    const places = broker
+      .published(jobs)
+      .all.map((message) => [message.json(), message.priority, message.partition, message.offset])
+    expect(places).toEqual([
+      ['later', 0, 0, 0],
+      ['now', 4, 4, 0],
+      ['soon', 2, 2, 0],
+      ['last', 0, 0, 1],
+      ['first', 9, 4, 1],
+    ])
+    const consumption = client.use(jobs).consume(() => {})
+    await broker.acked(jobs).waitFor(5)
+    await consumption.stop()
+    expect(broker.consumed(jobs).json()).toEqual(['now', 'first', 'soon', 'later', 'last'])
+  })
+
   it('takes declarations for places', async () => {
     await using broker = await testBroker()
     const mail = queue('mail', { schema: anything })

@@ -4,7 +4,7 @@ import { messageSchema } from '../../../protocols/api/message-json.ts'
 import { runOperation } from '../../../protocols/api/operations.ts'
 import { messageList, PEEK_MAX, positionsAfter, readFilter } from '../../../protocols/api/schemas.ts'
 import { json } from '../problem.ts'
-import { MESSAGES_MAX, newMessageSchema, readPublishRequest, ttlSchema } from '../publish-request.ts'
+import { MESSAGES_MAX, newMessageSchema, prioritySchema, readPublishRequest, ttlSchema } from '../publish-request.ts'
 import { parseStartPosition, startPositionParameter } from '../query.ts'
 import type { Call, Route } from '../route.ts'
 import type { HttpServices } from '../services.ts'
@@ -16,7 +16,7 @@ const CONGESTION_WAIT_MS = 5000
 export const receiptSchema: { readonly type: 'object'; readonly properties: object; readonly required: readonly string[] } = {
   type: 'object',
   properties: {
-    partition: { type: 'integer' },
+    partition: { type: 'integer', description: 'In a queue with priorities: the level.' },
     offset: {
       type: 'integer',
       minimum: -1,
@@ -33,7 +33,7 @@ export const receiptSchema: { readonly type: 'object'; readonly properties: obje
 const partitionParameter = {
   type: 'integer',
   minimum: 0,
-  description: 'A partition of the topic. Default: by key, or all when reading.',
+  description: 'A partition of the topic. Default: by key, or all when reading. When reading a queue with priorities: one level.',
 } as const
 
 const publishQuery: ObjectSchema = {
@@ -42,6 +42,7 @@ const publishQuery: ObjectSchema = {
     key: { type: 'string', description: 'Messages with the same key stay in order. Instead of the header Millrace-Key.' },
     timestampMs: { type: 'integer', minimum: 0, description: 'Milliseconds since 1970. Default: now.' },
     ttlMs: ttlSchema,
+    priority: prioritySchema,
     delayMs: {
       type: 'integer',
       minimum: 0,
@@ -149,6 +150,7 @@ function publishRoute(services: HttpServices, kind: 'queue' | 'topic'): Route {
         key: (query['key'] as string | undefined) ?? decodeHeader(context.req.header('millrace-key')),
         timestampMs: query['timestampMs'] as number | undefined,
         ttlMs: query['ttlMs'] as number | undefined,
+        priority: query['priority'] as number | undefined,
         batch: query['batch'] as boolean | undefined,
       })
       const destination = findOrExplain(kind, params['name']!, () => broker.destination(target, true))
@@ -172,7 +174,7 @@ function peekRoute({ session }: HttpServices, kind: 'queue' | 'topic'): Route {
     query: peekQuery,
     answers: {
       200: {
-        description: 'In offset order per partition.',
+        description: 'In offset order per partition; those of a queue with priorities highest first.',
         content: { 'application/json': messageList },
       },
     },
