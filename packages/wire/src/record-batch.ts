@@ -1,5 +1,5 @@
 /**
- * The stored form of messages: Kafka record batches, magic 2, uncompressed (docs/formats/record-batch.md;
+ * The stored form of messages: Kafka record batches, magic 2 (docs/formats/record-batch.md;
  * https://kafka.apache.org/documentation/#recordbatch). All integers are big-endian.
  *
  *   0 baseOffset i64 | 8 batchLength i32 | 12 partitionLeaderEpoch i32 | 16 magic i8 | 17 crc u32 (over 21..end)
@@ -57,6 +57,11 @@ export function batchSize(batch: Uint8Array): number {
 
 export function batchAttributes(batch: Uint8Array): number {
   return (batch[21]! << 8) | batch[22]!
+}
+
+/** How its records are compressed: 0 not at all, 1 gzip, 2 snappy, 3 lz4, 4 zstd. */
+export function batchCompression(batch: Uint8Array): number {
+  return batch[22]! & 7
 }
 
 /** How many offsets the batch takes: lastOffsetDelta + 1. */
@@ -127,9 +132,10 @@ export function shiftBatchTimestamps(batch: Uint8Array, ms: number, checksum: Ch
 
 /**
  * Checks that `batch` is one whole, well-formed batch: size, magic, counts and checksum; not the records inside.
+ * @param compressed whether its records may be compressed
  * @returns what is wrong with it, or undefined
  */
-export function batchProblem(batch: Uint8Array, checksum: Checksum = crc32c): string | undefined {
+export function batchProblem(batch: Uint8Array, checksum: Checksum = crc32c, compressed = false): string | undefined {
   if (batch.length < BATCH_HEADER_BYTES) return `it has ${batch.length} bytes, less than a batch header`
   if (batch[16] !== MAGIC) return `its magic is ${batch[16]}, not ${MAGIC}`
   if (batchSize(batch) !== batch.length) return `it has ${batch.length} bytes but its header says ${batchSize(batch)}`
@@ -137,9 +143,20 @@ export function batchProblem(batch: Uint8Array, checksum: Checksum = crc32c): st
   const offsets = batchOffsets(batch)
   if (records < 1) return `it says it holds ${records} records`
   if (offsets < records) return `it says it holds ${records} records in ${offsets} offsets`
-  if ((batchAttributes(batch) & 7) !== 0) return 'it is compressed'
+  if (!compressed && batchCompression(batch) !== 0) return 'it is compressed'
   if (checksum(batch.subarray(21)) !== batchCrc(batch)) return 'its checksum does not match its content'
   return undefined
+}
+
+/** A compressed batch as one that is not. @param records what its records are, decompressed */
+export function plainBatch(batch: Uint8Array, records: Uint8Array, checksum: Checksum = crc32c): Uint8Array {
+  const plain = new Uint8Array(BATCH_HEADER_BYTES + records.length)
+  plain.set(batch.subarray(0, BATCH_HEADER_BYTES))
+  plain.set(records, BATCH_HEADER_BYTES)
+  writeInt32(plain, 8, plain.length - 12)
+  plain[22] = batch[22]! & ~7
+  writeInt32(plain, 17, checksum(plain.subarray(21)))
+  return plain
 }
 
 // ---- building -------------------------------------------------------------------------------------------------------

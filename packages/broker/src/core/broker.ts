@@ -1,5 +1,6 @@
 import type { MillraceError } from '../base/errors.ts'
 import type { Ticket } from '../storage/log-store.ts'
+import type { StoredTopic } from './stored-topic.ts'
 import type {
   DedupPolicy,
   DeliveryPolicy,
@@ -13,6 +14,7 @@ import type {
 } from './specs.ts'
 
 export type * from './specs.ts'
+export type * from './stored-topic.ts'
 
 /**
  * The façade: all that a door may do. Calls are synchronous and take effect in the open commit; what they changed is
@@ -92,6 +94,14 @@ export interface Broker {
    * @param source `queue:NAME` or `topic:NAME`; a queue has the one partition 0 and shows all messages that are not yet acked
    */
   read(source: string, options: ReadOptions, sink: DeliverySink): Reader
+
+  // ---- topics as they are stored ------------------------------------------------------------------------------------
+  /** @throws `not_found` */
+  storedTopic(name: string): StoredTopic
+  /** By `StoredTopic.id`; undefined when there is none. */
+  storedTopicById(id: string): StoredTopic | undefined
+  /** All of them. */
+  storedTopics(): readonly StoredTopic[]
 
   // ---- dead letters -----------------------------------------------------------------------------------------------
   /**

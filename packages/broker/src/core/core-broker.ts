@@ -37,6 +37,8 @@ import type { Registry } from './registry.ts'
 import type { Shard } from './shard.ts'
 import { transact } from './transactions/transactions.ts'
 import { checkStartPosition } from './start-position.ts'
+import type { StoredTopic } from './stored-topic.ts'
+import { StoredTopics } from './topics/stored-topics.ts'
 
 export class CoreBroker implements Broker {
   readonly id: string
@@ -47,6 +49,7 @@ export class CoreBroker implements Broker {
   readonly #waiters: CommittedWaiters
   readonly #oldest: OldestTimestamps
   readonly #redrives: Redrives
+  readonly #storedTopics: StoredTopics
   readonly #readers = new Set<PartitionReader>()
   readonly #background: readonly { stop(): void }[]
   #closing: Promise<void> | undefined
@@ -62,6 +65,7 @@ export class CoreBroker implements Broker {
     this.#background = background
     this.#oldest = new OldestTimestamps(shard.store)
     this.#redrives = new Redrives(shard, registry, waiters)
+    this.#storedTopics = new StoredTopics(shard, registry.topics)
     shard.store.onFailed((error) => this.#failed(error))
     shard.store.onRelief(() => {
       registry.deadLetters.relieved()
@@ -188,6 +192,20 @@ export class CoreBroker implements Broker {
     const reader = new PartitionReader(this.#shard, readerSource, options.from, sink, (closed) => this.#readers.delete(closed))
     this.#readers.add(reader)
     return reader
+  }
+
+  // ---- topics as they are stored ------------------------------------------------------------------------------------
+
+  storedTopic(name: string): StoredTopic {
+    return this.#storedTopics.of(this.#registry.topic(name))
+  }
+
+  storedTopicById(id: string): StoredTopic | undefined {
+    return this.#storedTopics.byId(id)
+  }
+
+  storedTopics(): readonly StoredTopic[] {
+    return this.#storedTopics.all()
   }
 
   // ---- dead letters -------------------------------------------------------------------------------------------------

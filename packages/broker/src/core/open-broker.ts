@@ -1,5 +1,6 @@
 import { MillraceError } from '../base/errors.ts'
 import type { Crc32c } from '../ports/checksum.ts'
+import type { Decompress } from '../ports/decompress.ts'
 import type { Platform } from '../ports/platform.ts'
 import type { LogStore } from '../storage/log-store.ts'
 import type { Broker } from './broker.ts'
@@ -10,6 +11,7 @@ import { readProducers } from './dedup/read-producers.ts'
 import { type Definition, DefinitionCell } from './definitions.ts'
 import { newDeliveryState } from './delivery/delivery-state.ts'
 import type { Topic } from './entities.ts'
+import { refuseCompressed } from './plain-batches.ts'
 import { type LimitSettings, STATE_LOG_BYTES_FLOOR, brokerLimits } from './limits.ts'
 import { type AutoCreate, Registry } from './registry.ts'
 import { newShard } from './shard.ts'
@@ -24,6 +26,8 @@ export interface BrokerOptions {
   readonly store: LogStore
   readonly platform: Platform
   readonly crc32c: Crc32c
+  /** Without it, compressed batches are refused. */
+  readonly decompress?: Decompress
   readonly limits?: LimitSettings
   /** What is created on first use by those who ask for it. By default everything, topics with one partition. */
   readonly autoCreate?: Partial<AutoCreate>
@@ -54,6 +58,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     store,
     platform,
     crc32c,
+    decompress: options.decompress ?? refuseCompressed,
     limits: brokerLimits(options.limits ?? {}, store.limits),
     stateLog,
     scheduled: recovered.schedule.content,
