@@ -11,6 +11,7 @@ import type {
   TopicInfo,
   TopicSpec,
 } from './api.ts'
+import type { GroupInfo, GroupPartition, GroupReset, GroupSummary } from './groups.ts'
 import type { Link } from './link.ts'
 
 const PAGE = 10_000
@@ -110,6 +111,23 @@ export class AdminCalls implements Admin {
   async redrives(): Promise<readonly RedriveInfo[]> {
     const { items }: { items: readonly RedriveInfo[] } = await this.#call('redrive.list', {})
     return items
+  }
+
+  groups(): Promise<readonly GroupSummary[]> {
+    return this.#list('group.list', {})
+  }
+
+  group(name: string): Promise<GroupInfo> {
+    return this.#call('group.get', { name })
+  }
+
+  async deleteGroup(name: string): Promise<void> {
+    await this.#delete('group.delete', { name })
+  }
+
+  async resetGroup(name: string, reset: GroupReset): Promise<readonly GroupPartition[]> {
+    const { partitions }: { partitions: readonly GroupPartition[] } = await this.#call('group.reset', { ...reset, name })
+    return partitions
   }
 
   status(): Promise<BrokerStatus> {

@@ -1,8 +1,10 @@
 import type { Declaration } from './typed/declarations.ts'
+import type { GroupInfo, GroupPartition, GroupReset, GroupSummary } from './groups.ts'
 import type { PreparedProducer, PreparedProducerOptions } from './prepared/types.ts'
 import type { Requesting } from './request/types.ts'
 import type { Transaction, TransactionOptions, TransactionPublishOptions } from './transactions/types.ts'
 
+export type * from './groups.ts'
 export type * from './prepared/types.ts'
 export type * from './request/types.ts'
 export type * from './transactions/types.ts'
@@ -289,6 +291,13 @@ export interface Admin {
   redrive(queue: string, options?: RedriveOptions): Promise<RedriveInfo>
   /** Redrives that are under way, and the last that have ended. */
   redrives(): Promise<readonly RedriveInfo[]>
+  /** Consumer groups: members that share the partitions of topics, and how far they are. */
+  groups(): Promise<readonly GroupSummary[]>
+  group(name: string): Promise<GroupInfo>
+  /** Only without members. */
+  deleteGroup(name: string): Promise<void>
+  /** Moves a group without members to another place of a topic. @returns where it is in that topic now */
+  resetGroup(name: string, reset: GroupReset): Promise<readonly GroupPartition[]>
   status(): Promise<BrokerStatus>
 }
 

@@ -9,7 +9,7 @@ export const errorCatalogue = {
   illegal_name: { retryable: false, summary: 'The name has characters or a length that names may not have.' },
   not_found: { retryable: false, summary: 'Nothing of that name exists.' },
   already_exists: { retryable: false, summary: 'The name is taken by something with other settings.' },
-  in_use: { retryable: false, summary: 'The object still has consumers.' },
+  in_use: { retryable: false, summary: 'The object still has consumers or members.' },
   offset_out_of_range: { retryable: false, summary: 'The offset was trimmed or is not written yet.' },
   bad_selector: { retryable: false, summary: 'The selector is not a valid expression.' },
   // records
@@ -17,7 +17,7 @@ export const errorCatalogue = {
   bad_batch: { retryable: false, summary: 'The record batch is not a valid Kafka v2 batch.' },
   schema_mismatch: { retryable: false, summary: 'The body does not have the declared shape.' },
   out_of_order_sequence: { retryable: false, summary: 'A batch of a producer before this one is missing.' },
-  fenced: { retryable: false, summary: 'The producer was opened again by somebody else, or is forgotten.' },
+  fenced: { retryable: false, summary: 'The producer, or member of a group, was replaced by somebody else or is forgotten.' },
   // delivery
   stale_delivery: { retryable: false, summary: 'The delivery was settled before, or its lease ran out.' },
   stale_claim: { retryable: false, summary: 'The claim of an idempotency key is not held any more.' },

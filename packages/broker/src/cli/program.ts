@@ -17,6 +17,7 @@ const commandFiles: Readonly<Record<string, () => Promise<AddCommand>>> = {
   topic: async () => (await import('./commands/topic.ts')).addTopic,
   queue: async () => (await import('./commands/queue.ts')).addQueue,
   subscription: async () => (await import('./commands/subscription.ts')).addSubscription,
+  group: async () => (await import('./commands/group.ts')).addGroup,
   dlq: async () => (await import('./commands/dlq.ts')).addDlq,
   msg: async () => (await import('./commands/msg.ts')).addMsg,
   scheduled: async () => (await import('./commands/scheduled.ts')).addScheduled,

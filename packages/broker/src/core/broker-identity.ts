@@ -1,4 +1,3 @@
-import type { Random } from '../ports/platform.ts'
 import type { LogId } from '../storage/log-store.ts'
 
 /** The entity of the broker itself in the state log. Topics, queues and subscriptions have higher ones. */
@@ -12,11 +11,6 @@ export interface BrokerDefinition {
   readonly id: string
   /** The log of idempotent producers, once there was one. */
   readonly producers?: LogId
-}
-
-/** 128 random bits in hexadecimal. */
-export function newBrokerId(random: Random): string {
-  let id = ''
-  for (let n = 0; n < 4; n++) id += random.uint32().toString(16).padStart(8, '0')
-  return id
+  /** The log of committed offsets, once there was one. */
+  readonly offsets?: LogId
 }

@@ -1,6 +1,7 @@
 import type { MillraceError } from '../base/errors.ts'
 import type { Ticket } from '../storage/log-store.ts'
 import type { StoredTopic } from './stored-topic.ts'
+import type { ConsumerGroups, OffsetCommit, OffsetCommitter } from './groups/consumer-groups.ts'
 import type {
   DedupPolicy,
   DeliveryPolicy,
@@ -58,10 +59,11 @@ export interface Broker {
   /**
    * Publishes and settles, all or none of them, in one commit. Everything is checked before anything is changed; what throws has
    * changed nothing.
-   * @returns for each action where its batch went: one entry for a publish, one for each destination that a multicast names, none for a
-   * settle or cancel. The ticket is `ticket()`
+   * @returns for each action where its batch went: one entry for a publish, one for each destination that a multicast names, none for the
+   * others. The ticket is `ticket()`
    * @throws what `publish` throws, `stale_delivery` naming the ranges that are not held or the scheduled message that does not wait, `record_too_large` when no commit can hold all
-   * of it, `limit_reached` for too many actions or destinations, `bad_request` when a message is settled twice
+   * of it, `limit_reached` for too many actions or destinations, `bad_request` when a message is settled twice, `fenced` when
+   * a member may not commit offsets (any more)
    */
   transact(actions: readonly TransactionAction[]): readonly (readonly Published[])[]
 
@@ -102,6 +104,9 @@ export interface Broker {
   storedTopicById(id: string): StoredTopic | undefined
   /** All of them. */
   storedTopics(): readonly StoredTopic[]
+
+  /** Consumers that share the partitions of topics, and how far they are. */
+  readonly groups: ConsumerGroups
 
   // ---- dead letters -----------------------------------------------------------------------------------------------
   /**
@@ -313,6 +318,13 @@ export type TransactionAction =
     }
   /** Takes back a scheduled message, which must be waiting. */
   | { readonly kind: 'cancel'; readonly id: ScheduleId }
+  /** Commits offsets of a group. @param by as for `ConsumerGroups.commitOffsets`; absent when that was checked before */
+  | {
+      readonly kind: 'offsets'
+      readonly group: string
+      readonly offsets: readonly OffsetCommit[]
+      readonly by?: OffsetCommitter
+    }
 
 /** Where a batch was published. */
 export interface Published {

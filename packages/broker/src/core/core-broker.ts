@@ -29,6 +29,7 @@ import type { CommittedWaiters } from './committed-waiters.ts'
 import { checkConsumerPriority, checkLease } from './delivery-policy.ts'
 import type { DeliveryGroup } from './delivery/delivery-group.ts'
 import type { Queue, Subscription, Topic } from './entities.ts'
+import type { GroupCoordinator } from './groups/group-coordinator.ts'
 import { parseAddress, parseDestination } from './names.ts'
 import { OldestTimestamps } from './oldest-timestamp.ts'
 import { PartitionReader, type ReaderSource } from './partition-reader.ts'
@@ -43,6 +44,7 @@ import { StoredTopics } from './topics/stored-topics.ts'
 export class CoreBroker implements Broker {
   readonly id: string
   readonly limits: BrokerLimits
+  readonly groups: GroupCoordinator
   readonly #shard: Shard
   readonly #store: LogStore
   readonly #registry: Registry
@@ -55,9 +57,16 @@ export class CoreBroker implements Broker {
   #closing: Promise<void> | undefined
 
   /** @param background what is stopped first when the broker closes */
-  constructor(shard: Shard, registry: Registry, waiters: CommittedWaiters, background: readonly { stop(): void }[]) {
+  constructor(
+    shard: Shard,
+    registry: Registry,
+    groups: GroupCoordinator,
+    waiters: CommittedWaiters,
+    background: readonly { stop(): void }[],
+  ) {
     this.id = shard.id
     this.limits = shard.limits
+    this.groups = groups
     this.#shard = shard
     this.#store = shard.store
     this.#registry = registry
@@ -157,7 +166,7 @@ export class CoreBroker implements Broker {
 
   transact(actions: readonly TransactionAction[]): readonly (readonly Published[])[] {
     this.#checkOpen()
-    return transact(this.#shard, actions)
+    return transact(this.#shard, this.groups, actions)
   }
 
   openProducer(name?: string, current?: ProducerIdentity): ProducerIdentity {
@@ -318,6 +327,7 @@ export class CoreBroker implements Broker {
 
   #dismiss(reason: MillraceError): void {
     for (const group of this.#registry.groups()) group.dismiss(reason)
+    this.groups.stop()
     for (const reader of this.#readers) reader.gone(reason)
   }
 

@@ -4,7 +4,7 @@ import type { Decompress } from '../ports/decompress.ts'
 import type { Platform } from '../ports/platform.ts'
 import type { LogStore } from '../storage/log-store.ts'
 import type { Broker } from './broker.ts'
-import { BROKER_ENTITY, type BrokerDefinition, newBrokerId } from './broker-identity.ts'
+import { BROKER_ENTITY, type BrokerDefinition } from './broker-identity.ts'
 import { CommittedWaiters } from './committed-waiters.ts'
 import { CoreBroker } from './core-broker.ts'
 import { readProducers } from './dedup/read-producers.ts'
@@ -12,8 +12,12 @@ import { type Definition, DefinitionCell } from './definitions.ts'
 import { newDeliveryState } from './delivery/delivery-state.ts'
 import type { Topic } from './entities.ts'
 import { refuseCompressed } from './plain-batches.ts'
+import { GroupCoordinator } from './groups/group-coordinator.ts'
+import { groupDefaults, type GroupSettings } from './groups/limits.ts'
+import { readOffsets } from './groups/read-offsets.ts'
 import { type LimitSettings, STATE_LOG_BYTES_FLOOR, brokerLimits } from './limits.ts'
 import { type AutoCreate, Registry } from './registry.ts'
+import { newRandomId } from './random-id.ts'
 import { newShard } from './shard.ts'
 import { LOADED_BYTES_MAX } from './schedule/limits.ts'
 import { type RecoveredEntity, type RecoveredPart, readStateLog } from './state/read-state-log.ts'
@@ -32,6 +36,7 @@ export interface BrokerOptions {
   /** What is created on first use by those who ask for it. By default everything, topics with one partition. */
   readonly autoCreate?: Partial<AutoCreate>
   readonly compaction?: Partial<CompactorLimits>
+  readonly groups?: Partial<GroupSettings>
   /** Told of what an operator should know. */
   readonly onWarning?: (message: string) => void
 }
@@ -45,12 +50,13 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const log = store.logs()[0] ?? store.createLog()
   const recovered = await readStateLog(store, log)
   const known = recoveredIdentity(recovered.entities)
-  let producersLog = known?.producers
-  const id = known?.id ?? newBrokerId(platform.random)
+  let { producers: producersLog, offsets: offsetsLog }: Partial<BrokerDefinition> = known ?? {}
+  const id = known?.id ?? newRandomId(platform.random)
   const identity = new DefinitionCell(BROKER_ENTITY, () => ({
     kind: 'broker',
     id,
     ...(producersLog === undefined ? {} : { producers: producersLog }),
+    ...(offsetsLog === undefined ? {} : { offsets: offsetsLog }),
   }))
   const stateLog = new StateLog(store, log, crc32c, options.limits?.stateLogBytesFloor ?? STATE_LOG_BYTES_FLOOR)
   const shard = newShard({
@@ -68,6 +74,10 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
       producersLog = created
       stateLog.snapshot(identity)
     },
+    onOffsetsLog(created) {
+      offsetsLog = created
+      stateLog.snapshot(identity)
+    },
   })
   const autoCreate = { queues: true, topics: true, subscriptions: true, partitions: 1, ...options.autoCreate }
   const registry = new Registry(shard, autoCreate)
@@ -79,14 +89,16 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   for (const { target } of [...registry.queues.values(), ...registry.topics.values()]) shard.schedule.restoreTarget(target)
   for (const ids of registry.messageIds()) await ids.load()
   if (producersLog !== undefined) shard.producers.restore(await readProducers(store, producersLog))
+  if (offsetsLog !== undefined) shard.offsets.restore(await readOffsets(store, offsetsLog))
   const waiters = new CommittedWaiters(store)
+  const groups = new GroupCoordinator(shard, registry, { ...groupDefaults, ...options.groups }, (ticket) => waiters.wait(ticket))
   const upkeep = [
     shard.expiry,
     new RetentionRounds(shard, registry.topics, waiters),
     new CompactionRounds(shard, registry.topics, { ...compactorDefaults, ...options.compaction }),
   ]
   shard.schedule.start()
-  const broker = new CoreBroker(shard, registry, waiters, upkeep)
+  const broker = new CoreBroker(shard, registry, groups, waiters, upkeep)
   if (known === undefined) {
     stateLog.snapshot(identity)
     // Nobody may hear of an id that a crash would change.

@@ -22,6 +22,7 @@ import { DeliveryGroup } from './delivery/delivery-group.ts'
 import { type CheckedLimits, QueueLimit, checkLimits } from './delivery/queue-limit.ts'
 import { type DeliveryState, newDeliveryState } from './delivery/delivery-state.ts'
 import type { Queue, Subscription, Topic } from './entities.ts'
+import { alreadyExists, notFound } from './definition-errors.ts'
 import { LogTail } from './log-tail.ts'
 import { checkName, parseDestination, subscriptionAddress } from './names.ts'
 import { PublishTarget } from './publish-target.ts'
@@ -47,6 +48,7 @@ export class Registry {
   readonly queues: Map<string, Queue> = new Map()
   readonly deadLetters: DeadLetters
   readonly queueExpiry: QueueExpiry
+  readonly #topicsById = new Map<number, Topic>()
   readonly #shard: Shard
   readonly #autoCreate: AutoCreate
   #nextId = 1
@@ -65,6 +67,10 @@ export class Registry {
     const topic = this.topics.get(name)
     if (topic === undefined) throw notFound('topic', name, `millrace topic create ${name}`)
     return topic
+  }
+
+  topicById(id: number): Topic | undefined {
+    return this.#topicsById.get(id)
   }
 
   queue(name: string): Queue {
@@ -159,6 +165,8 @@ export class Registry {
     this.#shard.store.reserve(topic.tails.length * LOG_CHANGE_BYTES + topic.subscriptions.size * LOG_CHANGE_BYTES)
     for (const subscription of topic.subscriptions.values()) this.#dropSubscription(subscription, `topic:${name} was deleted`)
     this.topics.delete(name)
+    this.#topicsById.delete(topic.id)
+    this.#shard.offsets.topicDeleted(topic.id, topic.tails.length)
     this.#dropLogs(topic.target, topic.tails)
     this.#shard.stateLog.remove(topic.id, [topic.cell])
   }
@@ -329,6 +337,7 @@ export class Registry {
     topic.target.keyed = topic.cleanup === 'compact'
     topic.target.restoreDedup(definition.dedup)
     this.topics.set(name, topic)
+    this.#topicsById.set(id, topic)
     this.deadLetters.reconsider(`topic:${name}`)
     return topic
   }
@@ -479,15 +488,4 @@ function startState(from: StartPosition, tail: LogTail): DeliveryState {
 
 function dedupOf({ ids }: PublishTarget): { dedup?: DedupDefinition } {
   return ids === undefined ? {} : { dedup: ids.definition }
-}
-
-function notFound(kind: string, name: string, how: string): MillraceError {
-  return new MillraceError('not_found', `${kind}:${name} does not exist: create it with \`${how}\``)
-}
-
-function alreadyExists(kind: string, name: string): MillraceError {
-  return new MillraceError(
-    'already_exists',
-    `the ${kind} ${name} exists with other settings: change them with an update, or use another name`,
-  )
 }

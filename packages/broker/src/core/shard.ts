@@ -9,6 +9,7 @@ import { Producers } from './dedup/producers.ts'
 import type { DeliveryChanges } from './delivery/delivery-changes.ts'
 import { ExpirySweep } from './delivery/expiry-sweep.ts'
 import { type DeliveryCounters, newCounters } from './delivery/delivery-state.ts'
+import { CommittedOffsets } from './groups/committed-offsets.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { PlainBatches } from './plain-batches.ts'
 import { PlainLogStore } from './plain-log-store.ts'
@@ -39,6 +40,7 @@ export interface Shard {
   readonly selectors: SelectorCache
   readonly expiry: ExpirySweep
   readonly producers: Producers
+  readonly offsets: CommittedOffsets
   readonly schedule: Schedule
   /** Spare objects. */
   readonly changes: DeliveryChanges[]
@@ -70,10 +72,12 @@ export interface ShardParts {
   readonly warn: (message: string) => void
   /** The log of producers is made in the open commit. */
   readonly onProducersLog: (log: LogId) => void
+  /** The log of committed offsets is. */
+  readonly onOffsetsLog: (log: LogId) => void
 }
 
 export function newShard(parts: ShardParts): Shard {
-  const { onProducersLog: onLogCreated, scheduled, scheduledBytesMax, decompress, store: stored, ...shared } = parts
+  const { onProducersLog: onLogCreated, onOffsetsLog, scheduled, scheduledBytesMax, decompress, store: stored, ...shared } = parts
   const { platform, crc32c, stateLog, warn, limits } = shared
   const plain = new PlainBatches(decompress, crc32c, limits.batchBytesMax)
   const store = new PlainLogStore(stored, plain)
@@ -92,6 +96,7 @@ export function newShard(parts: ShardParts): Shard {
     expiry: new ExpirySweep({ store, platform, warn, bound: () => cycle.bound() }),
     timers,
     producers: new Producers({ store, platform, crc32c, cycle, timers, onLogCreated }),
+    offsets: new CommittedOffsets({ store, clock: platform.clock, crc32c, cycle, onLogCreated: onOffsetsLog }),
     schedule: new Schedule(scheduleHome, scheduled, scheduledBytesMax),
     windows,
     selectors: new SelectorCache(),

@@ -3,6 +3,7 @@ import { batchRecordCount, namesProducer, RecordReader } from '@millrace/wire'
 import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import type { Destination, Published, TransactionAction } from '../broker.ts'
+import type { GroupCoordinator, PreparedOffsets } from '../groups/group-coordinator.ts'
 import type { QueueLimit } from '../delivery/queue-limit.ts'
 import { PublishTarget } from '../publish-target.ts'
 import type { Shard } from '../shard.ts'
@@ -21,10 +22,14 @@ interface Place {
 }
 
 /**
- * @returns for each action where its batch went: one entry for a publish, one for each destination named by a multicast, none for a settle or cancel
+ * @returns for each action where its batch went: one entry for a publish, one for each destination named by a multicast, none for the others
  * @throws before anything is changed: see `Broker.transact`
  */
-export function transact(shard: Shard, actions: readonly TransactionAction[]): readonly (readonly Published[])[] {
+export function transact(
+  shard: Shard,
+  groups: GroupCoordinator,
+  actions: readonly TransactionAction[],
+): readonly (readonly Published[])[] {
   if (actions.length > TRANSACTION_ACTIONS_MAX) {
     throw new MillraceError(
       'limit_reached',
@@ -37,11 +42,15 @@ export function transact(shard: Shard, actions: readonly TransactionAction[]): r
   checkCancels(shard, cancels)
   const writes = actions.map((action) => (isWrite(action) ? checkedWrite(shard, action) : undefined))
   checkLimits(writes)
+  const offsets = actions.map((action) =>
+    action.kind === 'offsets' ? groups.prepareOffsets(action.group, action.offsets, action.by) : undefined,
+  )
   let bytes = cancels.length * CANCEL_BYTES
   for (const write of writes) if (write !== undefined) bytes += writeBytes(write)
   for (const settle of settles) bytes += settleBytes(settle)
+  for (const prepared of offsets) bytes += prepared?.bytes ?? 0
   shard.store.reserve(bytes)
-  return apply(shard, actions, writes)
+  return apply(shard, actions, writes, offsets)
 }
 
 /** Nothing here can fail: what could was checked, and there is room for all of it in the open commit. */
@@ -49,12 +58,17 @@ function apply(
   shard: Shard,
   actions: readonly TransactionAction[],
   writes: readonly (Write | undefined)[],
+  offsets: readonly (PreparedOffsets | undefined)[],
 ): readonly (readonly Published[])[] {
   const { cycle, store } = shard
   const ticket = store.ticket()
   cycle.together = true
   const places = actions.map((action, n) => {
     if (isWrite(action)) return published(action, writes[n]!, append(shard, writes[n]!))
+    if (action.kind === 'offsets') {
+      offsets[n]!.set()
+      return []
+    }
     if (action.kind === 'cancel') {
       shard.schedule.cancel(action.id)
       return []

@@ -5,14 +5,17 @@
 import { MillraceError } from '../../base/errors.ts'
 import type { Principal, SessionContext } from '../session.ts'
 import { type DeadLetterOperation, deadLetterOperations } from './dead-letter-operations.ts'
+import { type GroupOperation, groupOperations } from './group-operations.ts'
 import { check, type Typed } from './json-schema.ts'
 import { define, type Operation } from './operation.ts'
+import { page } from './page.ts'
 import { peek } from './peek.ts'
 import * as schemas from './schemas.ts'
 
 export type OperationName =
   | `${'topic' | 'queue' | 'subscription'}.${'create' | 'update' | 'delete' | 'get' | 'list'}`
   | DeadLetterOperation
+  | GroupOperation
   | 'producer.open'
   | 'scheduled.cancel'
   | 'peek'
@@ -195,6 +198,8 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
 
   ...deadLetterOperations,
 
+  ...groupOperations,
+
   'producer.open': define({
     summary: 'Open an idempotent producer of a name for a destination, and fence whoever had it',
     action: 'publish',
@@ -241,16 +246,4 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     resource: () => 'broker',
     run: (context) => context.status(),
   }),
-}
-
-function page<T>(all: readonly T[], nameOf: (entry: T) => string, params: schemas.ListParams): { items: T[]; next?: string } {
-  const { prefix = '', after = '', limit = 1000 } = params
-  const names = new Map<string, T>()
-  for (const entry of all) {
-    const name = nameOf(entry)
-    if (name > after && name.startsWith(prefix)) names.set(name, entry)
-  }
-  const sorted = [...names.keys()].toSorted()
-  const items = sorted.slice(0, limit).map((name) => names.get(name)!)
-  return sorted.length > limit ? { items, next: sorted[limit - 1]! } : { items }
 }

@@ -157,12 +157,12 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
   'metrics.perObject': {
     type: { kind: 'switch' },
     default: false,
-    description: 'Whether `/metrics` has series for every queue and subscription, besides the totals.',
+    description: 'Whether `/metrics` has series for every queue, subscription and consumer group, besides the totals.',
   },
   'metrics.objectsMax': {
     type: { kind: 'count', min: 0, max: 100_000 },
     default: 500,
-    description: 'Most queues and subscriptions that get series of their own.',
+    description: 'Most queues and subscriptions, and most groups, that get series of their own.',
   },
   'kafka.advertised': {
     type: { kind: 'address' },

@@ -544,7 +544,15 @@ describe.each(['memory', 'disk'] as const)('the HTTP API over the %s engine', (e
       try {
         const url = `http://${detailed.listeners['http']}`
         for (const name of ['a', 'b', 'c']) await fetch(`${url}/v1/queues/${name}/messages`, { method: 'POST', body: 'x' })
+        await fetch(`${url}/v1/topics/log/messages`, { method: 'POST', body: 'x' })
+        for (const name of ['a', 'b', 'c']) {
+          const headers = { 'content-type': 'application/json' }
+          const body = JSON.stringify({ topic: 'log', to: 'earliest' })
+          await fetch(`${url}/v1/groups/${name}/reset`, { method: 'POST', headers, body })
+        }
         const text = await (await fetch(`${url}/metrics`)).text()
+        expect(text).toContain('millrace_group_lag_messages{group="b",topic="log"} 1')
+        expect(text).not.toContain('group="c"')
         expect(text).toContain('millrace_queue_ready_messages{queue="a"} 1')
         expect(text).toContain('millrace_queue_ready_messages{queue="b"} 1')
         expect(text).not.toContain('queue="c"')

@@ -35,6 +35,7 @@ export function openapiDocument(routes: readonly Route[]): object {
       { name: 'queue', description: 'Each message goes to one consumer.' },
       { name: 'topic', description: 'Partitioned logs that many read.' },
       { name: 'subscription', description: 'Delivery state of one group of consumers over a topic.' },
+      { name: 'group', description: 'Consumers that share the partitions of topics, and how far they are.' },
       { name: 'redrive', description: 'Messages on their way back from the dead letters.' },
       { name: 'scheduled', description: 'Messages that wait for their time.' },
       { name: 'transaction', description: 'What happens as a whole or not at all.' },

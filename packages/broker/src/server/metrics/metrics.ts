@@ -48,7 +48,10 @@ export class Metrics {
     addBrokerMetrics(client, registry, this.#sources)
     addStoreMetrics(client, registry, this.#sources)
     addConnectionMetrics(client, registry, this.#sources)
-    if (this.#sources.config.perObject) addObjectMetrics(client, registry, this.#sources)
+    if (this.#sources.config.perObject) {
+      addObjectMetrics(client, registry, this.#sources)
+      addGroupMetrics(client, registry, this.#sources)
+    }
     const commits = commitHistogram(client, registry)
     const { store } = this.#sources
     if (!this.#closed) this.#stop = store.onCommitted(() => commits.observe(store.stats.lastAppendMs / 1000))
@@ -171,6 +174,22 @@ function addObjectMetrics(client: Client, registry: Registry, { broker, config, 
     'Queues and subscriptions beyond metrics.objectsMax, which have no series.',
     () => Math.max(0, broker.stats().queues + broker.subscriptions().length - config.objectsMax),
   )
+}
+
+/** Series per consumer group and topic, for at most `objectsMax` groups, by name. */
+function addGroupMetrics(client: Client, registry: Registry, { broker, config }: MetricSources): void {
+  const lag: Gauge<'group' | 'topic'> = new client.Gauge({
+    name: 'millrace_group_lag_messages',
+    help: 'Messages that a consumer group has not read yet, as far as its committed offsets tell.',
+    labelNames: ['group', 'topic'],
+    registers: [registry],
+    collect: () => {
+      lag.reset()
+      for (const { name: group } of broker.groups.list().toSorted(byName).slice(0, config.objectsMax)) {
+        for (const partition of broker.groups.lag(group) ?? []) lag.inc({ group, topic: partition.topic }, partition.lag)
+      }
+    },
+  })
 }
 
 function labelled(

@@ -4,6 +4,7 @@ import type { HttpServices } from '../services.ts'
 import { consumeRoutes } from './consume.ts'
 import { deadLetterRoutes } from './dead-letters.ts'
 import { definitionRoutes } from './definitions.ts'
+import { groupRoutes } from './groups.ts'
 import { messageRoutes } from './messages.ts'
 import { observeRoutes } from './observe.ts'
 import { transactionRoutes } from './transactions.ts'
@@ -16,6 +17,7 @@ export function httpRoutes(services: HttpServices): readonly Route[] {
     ...messageRoutes(services),
     ...consumeRoutes(services),
     ...deadLetterRoutes(services),
+    ...groupRoutes(services),
     ...scheduledRoutes(services),
     ...transactionRoutes(services),
     ...observeRoutes(services, () => openapiDocument(routes)),

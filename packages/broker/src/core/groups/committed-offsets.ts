@@ -1,0 +1,202 @@
+/** The offsets that groups have committed, durable in a log of their own: docs/formats/groups.md. */
+import { MillraceError } from '../../base/errors.ts'
+import type { Crc32c } from '../../ports/checksum.ts'
+import type { Clock } from '../../ports/platform.ts'
+import type { LogId, LogStore } from '../../storage/log-store.ts'
+import type { CommitCycle, CommitMember } from '../commit-cycle.ts'
+import { type RecoveredCell, StateLog } from '../state/state-log.ts'
+import { GroupOffsets, type StoredOffset } from './group-offsets.ts'
+import { OFFSET_CHANGE_BYTES, OFFSET_GROUPS_MAX, OFFSETS_LOG_BYTES_FLOOR, OFFSETS_PER_GROUP_MAX } from './limits.ts'
+import type { Place } from './place.ts'
+
+export interface CommittedOffsetsParts {
+  readonly store: LogStore
+  readonly clock: Clock
+  readonly crc32c: Crc32c
+  readonly cycle: CommitCycle
+  /** The log is there from now on: its id is to be kept in the open commit. */
+  readonly onLogCreated: (log: LogId) => void
+}
+
+/** What a restart found. */
+export interface RecoveredOffsets {
+  readonly log: LogId
+  readonly groups: readonly { readonly offsets: GroupOffsets; readonly rebuiltFrom: number; readonly snapshotBytes: number }[]
+  readonly highestEntity: number
+}
+
+export interface OffsetChange {
+  readonly place: Place
+  readonly stored: StoredOffset
+}
+
+export class CommittedOffsets implements CommitMember {
+  gathered = false
+  readonly #parts: CommittedOffsetsParts
+  readonly #groups = new Map<string, GroupOffsets>()
+  #stateLog: StateLog | undefined
+  #nextEntity = 1
+  #changed = new Set<GroupOffsets>()
+
+  constructor(parts: CommittedOffsetsParts) {
+    this.#parts = parts
+  }
+
+  /** Whoever was in a group is not any more. */
+  restore({ log, groups, highestEntity }: RecoveredOffsets): void {
+    const stateLog = this.#openLog(log)
+    const cells: RecoveredCell[] = []
+    for (const { offsets, rebuiltFrom, snapshotBytes } of groups) {
+      this.#groups.set(offsets.group, offsets)
+      cells.push({ cell: offsets, rebuiltFrom, snapshotBytes })
+    }
+    stateLog.adopt(cells)
+    this.#nextEntity = highestEntity + 1
+    for (const group of this.#groups.keys()) this.occupancyChanged(group, false)
+  }
+
+  get(group: string): GroupOffsets | undefined {
+    return this.#groups.get(group)
+  }
+
+  groups(): Iterable<GroupOffsets> {
+    return this.#groups.values()
+  }
+
+  /** @returns what the changes add to a commit, at most. @throws MillraceError `limit_reached` when the group cannot have that many */
+  check(group: string, changes: readonly OffsetChange[]): number {
+    const known = this.#groups.get(group)
+    if (known === undefined && this.#groups.size >= OFFSET_GROUPS_MAX) {
+      throw new MillraceError(
+        'limit_reached',
+        `${OFFSET_GROUPS_MAX} groups have committed offsets: delete those that nobody uses`,
+      )
+    }
+    let added = known?.size ?? 0
+    for (const { place } of changes) if (known?.get(place) === undefined) added++
+    if (added > OFFSETS_PER_GROUP_MAX) {
+      throw new MillraceError(
+        'limit_reached',
+        `the group ${JSON.stringify(group)} would have offsets of ${added} partitions; ${OFFSETS_PER_GROUP_MAX} are allowed`,
+      )
+    }
+    return bytesOf(group, changes)
+  }
+
+  /** Sets offsets with the open commit, which has room for them. @param isOccupied whether the group has members */
+  set(group: string, changes: readonly OffsetChange[], isOccupied: boolean): void {
+    if (changes.length === 0) return
+    const offsets = this.#groups.get(group) ?? this.#create(group, isOccupied)
+    for (const { place, stored } of changes) offsets.set(place, stored)
+    this.#parts.cycle.gatheredBytes += bytesOf(group, changes)
+    this.#note(offsets)
+  }
+
+  /** @returns how many of them there were */
+  delete(group: string, places: readonly Place[]): number {
+    const offsets = this.#groups.get(group)
+    if (offsets === undefined) return 0
+    const deleted = places.filter((place) => offsets.delete(place)).length
+    this.#note(offsets)
+    return deleted
+  }
+
+  /** @returns whether there was one */
+  deleteGroup(group: string): boolean {
+    const offsets = this.#groups.get(group)
+    if (offsets === undefined) return false
+    this.#remove(offsets)
+    this.#parts.store.touch()
+    return true
+  }
+
+  /** The topic goes with the open commit. */
+  topicDeleted(topic: number, partitions: number): void {
+    for (const offsets of this.#groups.values()) {
+      offsets.deleteTopic(topic, partitions)
+      this.#note(offsets)
+    }
+  }
+
+  /** Its first member came, or its last one left. */
+  occupancyChanged(group: string, isOccupied: boolean): void {
+    const offsets = this.#groups.get(group)
+    if (offsets === undefined || (offsets.vacantSinceMs === undefined) === isOccupied) return
+    offsets.changeVacancy(isOccupied ? undefined : this.#parts.clock.nowMs())
+    this.#note(offsets)
+  }
+
+  /** Forgets what was committed before `sinceMs` in groups that had no members since. */
+  expire(sinceMs: number): void {
+    for (const offsets of this.#groups.values()) {
+      offsets.expire(sinceMs)
+      this.#note(offsets)
+    }
+  }
+
+  // ---- CommitMember -----------------------------------------------------------------------------------------------------
+
+  closing(): number {
+    this.#writeChanges()
+    this.#stateLog?.close()
+    return 0
+  }
+
+  committed(): void {}
+
+  writeEarly(): void {
+    this.#writeChanges()
+    this.#stateLog?.writeEarly()
+  }
+
+  // ---- inside -----------------------------------------------------------------------------------------------------------
+
+  #note(offsets: GroupOffsets): void {
+    if (!offsets.isChanged) return
+    if (offsets.size === 0) this.#remove(offsets)
+    else this.#changed.add(offsets)
+    this.#parts.cycle.gather(this)
+    this.#parts.store.touch()
+  }
+
+  #writeChanges(): void {
+    for (const offsets of this.#changed) {
+      if (offsets.snapshotDue) offsets.changesWritten()
+      while (offsets.isChanged) this.#stateLog!.delta(offsets, (out) => offsets.writeDelta(out))
+    }
+    this.#changed.clear()
+  }
+
+  #create(group: string, isOccupied: boolean): GroupOffsets {
+    const offsets = new GroupOffsets(this.#nextEntity++, group, isOccupied ? undefined : 0)
+    this.#groups.set(group, offsets)
+    this.#ensureLog().snapshot(offsets)
+    return offsets
+  }
+
+  #remove(offsets: GroupOffsets): void {
+    this.#groups.delete(offsets.group)
+    this.#changed.delete(offsets)
+    this.#ensureLog().remove(offsets.entity, [offsets])
+    this.#parts.cycle.gather(this)
+  }
+
+  #ensureLog(): StateLog {
+    if (this.#stateLog !== undefined) return this.#stateLog
+    const log = this.#parts.store.createLog()
+    this.#parts.onLogCreated(log)
+    return this.#openLog(log)
+  }
+
+  #openLog(log: LogId): StateLog {
+    this.#stateLog = new StateLog(this.#parts.store, log, this.#parts.crc32c, OFFSETS_LOG_BYTES_FLOOR)
+    return this.#stateLog
+  }
+}
+
+function bytesOf(group: string, changes: readonly OffsetChange[]): number {
+  return changes.reduce(
+    (bytes, { stored }) => bytes + OFFSET_CHANGE_BYTES + 3 * stored.metadata.length,
+    OFFSET_CHANGE_BYTES + 3 * group.length,
+  )
+}
