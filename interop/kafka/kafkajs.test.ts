@@ -2,6 +2,7 @@ import { compressionsAlgorithms } from '@platformatic/kafka'
 import { CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { KafkaServer } from './kafka-server.ts'
+import { consume, waitFor } from './kafkajs-consumer.ts'
 
 /** kafkajs has gzip alone; the others are for its users to bring. */
 for (const [type, name] of [
@@ -118,5 +119,66 @@ describe('a producer', () => {
     const [message] = await subscription.pull()
     expect(message?.text()).toBe('a')
     await message?.ack()
+  })
+})
+
+/** Forty messages whose values count on from a number. */
+function sendShared(from: number): Promise<unknown> {
+  return producer.send({
+    topic: 'shared',
+    compression: CompressionTypes.GZIP,
+    messages: Array.from({ length: 40 }, (_, n) => ({ key: `k${n}`, value: `v${from + n}` })),
+  })
+}
+
+describe('consumers', () => {
+  test('of a group share partitions, and go on where they were', async () => {
+    const admin = kafka.admin()
+    await admin.connect()
+    await admin.createTopics({ topics: [{ topic: 'shared', numPartitions: 4 }] })
+    await sendShared(0)
+    const first = await consume(kafka, 'g', 'shared')
+    await first.until(40)
+    const second = await consume(kafka, 'g', 'shared')
+    await second.joined(1)
+    await first.joined(2)
+    await sendShared(40)
+    // What was read and not committed when the partitions were shared out anew comes twice.
+    await waitFor(() => new Set([...first.values, ...second.values]).size === 80)
+    expect(second.values.length).toBeGreaterThan(0)
+
+    const { groups } = await admin.describeGroups(['g'])
+    expect(groups[0]).toMatchObject({ groupId: 'g', state: 'Stable', protocolType: 'consumer' })
+    expect(groups[0]!.members).toHaveLength(2)
+    expect((await admin.listGroups()).groups).toContainEqual({ groupId: 'g', protocolType: 'consumer' })
+    await first.consumer.disconnect()
+    await second.consumer.disconnect()
+
+    const [offsets] = await admin.fetchOffsets({ groupId: 'g', topics: ['shared'] })
+    expect(offsets!.partitions.reduce((sum, { offset }) => sum + Number(offset), 0)).toBe(80)
+    const third = await consume(kafka, 'g', 'shared')
+    await third.joined(1)
+    await sendShared(80)
+    await third.until(40)
+    expect(third.values.every((value) => Number(value.slice(1)) >= 80)).toBe(true)
+    await third.consumer.disconnect()
+    await admin.resetOffsets({ groupId: 'g', topic: 'shared', earliest: true })
+    const fourth = await consume(kafka, 'g', 'shared')
+    await fourth.until(120)
+    await fourth.consumer.disconnect()
+    await admin.deleteGroups(['g'])
+    expect((await admin.listGroups()).groups.map(({ groupId }) => groupId)).not.toContain('g')
+    await admin.disconnect()
+  })
+
+  test('get what the native protocol and HTTP publish, with keys and headers', async () => {
+    await server.native.topic('from-native').publish('hello', { key: 'k', headers: { color: 'red' } })
+    await fetch(`${server.httpUrl}/v1/topics/from-native/messages`, { method: 'POST', body: 'by http' })
+    const reading = await consume(kafka, 'native-readers', 'from-native')
+    await reading.until(2)
+    expect(reading.values).toEqual(['hello', 'by http'])
+    expect(reading.messages[0]!.key!.toString()).toBe('k')
+    expect(reading.messages[0]!.headers!['color']!.toString()).toBe('red')
+    await reading.consumer.disconnect()
   })
 })

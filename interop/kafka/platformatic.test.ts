@@ -6,6 +6,7 @@ import {
   ProduceAcks,
   Producer,
   type ProducerOptions,
+  stringDeserializers,
   stringSerializers,
 } from '@platformatic/kafka'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -92,4 +93,48 @@ test('a consumer asks for offsets', async () => {
   const offsets = await consumer.listOffsets({ topics: ['asked'] })
   expect(offsets.get('asked')).toEqual([2n])
   await consumer.close()
+})
+
+type StringConsumer = Consumer<string, string, string, string>
+
+async function readAll(consumer: StringConsumer, topic: string, count: number): Promise<string[]> {
+  const stream = await consumer.consume({
+    topics: [topic],
+    mode: 'committed',
+    fallbackMode: 'earliest',
+    maxWaitTime: 100,
+    autocommit: false,
+  })
+  const values: string[] = []
+  for await (const message of stream) {
+    values.push(message.value)
+    await message.commit()
+    if (values.length === count) break
+  }
+  await stream.close()
+  return values
+}
+
+describe.each(['classic', 'consumer'] as const)('consumers of a group, by the protocol %s', (groupProtocol) => {
+  const group = `g-${groupProtocol}`
+  const topic = `read-${groupProtocol}`
+  const open = (): StringConsumer =>
+    new Consumer({ ...options, groupId: group, groupProtocol, deserializers: stringDeserializers, metadataMaxAge: 1000 })
+
+  test('get what all doors published, and go on where they were', async () => {
+    await send(topic, ['a', 'b'], { compression: 'lz4' })
+    await server.native.topic(topic).publish('c', { key: 'k' })
+    const first = open()
+    expect(await readAll(first, topic, 2)).toEqual(['a', 'b'])
+    await first.close()
+    await send(topic, ['d'])
+    const second = open()
+    expect(await readAll(second, topic, 2)).toEqual(['c', 'd'])
+    await second.close()
+    const [offsets] = await admin.listConsumerGroupOffsets({ groups: [group] })
+    expect(offsets!.topics[0]!.partitions[0]!.committedOffset).toBe(4n)
+    const groups = await admin.listGroups({ types: [groupProtocol] })
+    expect(groups.get(group)).toMatchObject({ id: group, groupType: groupProtocol })
+    await admin.deleteGroups({ groups: [group] })
+  })
 })

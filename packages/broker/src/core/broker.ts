@@ -14,6 +14,7 @@ import type {
   TopicSpec,
 } from './specs.ts'
 
+export type * from './groups/consumer-groups.ts'
 export type * from './specs.ts'
 export type * from './stored-topic.ts'
 

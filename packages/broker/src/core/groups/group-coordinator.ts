@@ -233,6 +233,8 @@ export class GroupCoordinator implements api.ConsumerGroups {
     const group = this.#groups.get(name)
     if (group?.hasMembers === true) return 'not-empty'
     const wasThere = this.#groups.delete(name)
+    // Whoever waits for the ticket is told also where there is nothing to write.
+    if (wasThere) this.#shard.store.touch()
     return this.#shard.offsets.deleteGroup(name) || wasThere ? undefined : 'not-found'
   }
 

@@ -1,3 +1,7 @@
+import { consumerGroupHeartbeatApi } from './groups/consumer-heartbeat.ts'
+import { consumerGroupDescribeApi, deleteGroupsApi, describeGroupsApi, listGroupsApi } from './groups/describing.ts'
+import { heartbeatApi, joinGroupApi, leaveGroupApi, syncGroupApi } from './groups/membership.ts'
+import { offsetCommitApi, offsetDeleteApi, offsetFetchApi } from './groups/offsets.ts'
 import { apiVersionsApi } from './handlers/api-versions.ts'
 import { describeClusterApi, describeLogDirsApi, describeTopicPartitionsApi, findCoordinatorApi } from './handlers/cluster.ts'
 import { alterConfigsApi, describeConfigsApi, incrementalAlterConfigsApi, listConfigResourcesApi } from './handlers/configs.ts'
@@ -31,6 +35,18 @@ export function servedApis(): ReadonlyMap<number, ServedApi> {
     describeClusterApi,
     listConfigResourcesApi,
     describeTopicPartitionsApi,
+    offsetCommitApi,
+    offsetFetchApi,
+    joinGroupApi,
+    heartbeatApi,
+    leaveGroupApi,
+    syncGroupApi,
+    describeGroupsApi,
+    listGroupsApi,
+    deleteGroupsApi,
+    offsetDeleteApi,
+    consumerGroupHeartbeatApi,
+    consumerGroupDescribeApi,
   ]
   const byKey = new Map(apis.map((api) => [api.codec.key, api]))
   const versions = apiVersionsApi(() => byKey.values())

@@ -454,6 +454,7 @@ export const consumerGroupDescribe = {
                 ],
               },
             ],
+            memberType: 'int8 1+ = -1',
           },
         ],
         authorizedOperations: 'int32 = -2147483648',
