@@ -21,7 +21,7 @@ export interface Core {
   close(): Promise<void>
 }
 
-export type CoreConfig = Pick<Config, 'engine' | 'data' | 'durability' | 'autoCreate' | 'limits'>
+export type CoreConfig = Pick<Config, 'engine' | 'data' | 'durability' | 'autoCreate' | 'limits' | 'groups'>
 
 /** @throws MillraceError `data_in_use`, `data_unusable`, `data_corrupt` */
 export async function openCore(config: CoreConfig, platform: Platform, log: Log): Promise<Core> {
@@ -36,6 +36,7 @@ export async function openCore(config: CoreConfig, platform: Platform, log: Log)
       crc32c,
       decompress,
       limits: brokerLimits(limits),
+      groups: config.groups,
       autoCreate: { queues: create, topics: create, subscriptions: create },
       onWarning,
     })

@@ -138,6 +138,20 @@ describe('committed offsets', () => {
   })
 })
 
+test('there is always a commit to wait for, also when nothing had to be done', async () => {
+  const t = await open()
+  const { groups } = t.broker
+  const durable = (): Promise<void> => t.platform.until(t.broker.whenCommitted(t.broker.ticket()))
+  groups.commitOffsets('g', [{ topic: 'none', partition: 0, offset: 1 }])
+  await durable()
+  groups.deleteOffsets('g', at(0))
+  await durable()
+  new GroupClient(t, 'a', { requireMemberId: true }).join()
+  expect(groups.deleteGroup('g')).toBeUndefined()
+  await durable()
+  expect(groups.list()).toEqual([])
+})
+
 describe('who may commit', () => {
   test('strangers while the group is empty, members while they are of its generation', async () => {
     const t = await open()

@@ -106,7 +106,6 @@ export class CommittedOffsets implements CommitMember {
     const offsets = this.#groups.get(group)
     if (offsets === undefined) return false
     this.#remove(offsets)
-    this.#parts.store.touch()
     return true
   }
 

@@ -172,6 +172,7 @@ export class GroupCoordinator implements api.ConsumerGroups {
   deleteOffsets(group: string, places: readonly api.OffsetPlace[]): number {
     this.#checkOpen()
     const known = places.map((place) => this.#placeOf(place)).filter((place) => place !== undefined)
+    this.#shard.store.touch()
     return this.#shard.offsets.delete(group, known)
   }
 
@@ -232,9 +233,8 @@ export class GroupCoordinator implements api.ConsumerGroups {
     this.#checkOpen()
     const group = this.#groups.get(name)
     if (group?.hasMembers === true) return 'not-empty'
+    this.#shard.store.touch()
     const wasThere = this.#groups.delete(name)
-    // Whoever waits for the ticket is told also where there is nothing to write.
-    if (wasThere) this.#shard.store.touch()
     return this.#shard.offsets.deleteGroup(name) || wasThere ? undefined : 'not-found'
   }
 
@@ -267,11 +267,12 @@ export class GroupCoordinator implements api.ConsumerGroups {
   }
 
   #commit(group: string, changes: readonly OffsetChange[]): void {
-    if (changes.length === 0) return
     const { store, cycle, offsets } = this.#shard
-    store.reserve(offsets.check(group, changes))
-    this.#set(group, changes)
-    cycle.bound()
+    if (changes.length > 0) {
+      store.reserve(offsets.check(group, changes))
+      this.#set(group, changes)
+      cycle.bound()
+    }
     // The ticket that the caller sees is that of a commit that comes, even if this one is closed by now.
     store.touch()
   }

@@ -31,6 +31,15 @@ export interface Config {
     readonly httpBodyBytesMax: number
     readonly httpBodiesBytesMax: number
   }
+  readonly groups: {
+    readonly offsetsRetentionMs: number
+    readonly initialRebalanceDelayMs: number
+    readonly sessionTimeoutMsMin: number
+    readonly sessionTimeoutMsMax: number
+    readonly consumerSessionTimeoutMs: number
+    readonly consumerHeartbeatIntervalMs: number
+    readonly membersMax: number
+  }
   readonly metrics: {
     readonly perObject: boolean
     readonly objectsMax: number
@@ -65,7 +74,7 @@ export interface ListenEntry {
   readonly asked: boolean
 }
 
-type Group = 'log' | 'limits' | 'metrics' | 'kafka' | 'http' | 'security'
+type Group = 'log' | 'limits' | 'groups' | 'metrics' | 'kafka' | 'http' | 'security'
 
 type KeyOf<T> = Extract<keyof T, string>
 

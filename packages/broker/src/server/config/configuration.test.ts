@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { format, resolveConfig } from 'prettier'
 import { expect, test } from 'vitest'
+import { groupDefaults } from '../../core/groups/limits.ts'
 import { defaultStorageLimits } from '../../storage/limits.ts'
 import { configFlags } from './flags.ts'
 import { configJsonSchema } from './json-schema.ts'
@@ -41,8 +42,9 @@ test('every key is a flag of its own', () => {
   })
 })
 
-test('defaults are those of the store', async () => {
-  const { limits } = await loadConfig()
+test('defaults are those of the store and of groups', async () => {
+  const { limits, groups } = await loadConfig()
+  expect(groups).toEqual(groupDefaults)
   const { batchBytesMax, commitBytesMax, pendingBytesHigh, pendingBytesLow, tailCacheBytes, checkpointBytes } =
     defaultStorageLimits
   expect(limits).toMatchObject({

@@ -32,6 +32,7 @@ export type KeyType =
 const KIB = 1024
 const MIB = 1024 * KIB
 const GIB = 1024 * MIB
+const DAY_MS = 86_400_000
 
 export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
   data: {
@@ -153,6 +154,43 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
     default: '128MiB',
     description:
       'Bodies of HTTP requests that are in memory at a time, together. A request beyond this is refused as overloaded.',
+  },
+  'groups.offsetsRetentionMs': {
+    type: { kind: 'duration', min: 60_000, max: 10 * 365 * DAY_MS },
+    default: '7d',
+    description: 'How long the committed offsets of a consumer group without members are kept.',
+  },
+  'groups.initialRebalanceDelayMs': {
+    type: { kind: 'duration', min: 0, max: 300_000 },
+    default: '100ms',
+    description:
+      'How long an empty consumer group waits for more members before it shares out partitions; each that comes makes it wait so long again.',
+  },
+  'groups.sessionTimeoutMsMin': {
+    type: { kind: 'duration', min: 1, max: DAY_MS },
+    default: '6s',
+    description: 'Shortest session that a member of a classic consumer group may ask for.',
+  },
+  'groups.sessionTimeoutMsMax': {
+    type: { kind: 'duration', min: 1, max: DAY_MS },
+    default: '30m',
+    description: 'Longest session that a member of a classic consumer group may ask for.',
+  },
+  'groups.consumerSessionTimeoutMs': {
+    type: { kind: 'duration', min: 1000, max: DAY_MS },
+    default: '45s',
+    description:
+      'A member of a consumer group to which the broker assigns partitions is removed when it is not heard of for so long.',
+  },
+  'groups.consumerHeartbeatIntervalMs': {
+    type: { kind: 'duration', min: 100, max: 300_000 },
+    default: '5s',
+    description: 'How often members of a consumer group to which the broker assigns partitions are asked to send a heartbeat.',
+  },
+  'groups.membersMax': {
+    type: { kind: 'count', min: 1, max: 100_000 },
+    default: 10_000,
+    description: 'Most members of one consumer group.',
   },
   'metrics.perObject': {
     type: { kind: 'switch' },

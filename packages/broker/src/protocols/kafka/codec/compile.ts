@@ -1,4 +1,4 @@
-// hot path (packages/broker/test/kafka/codec-throughput.mjs)
+// hot path (packages/broker/test/kafka/throughput.mjs)
 /**
  * Turns the notation of a message into functions that read and write it in one version: one closure per field, put together once,
  * when the version is first used.

@@ -1,4 +1,4 @@
-// hot path (packages/broker/test/kafka/codec-throughput.mjs)
+// hot path (packages/broker/test/kafka/throughput.mjs)
 import { ARRAY_ELEMENTS_MAX } from './limits.ts'
 
 /** The bytes are no message of that kind. */

@@ -1,4 +1,4 @@
-// hot path (packages/broker/test/kafka/codec-throughput.mjs)
+// hot path (packages/broker/test/kafka/throughput.mjs)
 /** Larger pieces are passed on as they are. */
 const COPIED_BYTES_MAX = 1024
 const INITIAL_BYTES = 256
