@@ -6,13 +6,14 @@ const text = fc.string({ maxLength: 70 })
 const uuid = fc.stringMatching(/^[0-9a-f]{32}$/)
 const bytes = fc.uint8Array({ maxLength: 40 })
 
-export function anyMessage(fields: Fields, version: number): fc.Arbitrary<Record<string, unknown>> {
-  const present = parseFields(fields, version).filter((field) => field.isPresent)
-  return fc.record(Object.fromEntries(present.map((field) => [field.name, anyValue(field, version)])))
+/** @param tagged whether tagged fields have values, too */
+export function anyMessage(fields: Fields, version: number, tagged = true): fc.Arbitrary<Record<string, unknown>> {
+  const present = parseFields(fields, version).filter(({ isPresent, tag }) => isPresent && (tagged || tag === undefined))
+  return fc.record(Object.fromEntries(present.map((field) => [field.name, anyValue(field, version, tagged)])))
 }
 
-function anyValue(field: Field, version: number): fc.Arbitrary<unknown> {
-  const one = field.fields === undefined ? anyScalar(field.type) : anyMessage(field.fields, version)
+function anyValue(field: Field, version: number, tagged: boolean): fc.Arbitrary<unknown> {
+  const one = field.fields === undefined ? anyScalar(field.type) : anyMessage(field.fields, version, tagged)
   const value: fc.Arbitrary<unknown> = field.isArray ? fc.array(one, { maxLength: 3 }) : one
   return field.isNullable ? fc.option(value) : value
 }

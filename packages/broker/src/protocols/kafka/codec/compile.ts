@@ -92,9 +92,13 @@ export class StructCodec {
   }
 
   #writeTagged(writer: MessageWriter, values: Values): void {
-    const set = this.#tagged.filter((field) => !isDefault(values[field.name], field.default))
-    writer.uvarint(set.length)
-    for (const field of set) {
+    const tagged = this.#tagged
+    let count = 0
+    for (let n = 0; n < tagged.length; n++) if (!isDefault(values[tagged[n]!.name], tagged[n]!.default)) count++
+    writer.uvarint(count)
+    if (count === 0) return
+    for (const field of tagged) {
+      if (isDefault(values[field.name], field.default)) continue
       const inner = new MessageWriter()
       field.write(inner, values[field.name])
       writer.uvarint(field.tag)
