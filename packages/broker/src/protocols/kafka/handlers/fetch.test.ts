@@ -110,6 +110,10 @@ test('compressed batches come as they were sent, and plain to other doors', asyn
   expect(reader.values).toEqual(['a'.repeat(500)])
   expect(consumer.values).toEqual(['a'.repeat(500)])
   expect(reader.messages[0]!.record.headers[0]!.key).toBe('h')
+  await broker.core.crash()
+  const again = await ask(broker.connect(), fetchOf([{}, { partition: 1 }]))
+  expect(Buffer.from(again.responses[0]!.partitions[0]!.records!.subarray(16))).toEqual(Buffer.from(small.subarray(16)))
+  expect(again.responses[0]!.partitions[1]).toMatchObject({ errorCode: 0, highWatermark: 0 })
 })
 
 describe('bytes', () => {
