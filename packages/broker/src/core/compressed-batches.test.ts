@@ -51,7 +51,7 @@ describe('a compressed batch', () => {
     await t.crash()
     const again = t.consume('topic:log/s')
     await t.settle()
-    expect(again.values.toSorted()).toEqual(['b', 'c'])
+    expect(again.values).toEqual(['b', 'c'])
     again.nack(1)
     await t.settle()
     expect(t.consume('queue:dead').consumer).toBeDefined()

@@ -130,6 +130,30 @@ describe('pace', () => {
     expect(peer.waiting).toHaveLength(count)
   })
 
+  test('few fetches are taken up at a time, and all are answered', async () => {
+    const { broker, peer } = await withTopic()
+    peer.send(produce, 9, produceOne)
+    await broker.core.settle()
+    const fetches = Array.from({ length: 20 }, (_, id) => requestBytes(fetch, 11, waitingFetch, id))
+    peer.raw(new Uint8Array(Buffer.concat(fetches)))
+    expect(peer.paused).toBe(true)
+    await broker.core.settle()
+    expect(peer.paused).toBe(false)
+    expect(peer.waiting).toHaveLength(21)
+  })
+
+  test('responses wait while the peer takes nothing', async () => {
+    const { broker, peer } = await withTopic()
+    peer.send(metadata, 9, { topics: [] })
+    peer.backlogBytes = limits.backlogBytesHigh
+    await broker.core.settle()
+    expect(peer.waiting).toEqual([])
+    peer.backlogBytes = 0
+    peer.session.writable()
+    await broker.core.settle()
+    expect(peer.waiting).toEqual([0])
+  })
+
   test('nothing is read while the peer takes nothing', async () => {
     const { broker, peer } = await withTopic()
     peer.backlogBytes = limits.backlogBytesHigh

@@ -77,7 +77,7 @@ export class KafkaSession implements Session, CommitWaiter, Client {
   }
 
   writable(): void {
-    this.#proceed()
+    this.#wake()
   }
 
   drain(): void {
@@ -158,6 +158,7 @@ export class KafkaSession implements Session, CommitWaiter, Client {
   get #isBusy(): boolean {
     return (
       this.#replies.length >= limits.requestsMax ||
+      this.#replies.fetches >= limits.fetchesMax ||
       this.#connection.backlogBytes >= limits.backlogBytesHigh ||
       this.broker.congested
     )
@@ -202,7 +203,7 @@ export class KafkaSession implements Session, CommitWaiter, Client {
     this.#flushing = false
     if (this.#state === 'closing') return
     const committed = this.broker.committedTicket
-    for (;;) {
+    while (this.#connection.backlogBytes < limits.backlogBytesHigh) {
       const chunks = this.#replies.next(committed)
       if (chunks === undefined) break
       this.#connection.write(chunks)

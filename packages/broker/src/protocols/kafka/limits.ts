@@ -5,7 +5,9 @@ export const limits = {
   requestOverheadBytes: 1_048_576,
   /** Requests of one connection that wait for their response. More are read once there are fewer. */
   requestsMax: 128,
-  /** No more requests are taken up while so many bytes wait for the peer. */
+  /** Fetches among them: each may hold `fetchBytesMax`. */
+  fetchesMax: 4,
+  /** No more requests are taken up, and no responses written, while so many bytes wait for the peer. */
   backlogBytesHigh: 2_097_152,
   /** Record bytes in one fetch response, whatever the client asks for; the first batch may be larger. */
   fetchBytesMax: 16_777_216,

@@ -2,6 +2,7 @@
 import { MessageWriter } from './codec/message-writer.ts'
 import type { ServedApi } from './served-api.ts'
 
+const FETCH = 1
 const API_VERSIONS = 18
 /** So many sent ones stay in the list before they are cut off. */
 const SENT_MAX = 256
@@ -19,6 +20,8 @@ export interface PendingReply {
 
 /** Responses in the order of their requests. */
 export class Replies {
+  /** How many of them are fetches. */
+  fetches = 0
   readonly #pending: PendingReply[] = []
   #head = 0
 
@@ -29,6 +32,7 @@ export class Replies {
   add(api: ServedApi, version: number, correlationId: number): PendingReply {
     const reply = { api, version, correlationId, response: undefined, ticket: 0 }
     this.#pending.push(reply)
+    if (api.codec.key === FETCH) this.fetches++
     return reply
   }
 
@@ -37,6 +41,7 @@ export class Replies {
     const reply = this.#pending[this.#head]
     if (reply?.response === undefined || reply.ticket > committed) return undefined
     this.#head++
+    if (reply.api.codec.key === FETCH) this.fetches--
     if (this.#head === this.#pending.length) this.clear()
     else if (this.#head === SENT_MAX) {
       this.#pending.splice(0, SENT_MAX)
@@ -52,6 +57,7 @@ export class Replies {
   }
 
   clear(): void {
+    this.fetches = 0
     this.#pending.length = 0
     this.#head = 0
   }
