@@ -36,6 +36,8 @@ test('whichever commit is the last, a transaction has happened as a whole or not
       actions.push({ kind: 'settle', consumer, partition: 0, first: n, last: n, attempt: 1, outcome })
       actions.push({ kind: 'publish', to: n % 2 === 0 ? out : log, partition: -1, batch: batchOf(`p${n} ${TEXT}`) })
       actions.push({ kind: 'multicast', to: [out, log], batch: batchOf(`c${n} ${TEXT}`) })
+      const offset = { topic: 'log', partition: n % 2, offset: n, metadata: TEXT }
+      actions.push({ kind: 'offsets', group: `g${n % 3}`, offsets: [offset] })
     }
     t.broker.transact(actions)
     t.publish('queue:noise', TEXT)
@@ -50,7 +52,9 @@ test('whichever commit is the last, a transaction has happened as a whole or not
     const [waiting, dead, queued, ...logged] = readers.map((reader) => reader.values.length)
     const copied = logged.reduce((sum, count) => sum + count, 0)
     // What was rejected may be on its way: that is another commit.
-    outcomes.add(`in ${waiting! + dead!} out ${queued! + copied}`)
+    const groups = ['g0', 'g1', 'g2'].flatMap((group) => t.broker.groups.offsets(group))
+    const read = groups.reduce((sum, { offset }) => sum + offset, 0)
+    outcomes.add(`in ${waiting! + dead!} out ${queued! + copied} read ${read}`)
   }
-  expect([...outcomes]).toEqual([`in ${COPIES} out 0`, `in 1 out ${3 * COPIES}`])
+  expect([...outcomes]).toEqual([`in ${COPIES} out 0 read 0`, `in 1 out ${3 * COPIES} read ${6 * COPIES - 21}`])
 })
