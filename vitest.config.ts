@@ -15,7 +15,13 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['packages/**/*.test.ts', 'bench/**/*.test.ts', 'examples/*.test.ts', 'docs/**/*.test.ts'],
+    include: [
+      'packages/**/*.test.ts',
+      'bench/**/*.test.ts',
+      'examples/*.test.ts',
+      'docs/**/*.test.ts',
+      'interop/kafka/**/*.test.ts',
+    ],
     exclude: ['**/dist/**', '**/node_modules/**'],
     setupFiles: ['vitest.setup.ts'],
     testTimeout: 60_000,

@@ -54,6 +54,7 @@ export class BrokerProcess {
       'start',
       `--data=${this.data}`,
       `--ready-file=${this.#readyFile}`,
+      '--listen=none',
       `--listen=native=127.0.0.1:${native}`,
       `--listen=http=127.0.0.1:${http}`,
       ...(options.arguments ?? []),

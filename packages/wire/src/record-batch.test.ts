@@ -9,11 +9,10 @@ import {
   batchOffsets,
   batchProblem,
   decodeBatch,
-  encodeBatch,
-  RecordBatchBuilder,
   setBatchBaseOffset,
   shiftBatchTimestamps,
 } from './record-batch.ts'
+import { encodeBatch, RecordBatchBuilder } from './record-batch-builder.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const blob = fc.uint8Array({ maxLength: 300 })

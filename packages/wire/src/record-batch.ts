@@ -1,5 +1,5 @@
 /**
- * The stored form of messages: Kafka record batches, magic 2, uncompressed (docs/formats/record-batch.md;
+ * The stored form of messages: Kafka record batches, magic 2 (docs/formats/record-batch.md;
  * https://kafka.apache.org/documentation/#recordbatch). All integers are big-endian.
  *
  *   0 baseOffset i64 | 8 batchLength i32 | 12 partitionLeaderEpoch i32 | 16 magic i8 | 17 crc u32 (over 21..end)
@@ -8,7 +8,7 @@
  */
 // hot path (bench/src/codec.ts)
 import { crc32c } from './crc32c.ts'
-import { encodeName, textSize, writeText } from './text.ts'
+import { readInt32, readInt64, writeInt16, writeInt32, writeInt64 } from './integers.ts'
 
 export const BATCH_HEADER_BYTES = 61
 /** Header with the message's own id, as the publisher gave it. Deduplication windows and inboxes compare it. */
@@ -24,7 +24,7 @@ export const BATCH_HAS_EXPIRY: number = 1 << 14
 /** Header with the time after which a record is not delivered any more: milliseconds since 1970 in decimal digits. */
 export const EXPIRES_AT_HEADER = 'expires-at'
 
-const MAGIC = 2
+export const BATCH_MAGIC = 2
 const NO_HEADERS: readonly RecordHeader[] = []
 const decoder = new TextDecoder()
 
@@ -63,6 +63,11 @@ export function batchSize(batch: Uint8Array): number {
 
 export function batchAttributes(batch: Uint8Array): number {
   return (batch[21]! << 8) | batch[22]!
+}
+
+/** How its records are compressed: 0 not at all, 1 gzip, 2 snappy, 3 lz4, 4 zstd. */
+export function batchCompression(batch: Uint8Array): number {
+  return batch[22]! & 7
 }
 
 /** How many offsets the batch takes: lastOffsetDelta + 1. */
@@ -133,169 +138,31 @@ export function shiftBatchTimestamps(batch: Uint8Array, ms: number, checksum: Ch
 
 /**
  * Checks that `batch` is one whole, well-formed batch: size, magic, counts and checksum; not the records inside.
+ * @param compressed whether its records may be compressed
  * @returns what is wrong with it, or undefined
  */
-export function batchProblem(batch: Uint8Array, checksum: Checksum = crc32c): string | undefined {
+export function batchProblem(batch: Uint8Array, checksum: Checksum = crc32c, compressed = false): string | undefined {
   if (batch.length < BATCH_HEADER_BYTES) return `it has ${batch.length} bytes, less than a batch header`
-  if (batch[16] !== MAGIC) return `its magic is ${batch[16]}, not ${MAGIC}`
+  if (batch[16] !== BATCH_MAGIC) return `its magic is ${batch[16]}, not ${BATCH_MAGIC}`
   if (batchSize(batch) !== batch.length) return `it has ${batch.length} bytes but its header says ${batchSize(batch)}`
   const records = batchRecordCount(batch)
   const offsets = batchOffsets(batch)
   if (records < 1) return `it says it holds ${records} records`
   if (offsets < records) return `it says it holds ${records} records in ${offsets} offsets`
-  if ((batchAttributes(batch) & 7) !== 0) return 'it is compressed'
+  if (!compressed && batchCompression(batch) !== 0) return 'it is compressed'
   if (checksum(batch.subarray(21)) !== batchCrc(batch)) return 'its checksum does not match its content'
   return undefined
 }
 
-// ---- building -------------------------------------------------------------------------------------------------------
-
-/** Builds one batch at a time; reusable after `finish`. */
-export class RecordBatchBuilder {
-  #bytes: Uint8Array
-  #end = BATCH_HEADER_BYTES
-  #records = 0
-  #lastOffsetDelta = -1
-  #baseTimestampMs = 0
-  #maxTimestampMs = 0
-  #attributes = 0
-  #producerId = -1
-  #producerEpoch = -1
-  #baseSequence = -1
-  readonly #checksum: Checksum
-  /** Of the headers of the record that is being added. */
-  readonly #valueSizes: number[] = []
-
-  constructor(initialBytes = 1024, checksum: Checksum = crc32c) {
-    this.#bytes = new Uint8Array(Math.max(initialBytes, BATCH_HEADER_BYTES))
-    this.#checksum = checksum
-  }
-
-  /** Size of the batch so far, in bytes. */
-  get bytes(): number {
-    return this.#end
-  }
-
-  get records(): number {
-    return this.#records
-  }
-
-  /** Memory that it holds, in bytes. */
-  get capacityBytes(): number {
-    return this.#bytes.length
-  }
-
-  /**
-   * Adds a record; bytes are copied, text becomes UTF-8. A header `expires-at` is announced by the batch's attributes.
-   * @param offsetDelta its position relative to the base offset; by default the next one. Must grow.
-   */
-  append(
-    timestampMs: number,
-    key: string | Uint8Array | null,
-    value: string | Uint8Array | null,
-    headers: readonly HeaderToWrite[] = NO_HEADERS,
-    offsetDelta: number = this.#lastOffsetDelta + 1,
-  ): void {
-    if (this.#records === 0) {
-      this.#baseTimestampMs = timestampMs
-      this.#maxTimestampMs = timestampMs
-    } else if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs
-    const timestampDelta = timestampMs - this.#baseTimestampMs
-    const keySize = partSize(key)
-    const valueSize = partSize(value)
-    const count = headers.length
-    let size = 1 + zigzagSize(timestampDelta) + zigzagSize(offsetDelta) + zigzagSize(count)
-    size += zigzagSize(keySize) + Math.max(keySize, 0) + zigzagSize(valueSize) + Math.max(valueSize, 0)
-    if (count > 0) size += this.#measureHeaders(headers)
-
-    this.#reserve(size + 5)
-    const bytes = this.#bytes
-    let at = writeZigzag(bytes, this.#end, size)
-    bytes[at++] = 0
-    at = writeZigzag(bytes, at, timestampDelta)
-    at = writeZigzag(bytes, at, offsetDelta)
-    at = writePart(bytes, at, key, keySize)
-    at = writePart(bytes, at, value, valueSize)
-    at = writeZigzag(bytes, at, count)
-    for (let n = 0; n < count; n++) {
-      const name = encodeName(headers[n]!.key)
-      at = writePart(bytes, at, name, name.length)
-      at = writePart(bytes, at, headers[n]!.value, this.#valueSizes[n]!)
-    }
-    this.#end = at
-    this.#lastOffsetDelta = offsetDelta
-    this.#records++
-  }
-
-  /** Sets the producer of this batch. @param sequence of its first record, 0 to 2^31 - 1 */
-  setProducer(producerId: number, epoch: number, sequence: number): void {
-    this.#producerId = producerId
-    this.#producerEpoch = epoch
-    this.#baseSequence = sequence
-  }
-
-  /**
-   * Completes the batch and starts the next one. The result is a view that stays valid until the next call to `append`; copy it to keep it.
-   * @param offsets how many offsets it takes, when that is more than the last record's (compaction keeps the range)
-   */
-  finish(offsets: number = this.#lastOffsetDelta + 1): Uint8Array {
-    const batch = this.#bytes.subarray(0, this.#end)
-    writeInt64(batch, 0, 0)
-    writeInt32(batch, 8, batch.length - 12)
-    writeInt32(batch, 12, 0)
-    batch[16] = MAGIC
-    writeInt16(batch, 21, this.#attributes)
-    writeInt32(batch, 23, offsets - 1)
-    writeInt64(batch, 27, this.#baseTimestampMs)
-    writeInt64(batch, 35, this.#maxTimestampMs)
-    writeInt64(batch, 43, this.#producerId)
-    writeInt16(batch, 51, this.#producerEpoch)
-    writeInt32(batch, 53, this.#baseSequence)
-    writeInt32(batch, 57, this.#records)
-    writeInt32(batch, 17, this.#checksum(batch.subarray(21)))
-    this.#end = BATCH_HEADER_BYTES
-    this.#records = 0
-    this.#lastOffsetDelta = -1
-    this.#attributes = 0
-    this.setProducer(-1, -1, -1)
-    return batch
-  }
-
-  #measureHeaders(headers: readonly HeaderToWrite[]): number {
-    let size = 0
-    for (let n = 0; n < headers.length; n++) {
-      const { key, value } = headers[n]!
-      if (key === EXPIRES_AT_HEADER) this.#attributes |= BATCH_HAS_EXPIRY
-      const nameSize = encodeName(key).length
-      const valueSize = partSize(value)
-      this.#valueSizes[n] = valueSize
-      size += zigzagSize(nameSize) + nameSize + zigzagSize(valueSize) + Math.max(valueSize, 0)
-    }
-    return size
-  }
-
-  #reserve(more: number): void {
-    const needed = this.#end + more
-    if (needed <= this.#bytes.length) return
-    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2))
-    grown.set(this.#bytes.subarray(0, this.#end))
-    this.#bytes = grown
-  }
-}
-
-/** Encodes records as one batch of its own; offsets of the input are ignored. */
-export function encodeBatch(
-  records: readonly {
-    readonly timestampMs: number
-    readonly key?: Uint8Array | null
-    readonly value: Uint8Array | null
-    readonly headers?: readonly HeaderToWrite[]
-  }[],
-  checksum: Checksum = crc32c,
-): Uint8Array {
-  const builder = new RecordBatchBuilder(1024, checksum)
-  for (const record of records) builder.append(record.timestampMs, record.key ?? null, record.value, record.headers)
-  return builder.finish()
+/** A compressed batch as one that is not. @param records what its records are, decompressed */
+export function plainBatch(batch: Uint8Array, records: Uint8Array, checksum: Checksum = crc32c): Uint8Array {
+  const plain = new Uint8Array(BATCH_HEADER_BYTES + records.length)
+  plain.set(batch.subarray(0, BATCH_HEADER_BYTES))
+  plain.set(records, BATCH_HEADER_BYTES)
+  writeInt32(plain, 8, plain.length - 12)
+  plain[22] = batch[22]! & ~7
+  writeInt32(plain, 17, checksum(plain.subarray(21)))
+  return plain
 }
 
 // ---- reading --------------------------------------------------------------------------------------------------------
@@ -420,66 +287,4 @@ export function decodeBatch(
     records.push({ offset, timestampMs: reader.timestampMs, key: reader.key, value: reader.value, headers: reader.headers })
   }
   return records
-}
-
-// ---- integers -------------------------------------------------------------------------------------------------------
-
-/** Bytes of a key or value; -1 for null, as its length is written. */
-function partSize(part: string | Uint8Array | null): number {
-  if (part === null) return -1
-  return typeof part === 'string' ? textSize(part) : part.length
-}
-
-function writePart(bytes: Uint8Array, at: number, part: string | Uint8Array | null, size: number): number {
-  const start = writeZigzag(bytes, at, size)
-  if (part === null) return start
-  if (typeof part === 'string') return writeText(bytes, start, part, size)
-  // A loop beats the call of set() for the short blobs that most messages have.
-  if (size < 24) for (let n = 0; n < size; n++) bytes[start + n] = part[n]!
-  else bytes.set(part, start)
-  return start + size
-}
-
-function zigzagSize(value: number): number {
-  let rest = value < 0 ? -value * 2 - 1 : value * 2
-  let size = 1
-  for (; rest >= 128; size++) rest = Math.floor(rest / 128)
-  return size
-}
-
-function writeZigzag(bytes: Uint8Array, start: number, value: number): number {
-  let rest = value < 0 ? -value * 2 - 1 : value * 2
-  let at = start
-  for (; rest >= 128; at++) {
-    bytes[at] = (rest % 128) | 0x80
-    rest = Math.floor(rest / 128)
-  }
-  bytes[at] = rest
-  return at + 1
-}
-
-function readInt32(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
-}
-
-/** Values beyond 2^53 lose precision; none that the broker counts gets there. */
-function readInt64(bytes: Uint8Array, at: number): number {
-  return readInt32(bytes, at) * 4294967296 + (readInt32(bytes, at + 4) >>> 0)
-}
-
-function writeInt16(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 8
-  bytes[at + 1] = value
-}
-
-function writeInt32(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 24
-  bytes[at + 1] = value >>> 16
-  bytes[at + 2] = value >>> 8
-  bytes[at + 3] = value
-}
-
-function writeInt64(bytes: Uint8Array, at: number, value: number): void {
-  writeInt32(bytes, at, Math.floor(value / 4294967296))
-  writeInt32(bytes, at + 4, value >>> 0)
 }

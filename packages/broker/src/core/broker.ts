@@ -1,5 +1,6 @@
 import type { MillraceError } from '../base/errors.ts'
 import type { Ticket } from '../storage/log-store.ts'
+import type { StoredTopic } from './stored-topic.ts'
 import type { ConsumerGroups, OffsetCommit, OffsetCommitter } from './groups/consumer-groups.ts'
 import type {
   DedupPolicy,
@@ -13,7 +14,9 @@ import type {
   TopicSpec,
 } from './specs.ts'
 
+export type * from './groups/consumer-groups.ts'
 export type * from './specs.ts'
+export type * from './stored-topic.ts'
 
 /**
  * The façade: all that a door may do. Calls are synchronous and take effect in the open commit; what they changed is
@@ -100,6 +103,14 @@ export interface Broker {
 
   /** The partitions that `read` may be asked for and that may hold something, in the order in which they are shown. @throws `not_found` */
   partitions(source: string): readonly number[]
+
+  // ---- topics as they are stored ------------------------------------------------------------------------------------
+  /** @throws `not_found` */
+  storedTopic(name: string): StoredTopic
+  /** By `StoredTopic.id`; undefined when there is none. */
+  storedTopicById(id: string): StoredTopic | undefined
+  /** All of them. */
+  storedTopics(): readonly StoredTopic[]
 
   /** Consumers that share the partitions of topics, and how far they are. */
   readonly groups: ConsumerGroups

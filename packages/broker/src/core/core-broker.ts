@@ -42,6 +42,8 @@ import type { Selector } from './selectors/selector.ts'
 import type { Shard } from './shard.ts'
 import { transact } from './transactions/transactions.ts'
 import { checkStartPosition } from './start-position.ts'
+import type { StoredTopic } from './stored-topic.ts'
+import { StoredTopics } from './topics/stored-topics.ts'
 
 export class CoreBroker implements Broker {
   readonly id: string
@@ -53,6 +55,7 @@ export class CoreBroker implements Broker {
   readonly #waiters: CommittedWaiters
   readonly #oldest: OldestTimestamps
   readonly #redrives: Redrives
+  readonly #storedTopics: StoredTopics
   readonly #readers = new Set<PartitionReader>()
   readonly #background: readonly { stop(): void }[]
   #closing: Promise<void> | undefined
@@ -75,6 +78,7 @@ export class CoreBroker implements Broker {
     this.#background = background
     this.#oldest = new OldestTimestamps(shard.store)
     this.#redrives = new Redrives(shard, registry, waiters)
+    this.#storedTopics = new StoredTopics(shard, registry.topics)
     shard.store.onFailed((error) => this.#failed(error))
     shard.store.onRelief(() => {
       registry.deadLetters.relieved()
@@ -214,6 +218,20 @@ export class CoreBroker implements Broker {
       .queue(name)
       .group.cursors.map(({ partition }) => partition)
       .toReversed()
+  }
+
+  // ---- topics as they are stored ------------------------------------------------------------------------------------
+
+  storedTopic(name: string): StoredTopic {
+    return this.#storedTopics.of(this.#registry.topic(name))
+  }
+
+  storedTopicById(id: string): StoredTopic | undefined {
+    return this.#storedTopics.byId(id)
+  }
+
+  storedTopics(): readonly StoredTopic[] {
+    return this.#storedTopics.all()
   }
 
   // ---- dead letters -------------------------------------------------------------------------------------------------

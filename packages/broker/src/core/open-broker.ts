@@ -1,5 +1,6 @@
 import { MillraceError } from '../base/errors.ts'
 import type { Crc32c } from '../ports/checksum.ts'
+import type { Decompress } from '../ports/decompress.ts'
 import type { Platform } from '../ports/platform.ts'
 import type { LogStore } from '../storage/log-store.ts'
 import type { Broker } from './broker.ts'
@@ -10,6 +11,7 @@ import { readProducers } from './dedup/read-producers.ts'
 import { type Definition, DefinitionCell } from './definitions.ts'
 import type { DeliveryState } from './delivery/delivery-state.ts'
 import type { Restored, Topic } from './entities.ts'
+import { refuseCompressed } from './plain-batches.ts'
 import { GroupCoordinator } from './groups/group-coordinator.ts'
 import { groupDefaults, type GroupSettings } from './groups/limits.ts'
 import { readOffsets } from './groups/read-offsets.ts'
@@ -28,6 +30,8 @@ export interface BrokerOptions {
   readonly store: LogStore
   readonly platform: Platform
   readonly crc32c: Crc32c
+  /** Without it, compressed batches are refused. */
+  readonly decompress?: Decompress
   readonly limits?: LimitSettings
   /** What is created on first use by those who ask for it. By default everything, topics with one partition. */
   readonly autoCreate?: Partial<AutoCreate>
@@ -60,6 +64,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     store,
     platform,
     crc32c,
+    decompress: options.decompress ?? refuseCompressed,
     limits: brokerLimits(options.limits ?? {}, store.limits),
     stateLog,
     scheduled: recovered.schedule.content,

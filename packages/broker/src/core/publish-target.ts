@@ -3,6 +3,7 @@
 import {
   BATCH_HAS_EXPIRY,
   batchAttributes,
+  batchCompression,
   batchOffsets,
   batchProblem,
   batchRecordCount,
@@ -71,7 +72,10 @@ export class PublishTarget implements Destination, DeadLetterTarget {
     this.placed = undefined
     if (this.levels !== undefined) return this.#publishByLevel(this.levels, partition, batch)
     if (this.ids !== undefined || namesProducer(batch)) return this.#publishOnce(partition, batch)
-    const at = this.prepare(partition, batch)
+    this.accepts(batch.length)
+    this.#checkContent(batch)
+    this.limit?.check(batchRecordCount(batch), batch.length)
+    const at = this.partitionOrAny(partition)
     const records = batchRecordCount(batch)
     const base = this.#append(this.#tails[at]!, batch, records)
     this.#count(batch, records)
@@ -81,10 +85,10 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   /** A limit of the queue is not asked: it is about what is in the queue, and this is not yet. */
   publishLater(partition: number, batch: Uint8Array, dueMs: number): number {
     this.accepts(batch.length)
-    this.#checkContent(batch)
-    this.levels?.check(batch)
+    const plain = this.#checkContent(batch)
+    this.levels?.check(plain)
     if (partition >= 0) this.partitionOrAny(partition)
-    return this.#shard.schedule.add(this, partition, batch, dueMs)
+    return this.#shard.schedule.add(this, partition, plain, dueMs)
   }
 
   // ---- for the registry -----------------------------------------------------------------------------------------------
@@ -199,10 +203,10 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   }
 
   /** Each record to the level of its priority; all of them in one commit. */
-  #publishByLevel(levels: QueueLevels, asked: number, batch: Uint8Array): number {
-    this.#checkLife()
-    this.#checkSize(batch.length)
-    this.#checkContent(batch)
+  #publishByLevel(levels: QueueLevels, asked: number, given: Uint8Array): number {
+    this.checkLife()
+    this.#checkSize(given.length)
+    const batch = this.#checkContent(given)
     this.partitionOrAny(asked)
     const scan = levels.check(batch)
     const sequences = levels.at(0)
@@ -263,10 +267,12 @@ export class PublishTarget implements Destination, DeadLetterTarget {
     totals.publishedBytes += batch.length
   }
 
-  #publishOnce(asked: number, batch: Uint8Array): number {
-    this.#checkLife()
-    this.#checkSize(batch.length)
-    this.#checkContent(batch)
+  #publishOnce(asked: number, sent: Uint8Array): number {
+    this.checkLife()
+    this.#checkSize(sent.length)
+    const plain = this.#checkContent(sent)
+    // Some of its records may be left out.
+    const batch = this.ids === undefined ? sent : plain
     const partition = this.partitionOrAny(asked)
     if (asked < 0 && this.#tails.length > 1 && namesProducer(batch)) {
       throw new MillraceError('bad_request', 'a batch of an idempotent producer must name its partition')
@@ -301,7 +307,7 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   /** Whether it takes a batch of that size now. @throws as `publish` */
   accepts(bytes: number): void {
     const { store } = this.#shard
-    this.#checkLife()
+    this.checkLife()
     if (!store.acceptsPublishes) {
       throw new MillraceError(
         'disk_full',
@@ -314,15 +320,17 @@ export class PublishTarget implements Destination, DeadLetterTarget {
     this.#checkSize(bytes)
   }
 
-  /** @throws as `publish` */
+  /** @throws as `publish`, and `bad_batch` for a compressed one */
   check(batch: Uint8Array): void {
     this.accepts(batch.length)
+    if (batchCompression(batch) !== 0) throw refused('it is compressed, which batches of a transaction may not be')
     this.#checkContent(batch)
     this.levels?.check(batch)
     this.limit?.check(batchRecordCount(batch), batch.length)
   }
 
-  #checkLife(): void {
+  /** @throws MillraceError `not_found` when it was deleted, or why the broker takes nothing any more */
+  checkLife(): void {
     const { refusal } = this.#shard
     if (refusal !== undefined) throw refusal
     if (this.deleted) throw new MillraceError('not_found', `${this.kind}:${this.name} was deleted`)
@@ -334,13 +342,22 @@ export class PublishTarget implements Destination, DeadLetterTarget {
     throw new MillraceError('record_too_large', `a batch of ${bytes} bytes is larger than the limit of ${batchBytesMax}`)
   }
 
-  #checkContent(batch: Uint8Array): void {
-    const problem = batchProblem(batch, this.#shard.crc32c) ?? gapProblem(batch) ?? recordsProblem(batch, this.keyed)
-    if (problem === undefined) return
+  /** @returns the batch, not compressed */
+  #checkContent(batch: Uint8Array): Uint8Array {
+    const { crc32c, plain: plainBatches } = this.#shard
+    const outside = batchProblem(batch, crc32c, true) ?? gapProblem(batch)
+    if (outside !== undefined) throw refused(outside)
+    const plain = plainBatches.of(batch)
+    const problem = recordsProblem(plain, this.keyed)
+    if (problem === undefined) return plain
     if (problem === KEYLESS_RECORD)
       throw new MillraceError('bad_request', `topic:${this.name} is compacted: every record needs a key`)
-    throw new MillraceError('bad_batch', `the record batch was refused: ${problem}`)
+    throw refused(problem)
   }
+}
+
+function refused(problem: string): MillraceError {
+  return new MillraceError('bad_batch', `the record batch was refused: ${problem}`)
 }
 
 /** Only compaction leaves gaps. */

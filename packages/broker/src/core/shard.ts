@@ -11,6 +11,9 @@ import { ExpirySweep } from './delivery/expiry-sweep.ts'
 import { type DeliveryCounters, newCounters } from './delivery/delivery-state.ts'
 import { CommittedOffsets } from './groups/committed-offsets.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { PlainBatches } from './plain-batches.ts'
+import { PlainLogStore } from './plain-log-store.ts'
+import type { Decompress } from '../ports/decompress.ts'
 import { SelectorCache } from './selectors/selector-cache.ts'
 import { Schedule } from './schedule/schedule.ts'
 import type { ScheduleState } from './schedule/schedule-state.ts'
@@ -21,7 +24,11 @@ import { Timers } from './timers.ts'
 export interface Shard {
   /** Of the broker: see `Broker.id`. */
   readonly id: string
+  /** Its batches are plain when they are read. */
   readonly store: LogStore
+  /** The same, with batches as they are stored. */
+  readonly stored: LogStore
+  readonly plain: PlainBatches
   readonly platform: Platform
   readonly crc32c: Crc32c
   readonly limits: BrokerLimits
@@ -55,6 +62,7 @@ export interface ShardParts {
   readonly store: LogStore
   readonly platform: Platform
   readonly crc32c: Crc32c
+  readonly decompress: Decompress
   readonly limits: BrokerLimits
   readonly stateLog: StateLog
   /** As a restart found it. */
@@ -69,8 +77,10 @@ export interface ShardParts {
 }
 
 export function newShard(parts: ShardParts): Shard {
-  const { onProducersLog: onLogCreated, onOffsetsLog, scheduled, scheduledBytesMax, ...shared } = parts
-  const { store, platform, crc32c, stateLog, warn } = shared
+  const { onProducersLog: onLogCreated, onOffsetsLog, scheduled, scheduledBytesMax, decompress, store: stored, ...shared } = parts
+  const { platform, crc32c, stateLog, warn, limits } = shared
+  const plain = new PlainBatches(decompress, crc32c, limits.batchBytesMax)
+  const store = new PlainLogStore(stored, plain)
   const dispatcher = new Dispatcher(platform.scheduler)
   const timers = new Timers(platform.clock, platform.scheduler)
   const cycle = new CommitCycle(store, stateLog, () => dispatcher.run())
@@ -78,6 +88,9 @@ export function newShard(parts: ShardParts): Shard {
   const scheduleHome = { store, platform, crc32c, stateLog, cycle, dispatcher, timers, windows, warn }
   return {
     ...shared,
+    store,
+    stored,
+    plain,
     dispatcher,
     cycle,
     expiry: new ExpirySweep({ store, platform, warn, bound: () => cycle.bound() }),

@@ -52,6 +52,8 @@ export interface Peer {
   /** For people: `127.0.0.1:53211`, `in-process`. */
   readonly address: string
   readonly transport: 'tcp' | 'websocket' | 'in-process'
+  /** The address of this broker at which it arrived, where there is one. */
+  readonly reached?: { readonly host: string; readonly port: number }
   /** TLS, or a transport that leaves the machine's memory at no point. */
   readonly secure: boolean
 }

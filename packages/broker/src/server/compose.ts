@@ -1,5 +1,6 @@
 import type { Broker } from '../core/broker.ts'
 import { nativeDoor } from '../protocols/native/native-door.ts'
+import type { Door } from '../protocols/session.ts'
 import type { Config, ListenEntry } from './config/config.ts'
 import { refuseInsecureBinds } from './listeners/loopback.ts'
 import type { Listener } from './listeners/listener.ts'
@@ -31,6 +32,7 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   await refuseInsecureBinds(config)
   // Loads while the data is recovered.
   const http = config.listen.some(({ door }) => door === 'http') ? import('./open-http.ts') : undefined
+  const kafka = config.listen.some(({ door }) => door === 'kafka') ? import('../protocols/kafka/kafka-door.ts') : undefined
   const platform = nodePlatform()
   const core = await openCore(config, platform, log)
   const { broker, store } = core
@@ -57,7 +59,12 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   }
 
   const openListener = async (entry: ListenEntry): Promise<Listener | undefined> => {
-    if (entry.door !== 'http') return openTcpListener(nativeDoor, entry, session, config.limits, log)
+    const overTcp = (door: Door): Promise<Listener | undefined> => openTcpListener(door, entry, session, config.limits, log)
+    if (entry.door === 'native') return overTcp(nativeDoor)
+    if (entry.door === 'kafka') {
+      const { kafkaDoor } = await kafka!
+      return overTcp(kafkaDoor(config.kafka))
+    }
     const { openHttpDoor } = await http!
     return openHttpDoor(entry, { config, session, native: nativeDoor, health, metrics: () => metrics.scrape(), log })
   }

@@ -7,6 +7,7 @@ import { CommitWaiters } from '../protocols/commit-waiters.ts'
 import type { LogStore } from '../storage/log-store.ts'
 import { openLogStore } from '../storage/open-log-store.ts'
 import type { Config } from './config/config.ts'
+import { decompress } from './decompress/decompress.ts'
 import type { Log } from './log/log.ts'
 
 /** A broker without doors: journal, store and façade. */
@@ -33,6 +34,7 @@ export async function openCore(config: CoreConfig, platform: Platform, log: Log)
       store,
       platform,
       crc32c,
+      decompress,
       limits: brokerLimits(limits),
       groups: config.groups,
       autoCreate: { queues: create, topics: create, subscriptions: create },

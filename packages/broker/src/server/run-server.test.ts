@@ -53,7 +53,7 @@ interface Process {
 function run(flags: Record<string, unknown> = {}, ...more: string[]): Process {
   const settings = {
     data: join(directory, 'data'),
-    listen: ['native=0', 'http=0'],
+    listen: ['none', 'native=0', 'http=0'],
     readyFile: join(directory, 'ready.json'),
     ...flags,
   }

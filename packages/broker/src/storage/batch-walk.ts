@@ -24,7 +24,7 @@ export function walkBatches(entry: IndexEntry, stored: Uint8Array, crc32c: Crc32
     const rest = stored.subarray(at)
     const size = rest.length >= BATCH_HEADER_BYTES ? batchSize(rest) : 0
     const bytes = rest.subarray(0, Math.max(0, size))
-    const problem = batchProblem(bytes, crc32c)
+    const problem = batchProblem(bytes, crc32c, true)
     if (problem !== undefined) throw damaged(entry, at, problem)
     batches.push({ base, offsets: batchOffsets(bytes), timestampMs: batchMaxTimestampMs(bytes), bytes })
     base += batchOffsets(bytes)

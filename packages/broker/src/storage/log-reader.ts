@@ -260,7 +260,7 @@ export class LogReader {
     while (at < entries.length[row]! && problem === undefined) {
       const size = stored.length - at >= BATCH_HEADER_BYTES ? batchSize(stored.subarray(at, at + BATCH_HEADER_BYTES)) : 0
       const batch = stored.subarray(at, at + Math.max(size, 1))
-      problem = batchProblem(batch, this.#crc32c)
+      problem = batchProblem(batch, this.#crc32c, true)
       if (problem === undefined) offsets += batchOffsets(batch)
       at += size
     }

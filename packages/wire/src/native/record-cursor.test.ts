@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { BATCH_HEADER_BYTES, BatchFormatError, encodeBatch } from '../record-batch.ts'
+import { encodeBatch } from '../record-batch-builder.ts'
+import { BATCH_HEADER_BYTES, BatchFormatError } from '../record-batch.ts'
 import { readHeaders, RecordCursor } from './record-cursor.ts'
 
 const encoder = new TextEncoder()

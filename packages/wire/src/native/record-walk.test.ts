@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { BATCH_HEADER_BYTES, batchProblem, decodeBatch, encodeBatch, RecordBatchBuilder } from '../record-batch.ts'
+import { encodeBatch, RecordBatchBuilder } from '../record-batch-builder.ts'
+import { BATCH_HEADER_BYTES, batchProblem, decodeBatch } from '../record-batch.ts'
 import { readHeaders, RecordCursor } from './record-cursor.ts'
 import { BatchCutter, recordsProblem } from './record-walk.ts'
 

@@ -44,6 +44,10 @@ export interface Config {
     readonly perObject: boolean
     readonly objectsMax: number
   }
+  readonly kafka: {
+    /** Where clients are told to connect to, or null for the address at which they came. */
+    readonly advertised: HostPort | null
+  }
   readonly http: {
     /** Origins (scheme://host[:port]) besides its own from which browsers may use the API. */
     readonly allowedOrigins: readonly string[]
@@ -51,6 +55,11 @@ export interface Config {
   readonly security: {
     readonly allowRemoteWithoutUsers: boolean
   }
+}
+
+export interface HostPort {
+  readonly host: string
+  readonly port: number
 }
 
 type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -65,7 +74,7 @@ export interface ListenEntry {
   readonly asked: boolean
 }
 
-type Group = 'log' | 'limits' | 'groups' | 'metrics' | 'http' | 'security'
+type Group = 'log' | 'limits' | 'groups' | 'metrics' | 'kafka' | 'http' | 'security'
 
 type KeyOf<T> = Extract<keyof T, string>
 

@@ -2,6 +2,7 @@
 export const doors: Readonly<Record<string, { readonly port: number; readonly summary: string }>> = {
   native: { port: 6455, summary: 'the native protocol over TCP' },
   http: { port: 8455, summary: 'HTTP API, metrics, health and WebSockets' },
+  kafka: { port: 9092, summary: 'the protocol of Apache Kafka' },
 }
 
 export const DEFAULT_HOST = '127.0.0.1'

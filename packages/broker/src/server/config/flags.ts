@@ -60,6 +60,8 @@ export function placeholderOf(type: KeyType): string {
       return 'N'
     case 'list':
       return 'ITEM,...'
+    case 'address':
+      return 'HOST:PORT'
     case 'listen':
       return 'DOOR=HOST:PORT'
     default:

@@ -54,6 +54,8 @@ function schemaOf({ type, default: standard, description }: ConfigKey): Record<s
       return { type: 'integer', minimum: type.min, maximum: type.max, ...common }
     case 'list':
       return { type: 'array', items: { type: 'string' }, ...common }
+    case 'address':
+      return { type: 'string', pattern: ':[0-9]+$', ...common }
     case 'listen':
       return {
         anyOf: [

@@ -25,6 +25,8 @@ export type KeyType =
   | { readonly kind: 'duration'; readonly min: number; readonly max: number }
   | { readonly kind: 'count'; readonly min: number; readonly max: number }
   | { readonly kind: 'list' }
+  /** HOST:PORT */
+  | { readonly kind: 'address' }
   | { readonly kind: 'listen' }
 
 const KIB = 1024
@@ -199,6 +201,12 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
     type: { kind: 'count', min: 0, max: 100_000 },
     default: 500,
     description: 'Most queues and subscriptions, and most groups, that get series of their own.',
+  },
+  'kafka.advertised': {
+    type: { kind: 'address' },
+    default: null,
+    description:
+      'HOST:PORT under which Kafka clients find this broker, when that is not the address to which they first connect: behind a port mapping, a proxy or another name.',
   },
   'http.allowedOrigins': {
     type: { kind: 'list' },

@@ -1,6 +1,7 @@
 import { MillraceError } from '../../base/errors.ts'
 import type { ListenEntry } from './config.ts'
 import { DEFAULT_HOST, doors } from './doors.ts'
+import { parseHostPort } from './host-port.ts'
 import { nearestName } from './nearest-name.ts'
 
 /** What one source (file, environment, flags) says about doors: the wire between parsing and merging. */
@@ -80,13 +81,12 @@ function knownDoor(door: string): string {
 
 /** `HOST:PORT`, `[IPV6]:PORT`, or a port alone for this machine only. */
 function parseAddress(text: string, door: string): { host: string; port: number } {
-  const match = /^(?:(?:\[([0-9a-fA-F:.%a-z]+)\]|([^[\]:\s]+)):)?(\d{1,5})$/.exec(text.trim())
-  const port = Number(match?.[3])
-  if (match === null || port > 65_535) {
+  const address = parseHostPort(text)
+  if (address === undefined) {
     throw new MillraceError(
       'bad_config',
       `"${text}" is not an address for the door "${door}"; write HOST:PORT, for example ${door}=${DEFAULT_HOST}:${doors[door]!.port}, with IPv6 addresses in brackets`,
     )
   }
-  return { host: match[1] ?? match[2] ?? DEFAULT_HOST, port }
+  return { host: address.host ?? DEFAULT_HOST, port: address.port }
 }

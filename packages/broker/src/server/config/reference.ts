@@ -1,3 +1,4 @@
+import { DEFAULT_HOST, doors } from './doors.ts'
 import { configKeys, configPaths, environmentName, flagName } from './keys.ts'
 import { defaultText, placeholderOf } from './flags.ts'
 
@@ -6,10 +7,16 @@ export function configReference(): string {
   const rows = configPaths.map((path) => {
     const { type, description } = configKeys[path]
     const flag = `\`--${flagName(path)} ${placeholderOf(type).replaceAll('|', '\\|')}\``
-    const standard = path === 'listen' ? '`native=127.0.0.1:6455`, `http=127.0.0.1:8455`' : code(defaultText(path))
+    const standard = path === 'listen' ? defaultListen() : code(defaultText(path))
     return `| \`${path}\` | ${flag}<br>\`${environmentName(path)}\` | ${standard} | ${description.replaceAll('|', '\\|')} |`
   })
   return ['| Key | Flag and variable | Default | Meaning |', '| --- | --- | --- | --- |', ...rows].join('\n')
+}
+
+function defaultListen(): string {
+  return Object.entries(doors)
+    .map(([door, { port }]) => `\`${door}=${DEFAULT_HOST}:${port}\``)
+    .join(', ')
 }
 
 function code(text: string | undefined): string {

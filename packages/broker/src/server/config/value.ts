@@ -1,6 +1,8 @@
 import { unreachable } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import type { KeyType } from './keys.ts'
+import type { HostPort } from './config.ts'
+import { parseHostPort } from './host-port.ts'
 import { formatBytes, parseBytes, parseDuration } from './quantities.ts'
 
 type ScalarType = Exclude<KeyType, { readonly kind: 'listen' }>
@@ -9,7 +11,7 @@ type ScalarType = Exclude<KeyType, { readonly kind: 'listen' }>
  * Reads one value, whether it came as text (environment, flag) or typed (YAML).
  * @throws MillraceError `bad_config`, saying what would be right
  */
-export function parseValue(type: ScalarType, value: unknown): string | number | boolean | readonly string[] {
+export function parseValue(type: ScalarType, value: unknown): string | number | boolean | readonly string[] | HostPort {
   switch (type.kind) {
     case 'text':
       if (typeof value === 'string' && value !== '') return value
@@ -45,6 +47,11 @@ export function parseValue(type: ScalarType, value: unknown): string | number | 
       if (Array.isArray(value) && value.every((part) => typeof part === 'string'))
         return value.flatMap((part) => parseValue(type, part) as string[])
       throw wrong(value, 'a list of texts')
+    case 'address': {
+      const address = typeof value === 'string' ? parseHostPort(value) : undefined
+      if (address?.host !== undefined && address.port > 0) return { host: address.host, port: address.port }
+      throw wrong(value, 'HOST:PORT, with IPv6 addresses in brackets')
+    }
     default:
       return unreachable(type)
   }

@@ -9,7 +9,7 @@ type Json = any
 let server: RunningServer
 
 beforeAll(async () => {
-  const config = await loadConfig({ flags: { engine: 'memory', listen: ['native=none', 'http=0'] } })
+  const config = await loadConfig({ flags: { engine: 'memory', listen: ['none', 'http=0'] } })
   server = await startServer(config, silentLog)
 })
 

@@ -6,7 +6,7 @@ import { silentLog } from '../log/log.ts'
 let server: RunningServer
 
 beforeAll(async () => {
-  const flags = { engine: 'memory', listen: ['native=none', 'http=0'] }
+  const flags = { engine: 'memory', listen: ['none', 'http=0'] }
   server = await startServer(await loadConfig({ flags }), silentLog)
 })
 afterAll(() => server.close())

@@ -64,7 +64,7 @@ describe.each(['memory', 'disk'] as const)('the HTTP API over the %s engine', (e
   async function start(flags: Record<string, unknown>): Promise<RunningServer> {
     const data = mkdtempSync(join(directory, 'data-'))
     return startServer(
-      await loadConfig({ flags: { engine, data, listen: ['native=none', 'http=0'], drainTimeoutMs: 2000, ...flags } }),
+      await loadConfig({ flags: { engine, data, listen: ['none', 'http=0'], drainTimeoutMs: 2000, ...flags } }),
       silentLog,
     )
   }

@@ -30,10 +30,7 @@ let document: {
 let operations: readonly { readonly path: string; readonly method: string; readonly operation: Operation }[]
 
 beforeAll(async () => {
-  const server = await startServer(
-    await loadConfig({ flags: { engine: 'memory', listen: ['native=none', 'http=0'] } }),
-    silentLog,
-  )
+  const server = await startServer(await loadConfig({ flags: { engine: 'memory', listen: ['none', 'http=0'] } }), silentLog)
   document = (await (await fetch(`http://${server.listeners['http']}/v1/openapi.json`)).json()) as typeof document
   await server.close()
   operations = Object.entries(document.paths).flatMap(([route, methods]) =>

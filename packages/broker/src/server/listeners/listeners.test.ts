@@ -94,7 +94,12 @@ describe('a TCP listener', () => {
     socket.write('hello')
     expect(await text(socket, 7)).toBe('<hello>')
     const { connection } = door.sessions[0]!
-    expect(connection.peer).toEqual({ address: `127.0.0.1:${socket.localPort}`, transport: 'tcp', secure: false })
+    expect(connection.peer).toEqual({
+      address: `127.0.0.1:${socket.localPort}`,
+      transport: 'tcp',
+      reached: { host: '127.0.0.1', port: socket.remotePort },
+      secure: false,
+    })
     expect(connection.backlogBytes).toBe(0)
     expect(listener.connections).toBe(1)
   })

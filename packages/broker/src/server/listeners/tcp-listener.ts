@@ -62,7 +62,12 @@ function accept(
     accepted.destroy()
     return
   }
-  const peer: Peer = { address: formatAddress(remote, accepted.remotePort ?? 0), transport: 'tcp', secure: false }
+  const peer: Peer = {
+    address: formatAddress(remote, accepted.remotePort ?? 0),
+    transport: 'tcp',
+    reached: { host: withoutMapping(accepted.localAddress ?? ''), port: accepted.localPort ?? 0 },
+    secure: false,
+  }
   const socket = readShared(accepted, (bytes) => connection.received(bytes))
   const connection = new PipedConnection(new TcpPipe(socket), peer, limits.outputBytesMax)
   const session = door.accept(connection, context)
@@ -77,6 +82,11 @@ function accept(
     remove()
     log.debug('connection.closed', `${peer.address} left ${door.name}.`, details)
   })
+}
+
+/** IPv4 addresses look like IPv6 on a socket for both. */
+function withoutMapping(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
 }
 
 function stopAccepting(server: Server): Promise<void> {

@@ -9,7 +9,7 @@ let server: RunningServer
 let url: string
 beforeAll(async () => {
   server = await startServer(
-    await loadConfig({ flags: { engine: 'memory', listen: ['native=none', 'http=0'], drainTimeoutMs: 2000 } }),
+    await loadConfig({ flags: { engine: 'memory', listen: ['none', 'http=0'], drainTimeoutMs: 2000 } }),
     silentLog,
   )
   url = `ws://${server.listeners['http']}/v1/native`

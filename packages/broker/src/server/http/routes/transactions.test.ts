@@ -9,7 +9,7 @@ type Json = any
 let server: RunningServer
 
 beforeAll(async () => {
-  server = await startServer(await loadConfig({ flags: { engine: 'memory', listen: ['native=none', 'http=0'] } }), silentLog)
+  server = await startServer(await loadConfig({ flags: { engine: 'memory', listen: ['none', 'http=0'] } }), silentLog)
 })
 
 afterAll(() => server.close())

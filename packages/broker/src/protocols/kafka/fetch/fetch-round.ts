@@ -1,0 +1,137 @@
+// hot path (packages/broker/test/kafka/throughput.mjs)
+/** Reads what a fetch asks for, once, partition by partition, as far as its bytes go. */
+import type { StoredPartition, StoredTopic } from '../../../core/broker.ts'
+import { errorCodeOf, errors, KafkaError } from '../errors.ts'
+import { NO_TOPIC_ID, partitionOf, topicOf } from '../handlers/topic-lookup.ts'
+import { LEADER_EPOCH, limits } from '../limits.ts'
+import type { Client } from '../served-api.ts'
+import type { WantedPartition } from './fetch-session.ts'
+
+/** Of a stored batch. */
+type Batch = Awaited<ReturnType<StoredPartition['read']>>[number]
+
+export interface PartitionResult {
+  readonly wanted: WantedPartition
+  readonly errorCode: number
+  readonly highWatermark: number
+  readonly logStartOffset: number
+  /** Pieces of the record batches. */
+  readonly records: readonly Uint8Array[]
+}
+
+/** What stands before the leader epoch of a batch, and it: base offset i64, length i32, leader epoch i32. */
+const BATCH_START_BYTES = 16
+const LENGTH_AT = 8
+
+const NO_RECORDS: readonly Uint8Array[] = []
+
+export class FetchRound {
+  readonly results: PartitionResult[] = []
+  bytes = 0
+  failed = false
+  readonly #client: Client
+  readonly #wanted: readonly WantedPartition[]
+  readonly #bytesMax: number
+  #at = 0
+
+  constructor(client: Client, wanted: readonly WantedPartition[], bytesMax: number) {
+    this.#client = client
+    this.#wanted = wanted
+    this.#bytesMax = Math.min(bytesMax, limits.fetchBytesMax)
+  }
+
+  /** Reads all, at once where no disk has to be waited for. */
+  run(): void | Promise<void> {
+    for (; this.#at < this.#wanted.length; this.#at++) {
+      const wanted = this.#wanted[this.#at]!
+      try {
+        const partition = this.#find(wanted)
+        const read = this.#read(partition, wanted)
+        if (read instanceof Promise) return this.#readLater(partition, wanted, read)
+        this.#take(partition, wanted, read)
+      } catch (error) {
+        this.#fail(wanted, error)
+      }
+    }
+    return undefined
+  }
+
+  async #readLater(partition: StoredPartition, wanted: WantedPartition, read: Promise<readonly Batch[]>): Promise<void> {
+    try {
+      this.#take(partition, wanted, await read)
+    } catch (error) {
+      this.#fail(wanted, error)
+    }
+    this.#at++
+    await this.run()
+  }
+
+  #find(wanted: WantedPartition): StoredPartition {
+    const { broker, context, principal } = this.#client
+    const topic: StoredTopic = topicOf(broker, wanted.topic, wanted.topicId)
+    context.authorize(principal, 'read', `topic:${topic.name}`)
+    if (wanted.currentLeaderEpoch > LEADER_EPOCH) {
+      throw new KafkaError(errors.UNKNOWN_LEADER_EPOCH, `the leader epoch is ${LEADER_EPOCH}`)
+    }
+    return partitionOf(topic, wanted.index)
+  }
+
+  #read(partition: StoredPartition, { fetchOffset, bytesMax }: WantedPartition): readonly Batch[] | Promise<readonly Batch[]> {
+    const { start, end } = partition.bounds()
+    const left = this.#bytesMax - this.bytes
+    // What is out of range is told although there is no room for records.
+    if (fetchOffset === end || (left <= 0 && this.bytes > 0 && fetchOffset >= start && fetchOffset < end)) return []
+    return partition.read(fetchOffset, Math.max(1, Math.min(left, bytesMax)))
+  }
+
+  #take(partition: StoredPartition, wanted: WantedPartition, batches: readonly Batch[]): void {
+    const { start, end } = partition.bounds()
+    const count = this.#fitting(wanted, batches)
+    const records = count === 0 ? NO_RECORDS : asSent(batches, count)
+    this.results.push({ wanted, errorCode: errors.NONE, highWatermark: end, logStartOffset: start, records })
+  }
+
+  /** How many of the batches are sent. The first batch of a response always is. */
+  #fitting({ bytesMax }: WantedPartition, batches: readonly Batch[]): number {
+    let left = Math.min(this.#bytesMax - this.bytes, bytesMax)
+    let count = 0
+    while (count < batches.length) {
+      const { length } = batches[count]!.bytes
+      if (length > left && (count > 0 || this.bytes > 0)) break
+      left -= length
+      this.bytes += length
+      count++
+    }
+    return count
+  }
+
+  #fail(wanted: WantedPartition, error: unknown): void {
+    this.failed = true
+    const errorCode = errorCodeOf(error)
+    const isUnknownId = wanted.topicId !== NO_TOPIC_ID && errorCode === errors.UNKNOWN_TOPIC_OR_PARTITION
+    this.results.push({
+      wanted,
+      errorCode: isUnknownId ? errors.UNKNOWN_TOPIC_ID : errorCode,
+      highWatermark: -1,
+      logStartOffset: -1,
+      records: NO_RECORDS,
+    })
+  }
+}
+
+/** Batches with their own offsets; the rest is as it is stored, and not copied. */
+function asSent(batches: readonly Batch[], count: number): readonly Uint8Array[] {
+  const starts = new Uint8Array(BATCH_START_BYTES * count)
+  const view = new DataView(starts.buffer)
+  const pieces: Uint8Array[] = []
+  for (let n = 0; n < count; n++) {
+    const { baseOffset, bytes } = batches[n]!
+    const at = n * BATCH_START_BYTES
+    view.setInt32(at, Math.floor(baseOffset / 4_294_967_296))
+    view.setUint32(at + 4, baseOffset >>> 0)
+    view.setInt32(at + LENGTH_AT, bytes.length - LENGTH_AT - 4)
+    view.setInt32(at + LENGTH_AT + 4, LEADER_EPOCH)
+    pieces.push(starts.subarray(at, at + BATCH_START_BYTES), bytes.subarray(BATCH_START_BYTES))
+  }
+  return pieces
+}

@@ -1,0 +1,70 @@
+/** Members that the broker assigns to (KIP-848). */
+import type { ConsumerHeartbeat, TopicPartitions } from '../../../core/broker.ts'
+import type { Decoded } from '../codec/notation.ts'
+import { errors, failure, KafkaError } from '../errors.ts'
+import { consumerGroupHeartbeat } from '../messages/groups.ts'
+import { type Client, serve, type ServedApi } from '../served-api.ts'
+import { withIds } from './describing.ts'
+import { groupErrorCode, mayUseGroup, problemCode } from './group-errors.ts'
+import { instanceOf, whoIs } from './membership.ts'
+
+type Request = Decoded<typeof consumerGroupHeartbeat.request>
+
+/** Where it is as it was. */
+const UNCHANGED = -1
+
+export const consumerGroupHeartbeatApi: ServedApi = serve(consumerGroupHeartbeat, (request, _, client) => {
+  const { groupId, memberId, memberEpoch, instanceId } = request
+  try {
+    mayUseGroup(client, 'consume', groupId)
+    if (request.subscribedTopicRegex !== null && request.subscribedTopicRegex !== '') {
+      throw new KafkaError(errors.UNSUPPORTED_VERSION, 'consumers name the topics that they read; patterns are not served')
+    }
+    const result = client.broker.groups.consumerHeartbeat({
+      group: groupId,
+      memberId,
+      epoch: memberEpoch,
+      ...instanceOf(instanceId),
+      ...whoIs(client),
+      ...(memberEpoch < 0 ? {} : sayings(client, request)),
+    })
+    if (result.problem !== undefined) return refused(problemCode(result.problem), null)
+    const { assignment } = result
+    return {
+      errorCode: errors.NONE,
+      memberId: result.memberId,
+      memberEpoch: result.epoch,
+      heartbeatIntervalMs: result.heartbeatIntervalMs,
+      assignment: assignment === undefined ? null : { topicPartitions: withIds(client, assignment) },
+    }
+  } catch (error) {
+    return refused(groupErrorCode(error), failure(error).errorMessage)
+  }
+})
+
+/** What a member tells of itself, which is of no interest when it leaves. */
+function sayings(client: Client, request: Request): Partial<ConsumerHeartbeat> {
+  const { rebalanceTimeoutMs, subscribedTopicNames, serverAssignor } = request
+  const owned = ownedBy(client, request)
+  return {
+    ...(rebalanceTimeoutMs === UNCHANGED ? {} : { rebalanceTimeoutMs }),
+    ...(subscribedTopicNames === null ? {} : { topics: subscribedTopicNames }),
+    ...(serverAssignor === null ? {} : { assignor: serverAssignor }),
+    ...(owned === undefined ? {} : { owned }),
+  }
+}
+
+function refused(
+  errorCode: number,
+  errorMessage: string | null,
+): { errorCode: number; errorMessage: string | null; memberEpoch: number; heartbeatIntervalMs: number } {
+  return { errorCode, errorMessage, memberEpoch: 0, heartbeatIntervalMs: 0 }
+}
+
+/** What it reads, by names; topics that are gone are nobody's. */
+function ownedBy({ broker }: Client, { topicPartitions }: Request): readonly TopicPartitions[] | undefined {
+  return topicPartitions?.flatMap(({ topicId, partitions }) => {
+    const topic = broker.storedTopicById(topicId)
+    return topic === undefined ? [] : [{ topic: topic.name, partitions }]
+  })
+}

@@ -1,0 +1,120 @@
+// hot path (packages/broker/test/kafka/throughput.mjs)
+import { BATCH_HEADER_BYTES, batchAttributes, batchSize } from '@millrace/wire'
+import { MillraceError } from '../../../base/errors.ts'
+import type { Destination } from '../../../core/broker.ts'
+import type { Decoded, Encodable } from '../codec/notation.ts'
+import { errors, failure, KafkaError } from '../errors.ts'
+import { produce } from '../messages/records.ts'
+import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
+import { NO_TOPIC_ID, topicOf } from './topic-lookup.ts'
+
+type ProduceRequest = Decoded<typeof produce.request>
+type TopicData = ProduceRequest['topicData'][number]
+type TopicAnswer = Encodable<(typeof produce.response.responses)[1]>
+type PartitionAnswer = TopicAnswer['partitionResponses'][number]
+
+/** Old clients of librdkafka take it from this list that the others are there; they are not, and nobody uses them. */
+const FIRST_VERSION = 3
+
+const ALL = -1
+const LEADER = 1
+const NOBODY = 0
+
+const MAGIC_AT = 16
+const MAGIC = 2
+const TRANSACTIONAL = 0x10
+const CONTROL = 0x20
+
+/** How far a request got. */
+interface Progress {
+  /** Of the last batch that was stored. */
+  ticket: number
+  failed: boolean
+}
+
+export const produceApi: ServedApi = serve(produce, (request, version, client) => {
+  if (version < FIRST_VERSION) return 'close'
+  const { acks } = request
+  const progress: Progress = { ticket: 0, failed: false }
+  const known = acks === ALL || acks === LEADER || acks === NOBODY
+  const responses = request.topicData.map((topic) =>
+    known
+      ? publishTopic(client, topic, progress)
+      : refuseTopic(topic, new KafkaError(errors.INVALID_REQUIRED_ACKS, 'acks is -1, 0 or 1')),
+  )
+  // Nobody reads an answer: the end of the connection is all that can tell of a failure.
+  if (acks === NOBODY) return progress.failed ? 'close' : undefined
+  return new Durable(progress.ticket, { responses })
+})
+
+function publishTopic(client: Client, topic: TopicData, progress: Progress): TopicAnswer {
+  const { name, topicId, partitionData } = topic
+  let destination: Destination
+  try {
+    const topicName = topicId === NO_TOPIC_ID ? name : topicOf(client.broker, name, topicId).name
+    client.context.authorize(client.principal, 'publish', `topic:${topicName}`)
+    destination = client.broker.destination(`topic:${topicName}`, false)
+  } catch (error) {
+    progress.failed = true
+    return refuseTopic(topic, error)
+  }
+  const partitionResponses = partitionData.map(({ index, records }) => publish(client, destination, index, records, progress))
+  return { name, topicId, partitionResponses }
+}
+
+function publish(
+  client: Client,
+  destination: Destination,
+  index: number,
+  records: Uint8Array | null,
+  progress: Progress,
+): PartitionAnswer {
+  try {
+    if (index < 0 || index >= destination.partitions) {
+      throw new MillraceError(
+        'not_found',
+        `topic ${destination.name} has the partitions 0..${destination.partitions - 1}, not ${index}`,
+      )
+    }
+    const batch = singleBatch(records)
+    const baseOffset = destination.publish(index, batch)
+    progress.ticket = client.broker.ticket()
+    if (destination.duplicates?.[0]?.offset === -1) {
+      throw new KafkaError(errors.DUPLICATE_SEQUENCE_NUMBER, 'the batch was stored before, and where is not known any more')
+    }
+    return { index, errorCode: errors.NONE, baseOffset }
+  } catch (error) {
+    progress.failed = true
+    return refusePartition(index, error)
+  }
+}
+
+/** Since version 3 there is one batch for a partition. @throws KafkaError */
+function singleBatch(records: Uint8Array | null): Uint8Array {
+  if (records === null || records.length < BATCH_HEADER_BYTES) {
+    throw new KafkaError(errors.INVALID_RECORD, 'a partition needs one record batch')
+  }
+  if (records[MAGIC_AT] !== MAGIC) {
+    throw new KafkaError(errors.UNSUPPORTED_FOR_MESSAGE_FORMAT, `the record batch has magic ${records[MAGIC_AT]}, not ${MAGIC}`)
+  }
+  if (batchSize(records) !== records.length) {
+    throw new KafkaError(errors.INVALID_RECORD, `a partition needs one record batch, of ${records.length} bytes`)
+  }
+  const attributes = batchAttributes(records)
+  if ((attributes & CONTROL) !== 0) throw new KafkaError(errors.INVALID_RECORD, 'only the broker writes control batches')
+  if ((attributes & TRANSACTIONAL) !== 0) {
+    throw new KafkaError(errors.INVALID_TXN_STATE, 'the batch belongs to a transaction, and none is open')
+  }
+  return records
+}
+
+function refuseTopic({ name, topicId, partitionData }: TopicData, error: unknown): TopicAnswer {
+  return { name, topicId, partitionResponses: partitionData.map(({ index }) => refusePartition(index, error)) }
+}
+
+function refusePartition(index: number, error: unknown): PartitionAnswer {
+  // Records without a key in a compacted topic.
+  const isRecordFault = error instanceof MillraceError && error.code === 'bad_request'
+  const { errorCode, errorMessage } = failure(error)
+  return { index, errorCode: isRecordFault ? errors.INVALID_RECORD : errorCode, baseOffset: -1, errorMessage }
+}

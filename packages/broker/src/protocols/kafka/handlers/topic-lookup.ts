@@ -1,0 +1,34 @@
+import type { Broker, StoredTopic } from '../../../core/broker.ts'
+import { MillraceError } from '../../../base/errors.ts'
+import { errors, KafkaError } from '../errors.ts'
+import type { Client } from '../served-api.ts'
+
+export const NO_TOPIC_ID: string = '0'.repeat(32)
+
+/** @throws KafkaError UNKNOWN_TOPIC_ID, MillraceError `not_found` */
+export function topicOf(broker: Broker, name: string | null, id: string): StoredTopic {
+  if (id === NO_TOPIC_ID) return broker.storedTopic(name ?? '')
+  const topic = broker.storedTopicById(id)
+  if (topic !== undefined) return topic
+  throw new KafkaError(errors.UNKNOWN_TOPIC_ID, `no topic has the id ${id}`)
+}
+
+/** @throws MillraceError `not_found` */
+export function partitionOf(topic: StoredTopic, index: number): StoredTopic['partitions'][number] {
+  const partition = topic.partitions[index]
+  if (partition !== undefined) return partition
+  throw new MillraceError('not_found', `topic ${topic.name} has the partitions 0..${topic.partitions.length - 1}, not ${index}`)
+}
+
+/** All topics that the client may know of. */
+export function visibleTopics({ broker, context, principal }: Client): readonly StoredTopic[] {
+  return broker.storedTopics().filter((topic) => {
+    try {
+      context.authorize(principal, 'describe', `topic:${topic.name}`)
+      return true
+    } catch (error) {
+      if (error instanceof MillraceError && error.code === 'forbidden') return false
+      throw error
+    }
+  })
+}

@@ -1,0 +1,133 @@
+import { MillraceError } from '../../../base/errors.ts'
+import { checkName } from '../../../core/names.ts'
+import type { Decoded, Encodable } from '../codec/notation.ts'
+import { describeTopicConfigs, settingsFrom } from '../configs/topic-configs.ts'
+import { errors, failure, KafkaError, success } from '../errors.ts'
+import { NODE_ID } from '../limits.ts'
+import { createPartitions, createTopics, deleteTopics } from '../messages/topics.ts'
+import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
+import { NO_TOPIC_ID, topicOf } from './topic-lookup.ts'
+
+type NewTopic = Decoded<typeof createTopics.request>['topics'][number]
+type CreatedTopic = Encodable<(typeof createTopics.response.topics)[1]>
+
+/** Where the client leaves it to the broker. */
+const DEFAULT_PARTITIONS = 1
+const UNSET = -1
+
+export const createTopicsApi: ServedApi = serve(createTopics, ({ topics, validateOnly }, _, client) => {
+  const answers = topics.map((topic): CreatedTopic => {
+    const { name } = topic
+    try {
+      if (topics.filter((other) => other.name === name).length > 1) {
+        throw new KafkaError(errors.INVALID_REQUEST, `the topic ${name} is named more than once`)
+      }
+      return create(client, topic, validateOnly)
+    } catch (error) {
+      return { name, ...failure(error), topicConfigErrorCode: errors.NONE, configs: [] }
+    }
+  })
+  return new Durable(validateOnly ? 0 : durableTicket(client, answers), { topics: answers })
+})
+
+function create(client: Client, topic: NewTopic, validateOnly: boolean): CreatedTopic {
+  const { name } = topic
+  const { broker } = client
+  client.context.authorize(client.principal, 'define', `topic:${name}`)
+  if (exists(client, name)) throw new KafkaError(errors.TOPIC_ALREADY_EXISTS, `the topic ${name} exists`)
+  const partitions = partitionCount(topic)
+  if (partitions > broker.limits.partitionsMax) {
+    throw new KafkaError(
+      errors.INVALID_PARTITIONS,
+      `a topic has at most ${broker.limits.partitionsMax} partitions, not ${partitions}`,
+    )
+  }
+  const settings = settingsFrom({}, topic.configs, broker.limits)
+  let topicId = NO_TOPIC_ID
+  checkName(name, 'topic')
+  if (!validateOnly) {
+    broker.createTopic({ name, partitions, ...settings })
+    topicId = broker.storedTopic(name).id
+  }
+  const configs = describeTopicConfigs(settings, broker.limits)
+  return { name, topicId, ...success, numPartitions: partitions, replicationFactor: 1, configs }
+}
+
+/** @throws KafkaError */
+function partitionCount({ numPartitions, replicationFactor, assignments }: NewTopic): number {
+  if (assignments.length > 0) {
+    const isOurs = assignments.every(({ brokerIds }) => brokerIds.length === 1 && brokerIds[0] === NODE_ID)
+    const indexes = new Set(assignments.map(({ partitionIndex }) => partitionIndex))
+    const isWhole = indexes.size === assignments.length && assignments.every((_, n) => indexes.has(n))
+    if (isOurs && isWhole && numPartitions === UNSET && replicationFactor === UNSET) return assignments.length
+    throw new KafkaError(
+      errors.INVALID_REPLICA_ASSIGNMENT,
+      `assignments name the partitions from 0 on, each with the broker ${NODE_ID}, and neither partitions nor replicas are counted beside them`,
+    )
+  }
+  if (replicationFactor !== UNSET && replicationFactor !== 1) {
+    throw new KafkaError(
+      errors.INVALID_REPLICATION_FACTOR,
+      `there is one broker: the replication factor is 1, not ${replicationFactor}`,
+    )
+  }
+  if (numPartitions === UNSET) return DEFAULT_PARTITIONS
+  if (numPartitions >= 1) return numPartitions
+  throw new KafkaError(errors.INVALID_PARTITIONS, `a topic has at least 1 partition, not ${numPartitions}`)
+}
+
+function exists({ broker }: Client, name: string): boolean {
+  try {
+    broker.storedTopic(name)
+    return true
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === 'not_found') return false
+    throw error
+  }
+}
+
+export const deleteTopicsApi: ServedApi = serve(deleteTopics, (request, version, client) => {
+  const wanted = version >= 6 ? request.topics : request.topicNames.map((name) => ({ name, topicId: NO_TOPIC_ID }))
+  const responses = wanted.map(({ name, topicId }) => {
+    try {
+      const topic = topicOf(client.broker, name, topicId)
+      client.context.authorize(client.principal, 'delete', `topic:${topic.name}`)
+      client.broker.deleteTopic(topic.name)
+      return { name: topic.name, topicId: topic.id, ...success }
+    } catch (error) {
+      return { name: name ?? null, topicId, ...failure(error) }
+    }
+  })
+  return new Durable(durableTicket(client, responses), { responses })
+})
+
+export const createPartitionsApi: ServedApi = serve(createPartitions, ({ topics, validateOnly }, _, client) => {
+  const results = topics.map(({ name, count, assignments }) => {
+    try {
+      client.context.authorize(client.principal, 'define', `topic:${name}`)
+      const { partitions } = client.broker.storedTopic(name)
+      const max = client.broker.limits.partitionsMax
+      if (count <= partitions.length || count > max) {
+        throw new KafkaError(
+          errors.INVALID_PARTITIONS,
+          `the topic ${name} has ${partitions.length} partitions; there may be more, up to ${max}, not ${count}`,
+        )
+      }
+      const isAssigned = assignments !== null && assignments.length > 0
+      const isOurs = assignments?.every(({ brokerIds }) => brokerIds.length === 1 && brokerIds[0] === NODE_ID)
+      if (isAssigned && (assignments.length !== count - partitions.length || isOurs !== true)) {
+        throw new KafkaError(errors.INVALID_REPLICA_ASSIGNMENT, `each new partition is assigned to the broker ${NODE_ID}`)
+      }
+      if (!validateOnly) client.broker.updateTopic(name, { partitions: count })
+      return { name, ...success }
+    } catch (error) {
+      return { name, ...failure(error) }
+    }
+  })
+  return new Durable(validateOnly ? 0 : durableTicket(client, results), { results })
+})
+
+/** What was changed, if anything was, is durable before anybody hears of it. */
+export function durableTicket({ broker }: Client, answers: readonly { readonly errorCode: number }[]): number {
+  return answers.some(({ errorCode }) => errorCode === errors.NONE) ? broker.ticket() : 0
+}

@@ -1,0 +1,238 @@
+// hot path (packages/broker/test/kafka/throughput.mjs)
+import { FrameReader, ProtocolError } from '@millrace/wire'
+import { MillraceError } from '../../base/errors.ts'
+import type { CommitWaiter } from '../commit-waiters.ts'
+import type { Connection, Principal, Session, SessionContext } from '../session.ts'
+import { MessageFormatError, MessageReader } from './codec/message-reader.ts'
+import { errors, KafkaError } from './errors.ts'
+import type { FetchSession } from './fetch/fetch-session.ts'
+import { limits } from './limits.ts'
+import { type PendingReply, Replies } from './replies.ts'
+import { readClientId, readRequestHeader, type RequestHeader } from './request-header.ts'
+import { type Client, Durable, type HostPort, type Reply, type ServedApi, type Wait } from './served-api.ts'
+
+const API_VERSIONS = 18
+
+/** `draining`: what was asked is still answered, nothing more is read. `closing`: the connection was told to close. */
+type State = 'open' | 'draining' | 'closing'
+
+/**
+ * The Kafka protocol, broker side. Requests take effect in the order in which they come, also while earlier ones wait for
+ * their commit; responses leave in the same order.
+ */
+export class KafkaSession implements Session, CommitWaiter, Client {
+  readonly context: SessionContext
+  readonly address: HostPort
+  readonly broker: SessionContext['broker']
+  principal: Principal
+  fetchSession: FetchSession | undefined
+  readonly waits: Set<Wait> = new Set()
+  readonly #connection: Connection
+  readonly #apis: ReadonlyMap<number, ServedApi>
+  readonly #reader: FrameReader
+  readonly #replies = new Replies()
+  /** Requests that came in while others had to be answered first: copies. */
+  readonly #waiting: Uint8Array[] = []
+  #state: State = 'open'
+  #paused = false
+  #stopRelief: (() => void) | undefined
+  #flushing = false
+  #waitsForCommit = false
+  #received = true
+  #receivedMs = 0
+
+  constructor(connection: Connection, context: SessionContext, apis: ReadonlyMap<number, ServedApi>, address: HostPort) {
+    this.#connection = connection
+    this.context = context
+    this.broker = context.broker
+    this.#apis = apis
+    this.address = address
+    this.principal = { user: 'anonymous', peer: connection.peer }
+    const { batchBytesMax } = context.broker.limits
+    this.#reader = new FrameReader(Math.max(limits.requestBytesMin, batchBytesMax + limits.requestOverheadBytes), true)
+  }
+
+  // ---- Session --------------------------------------------------------------------------------------------------------
+
+  receive(bytes: Uint8Array): void {
+    this.#received = true
+    const reader = this.#reader
+    try {
+      reader.feed(bytes)
+      while (this.#state === 'open' && reader.next()) {
+        if (this.#waiting.length > 0 || this.#isBusy) this.#waiting.push(reader.bytes.slice(reader.start, reader.end))
+        else this.#handle(new MessageReader(reader.bytes, reader.start, reader.end))
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      return this.#close()
+    }
+    this.#pace()
+  }
+
+  tick(monotonicMs: number): void {
+    if (this.#received || this.#replies.length > 0 || this.#paused) this.#receivedMs = monotonicMs
+    this.#received = false
+    if (monotonicMs - this.#receivedMs >= limits.idleMs) this.#close()
+  }
+
+  writable(): void {
+    this.#wake()
+  }
+
+  drain(): void {
+    if (this.#state !== 'open') return
+    this.#state = 'draining'
+    this.#waiting.length = 0
+    for (const wait of this.waits) wait.end()
+    this.#wake()
+  }
+
+  connectionClosed(): void {
+    this.#state = 'closing'
+    this.#release()
+  }
+
+  // ---- CommitWaiter ---------------------------------------------------------------------------------------------------
+
+  committed(): boolean {
+    this.#waitsForCommit = false
+    this.#wake()
+    return false
+  }
+
+  // ---- requests -------------------------------------------------------------------------------------------------------
+
+  #handle(reader: MessageReader): void {
+    try {
+      const header = readRequestHeader(reader)
+      const api = this.#apis.get(header.key)
+      if (api === undefined) return this.#close()
+      const { codec } = api
+      if (header.version < codec.min || header.version > codec.max) return this.#refuseVersion(api, header)
+      const clientId = readClientId(reader, codec.isFlexible(header.version))
+      if (clientId !== null && clientId !== this.principal.clientId) this.principal = { ...this.principal, clientId }
+      const request = codec.readRequest(reader, header.version)
+      this.#answer(api, header, api.handle(request, header.version, this))
+    } catch (error) {
+      if (!isExpected(error)) throw error
+      this.#close()
+    }
+  }
+
+  #answer(api: ServedApi, { version, correlationId }: RequestHeader, reply: Reply<object>): void {
+    if (reply === undefined) return
+    if (reply === 'close') return this.#close()
+    const pending = this.#replies.add(api, version, correlationId)
+    if (reply instanceof Promise) void this.#answerLater(pending, reply)
+    else this.#answered(pending, reply)
+  }
+
+  async #answerLater(pending: PendingReply, reply: Promise<object>): Promise<void> {
+    try {
+      this.#answered(pending, await reply)
+    } catch (error) {
+      if (!isExpected(error)) throw error
+      this.#close()
+    }
+  }
+
+  #answered(pending: PendingReply, reply: object): void {
+    if (reply instanceof Durable) {
+      pending.ticket = reply.ticket
+      pending.response = reply.response as object
+    } else pending.response = reply
+    this.#wake()
+  }
+
+  /** Whoever asks for the versions in one that is not known is answered in the first, with those that are. Kafka ends the connection otherwise. */
+  #refuseVersion(api: ServedApi, { version, correlationId }: RequestHeader): void {
+    if (api.codec.key !== API_VERSIONS || version < 0) return this.#close()
+    const reply = api.handle({}, 0, this) as object
+    this.#answer(api, { key: API_VERSIONS, version: 0, correlationId }, { ...reply, errorCode: errors.UNSUPPORTED_VERSION })
+  }
+
+  // ---- pace -----------------------------------------------------------------------------------------------------------
+
+  /** Whether nothing more is to be taken up for now. */
+  get #isBusy(): boolean {
+    return (
+      this.#replies.length >= limits.requestsMax ||
+      this.#replies.fetches >= limits.fetchesMax ||
+      this.#connection.backlogBytes >= limits.backlogBytesHigh ||
+      this.broker.congested
+    )
+  }
+
+  /** Stops reading while there is too much to do. */
+  #pace(): void {
+    if (this.#paused || this.#state !== 'open' || (this.#waiting.length === 0 && !this.#isBusy)) return
+    this.#paused = true
+    this.#connection.pause()
+    this.#stopRelief = this.broker.onRelief(() => this.#proceed())
+  }
+
+  /** Goes on with what waits, and with reading. */
+  #proceed(): void {
+    if (!this.#paused || this.#state !== 'open') return
+    let done = 0
+    while (done < this.#waiting.length && !this.#isBusy && this.#isOpen) this.#handle(new MessageReader(this.#waiting[done++]!))
+    this.#waiting.splice(0, done)
+    if (this.#waiting.length > 0 || this.#isBusy || !this.#isOpen) return
+    this.#paused = false
+    this.#stopRelief?.()
+    this.#stopRelief = undefined
+    this.#connection.resume()
+  }
+
+  /** Requests change the state. */
+  get #isOpen(): boolean {
+    return this.#state === 'open'
+  }
+
+  // ---- turns ----------------------------------------------------------------------------------------------------------
+
+  #wake(): void {
+    if (this.#flushing || this.#state === 'closing') return
+    this.#flushing = true
+    this.context.platform.scheduler.endOfTurn(this.#flush)
+  }
+
+  /** Once per turn: sends what may be sent. */
+  readonly #flush = (): void => {
+    this.#flushing = false
+    if (this.#state === 'closing') return
+    const committed = this.broker.committedTicket
+    while (this.#connection.backlogBytes < limits.backlogBytesHigh) {
+      const chunks = this.#replies.next(committed)
+      if (chunks === undefined) break
+      this.#connection.write(chunks)
+    }
+    if (this.#replies.nextTicket !== undefined && !this.#waitsForCommit) {
+      this.#waitsForCommit = true
+      this.context.commits.enlist(this)
+    }
+    if (this.#state === 'draining' && this.#replies.length === 0) return this.#close()
+    this.#proceed()
+  }
+
+  #close(): void {
+    if (this.#state === 'closing') return
+    this.#state = 'closing'
+    this.#release()
+    this.#connection.close()
+  }
+
+  #release(): void {
+    this.#stopRelief?.()
+    this.#stopRelief = undefined
+    this.#waiting.length = 0
+    this.#replies.clear()
+    for (const wait of this.waits) wait.end()
+    this.fetchSession = undefined
+  }
+}
+
+function isExpected(error: unknown): boolean {
+  return error instanceof MessageFormatError || error instanceof KafkaError || error instanceof MillraceError
+}

@@ -1,0 +1,27 @@
+/** Every bound of the Kafka door. */
+export const limits = {
+  /** What a request may hold besides the largest batch. A request may carry several batches, one for each partition. */
+  requestBytesMin: 33_554_432,
+  requestOverheadBytes: 1_048_576,
+  /** Requests of one connection that wait for their response. More are read once there are fewer. */
+  requestsMax: 128,
+  /** Fetches among them: each may hold `fetchBytesMax`. */
+  fetchesMax: 4,
+  /** No more requests are taken up, and no responses written, while so many bytes wait for the peer. */
+  backlogBytesHigh: 2_097_152,
+  /** Record bytes in one fetch response, whatever the client asks for; the first batch may be larger. */
+  fetchBytesMax: 16_777_216,
+  /** Longest wait of a fetch for its minimum of bytes. */
+  fetchWaitMsMax: 300_000,
+  /** Partitions that one connection's fetch session remembers. */
+  fetchSessionPartitionsMax: 100_000,
+  /** A connection on which nothing was asked for so long is closed, as Kafka does. */
+  idleMs: 600_000,
+  /** Topics and partitions in one answer of DescribeTopicPartitions. */
+  describedPartitionsMax: 2000,
+} as const
+
+/** The one broker that clients see. */
+export const NODE_ID = 1
+/** The broker never changes for a partition. */
+export const LEADER_EPOCH = 0

@@ -1,0 +1,79 @@
+// hot path (packages/broker/test/kafka/throughput.mjs)
+import { MessageWriter } from './codec/message-writer.ts'
+import type { ServedApi } from './served-api.ts'
+
+const FETCH = 1
+const API_VERSIONS = 18
+/** So many sent ones stay in the list before they are cut off. */
+const SENT_MAX = 256
+
+/** A request whose response was not sent yet. */
+export interface PendingReply {
+  readonly api: ServedApi
+  readonly version: number
+  readonly correlationId: number
+  /** Undefined until it is known. */
+  response: object | undefined
+  /** What must be committed first. */
+  ticket: number
+}
+
+/** Responses in the order of their requests. */
+export class Replies {
+  /** How many of them are fetches. */
+  fetches = 0
+  readonly #pending: PendingReply[] = []
+  #head = 0
+
+  get length(): number {
+    return this.#pending.length - this.#head
+  }
+
+  add(api: ServedApi, version: number, correlationId: number): PendingReply {
+    const reply = { api, version, correlationId, response: undefined, ticket: 0 }
+    this.#pending.push(reply)
+    if (api.codec.key === FETCH) this.fetches++
+    return reply
+  }
+
+  /** The next response, as chunks, if it may be sent. */
+  next(committed: number): readonly Uint8Array[] | undefined {
+    const reply = this.#pending[this.#head]
+    if (reply?.response === undefined || reply.ticket > committed) return undefined
+    this.#head++
+    if (reply.api.codec.key === FETCH) this.fetches--
+    if (this.#head === this.#pending.length) this.clear()
+    else if (this.#head === SENT_MAX) {
+      this.#pending.splice(0, SENT_MAX)
+      this.#head = 0
+    }
+    return encode(reply, reply.response)
+  }
+
+  /** The commit that the next response waits for, if nothing else is missing. */
+  get nextTicket(): number | undefined {
+    const reply = this.#pending[this.#head]
+    return reply?.response === undefined ? undefined : reply.ticket
+  }
+
+  clear(): void {
+    this.fetches = 0
+    this.#pending.length = 0
+    this.#head = 0
+  }
+}
+
+function encode({ api, version, correlationId }: PendingReply, response: object): readonly Uint8Array[] {
+  const { codec } = api
+  const writer = new MessageWriter()
+  writer.int32(0)
+  writer.int32(correlationId)
+  // Whoever asks for versions may not know that headers have tagged fields.
+  if (codec.isFlexible(version) && codec.key !== API_VERSIONS) writer.uvarint(0)
+  codec.writeResponse(writer, version, response)
+  const { length } = writer
+  const chunks = writer.take()
+  const first = chunks[0]!
+  new DataView(first.buffer, first.byteOffset).setInt32(0, length - 4)
+  return chunks
+}

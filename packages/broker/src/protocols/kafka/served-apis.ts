@@ -1,0 +1,54 @@
+import { consumerGroupHeartbeatApi } from './groups/consumer-heartbeat.ts'
+import { consumerGroupDescribeApi, deleteGroupsApi, describeGroupsApi, listGroupsApi } from './groups/describing.ts'
+import { heartbeatApi, joinGroupApi, leaveGroupApi, syncGroupApi } from './groups/membership.ts'
+import { offsetCommitApi, offsetDeleteApi, offsetFetchApi } from './groups/offsets.ts'
+import { apiVersionsApi } from './handlers/api-versions.ts'
+import { describeClusterApi, describeLogDirsApi, describeTopicPartitionsApi, findCoordinatorApi } from './handlers/cluster.ts'
+import { alterConfigsApi, describeConfigsApi, incrementalAlterConfigsApi, listConfigResourcesApi } from './handlers/configs.ts'
+import { deleteRecordsApi } from './handlers/delete-records.ts'
+import { fetchApi } from './handlers/fetch.ts'
+import { initProducerIdApi } from './handlers/init-producer-id.ts'
+import { listOffsetsApi, offsetForLeaderEpochApi } from './handlers/list-offsets.ts'
+import { metadataApi } from './handlers/metadata.ts'
+import { produceApi } from './handlers/produce.ts'
+import { createPartitionsApi, createTopicsApi, deleteTopicsApi } from './handlers/topics.ts'
+import type { ServedApi } from './served-api.ts'
+
+/** Every API that is answered, by key. */
+export function servedApis(): ReadonlyMap<number, ServedApi> {
+  const apis = [
+    produceApi,
+    fetchApi,
+    listOffsetsApi,
+    metadataApi,
+    findCoordinatorApi,
+    createTopicsApi,
+    deleteTopicsApi,
+    deleteRecordsApi,
+    initProducerIdApi,
+    offsetForLeaderEpochApi,
+    describeConfigsApi,
+    alterConfigsApi,
+    describeLogDirsApi,
+    createPartitionsApi,
+    incrementalAlterConfigsApi,
+    describeClusterApi,
+    listConfigResourcesApi,
+    describeTopicPartitionsApi,
+    offsetCommitApi,
+    offsetFetchApi,
+    joinGroupApi,
+    heartbeatApi,
+    leaveGroupApi,
+    syncGroupApi,
+    describeGroupsApi,
+    listGroupsApi,
+    deleteGroupsApi,
+    offsetDeleteApi,
+    consumerGroupHeartbeatApi,
+    consumerGroupDescribeApi,
+  ]
+  const byKey = new Map(apis.map((api) => [api.codec.key, api]))
+  const versions = apiVersionsApi(() => byKey.values())
+  return byKey.set(versions.codec.key, versions)
+}
