@@ -57,7 +57,7 @@ export const describeTopicPartitionsApi: ServedApi = serve(describeTopicPartitio
   const answers: TopicDescription[] = []
   let nextCursor: { topicName: string; partitionIndex: number } | null = null
   for (const name of sorted) {
-    const from = cursor?.topicName === name ? cursor.partitionIndex : 0
+    const from = cursor?.topicName === name ? Math.max(0, cursor.partitionIndex) : 0
     if (left === 0) {
       nextCursor = { topicName: name, partitionIndex: from }
       break

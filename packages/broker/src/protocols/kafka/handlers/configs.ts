@@ -120,7 +120,9 @@ function changed(
   }
 }
 
-export const listConfigResourcesApi: ServedApi = serve(listConfigResources, ({ resourceTypes }, _, client) => {
+export const listConfigResourcesApi: ServedApi = serve(listConfigResources, ({ resourceTypes }, version, client) => {
+  // In the first version it is about metrics of clients, of which there are none.
+  if (version === 0) return { errorCode: errors.NONE, configResources: [] }
   const isAsked = (type: number): boolean => resourceTypes.length === 0 || resourceTypes.includes(type)
   const topics = isAsked(TOPIC) ? visibleTopics(client).map(({ name }) => ({ resourceName: name, resourceType: TOPIC })) : []
   const brokers = isAsked(BROKER) ? [{ resourceName: String(NODE_ID), resourceType: BROKER }] : []

@@ -1,7 +1,7 @@
 import { MillraceError } from '../../../base/errors.ts'
 import type { StoredTopic } from '../../../core/broker.ts'
 import type { Encodable } from '../codec/notation.ts'
-import { errors, failure } from '../errors.ts'
+import { errors, failure, KafkaError } from '../errors.ts'
 import { LEADER_EPOCH, NODE_ID } from '../limits.ts'
 import { metadata } from '../messages/cluster.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
@@ -19,7 +19,8 @@ export const metadataApi: ServedApi = serve(metadata, (request, version, client)
     try {
       const topic = find(client, name, topicId)
       if (topic !== undefined) return described(topic, operations)
-      const created = create(client, name!, request.allowAutoTopicCreation)
+      if (name === null) throw new KafkaError(errors.INVALID_REQUEST, 'a topic is named, or has an id')
+      const created = create(client, name, request.allowAutoTopicCreation)
       // It must be there before anybody hears of it.
       ticket = broker.ticket()
       return described(created, operations)

@@ -179,6 +179,7 @@ describe('configuration', () => {
       readOnly: true,
       configSource: 4,
     })
+    expect((await peer.ask(listConfigResources, 0, {})).configResources).toEqual([])
     const listed = await peer.ask(listConfigResources, 1, { resourceTypes: [] })
     expect(listed.configResources).toEqual([
       { resourceName: 't', resourceType: TOPIC },
@@ -208,6 +209,9 @@ describe('metadata', () => {
     expect(await codeOf('new', true)).toBe(0)
     expect(await codeOf('not valid', true)).toBe(errors.INVALID_TOPIC_EXCEPTION)
     expect(broker.core.broker.topic('new').partitions).toBe(1)
+    const nameless = await peer.ask(metadata, 12, { topics: [{ name: null }] })
+    expect(nameless.topics[0]!.errorCode).toBe(errors.INVALID_REQUEST)
+    expect(broker.core.broker.topics()).toHaveLength(1)
     const strict = await KafkaBroker.open({ autoCreate: { topics: false } })
     const told = await strict.connect().ask(metadata, 9, { topics: [{ name: 'new' }] })
     expect(told.topics[0]!.errorCode).toBe(errors.UNKNOWN_TOPIC_OR_PARTITION)
