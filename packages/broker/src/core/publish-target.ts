@@ -115,6 +115,11 @@ export class PublishTarget implements Destination, DeadLetterTarget {
     )
   }
 
+  /** @throws `bad_request` when there is no such partition */
+  existingPartition(partition: number): number {
+    return this.partitionOrAny(Number.isInteger(partition) && partition >= 0 ? partition : Infinity)
+  }
+
   logOf(partition: number): LogId {
     return this.#tails[partition]!.id
   }

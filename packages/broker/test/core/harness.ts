@@ -13,7 +13,7 @@ import { openLogStore } from '../../src/storage/open-log-store.ts'
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-export type TestOptions = Pick<BrokerOptions, 'limits' | 'autoCreate' | 'compaction' | 'groups'> & {
+export type TestOptions = Pick<BrokerOptions, 'limits' | 'autoCreate' | 'compaction' | 'groups' | 'transactions'> & {
   readonly storage?: Partial<StorageLimits>
 }
 
