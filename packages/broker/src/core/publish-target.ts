@@ -117,7 +117,8 @@ export class PublishTarget implements Destination, DeadLetterTarget {
 
   /** @throws `bad_request` when there is no such partition */
   existingPartition(partition: number): number {
-    return this.partitionOrAny(Number.isInteger(partition) && partition >= 0 ? partition : Infinity)
+    if (Number.isInteger(partition) && partition >= 0) return this.partitionOrAny(partition)
+    throw new MillraceError('bad_request', `a partition of ${this.kind}:${this.name} must be named, not ${partition}`)
   }
 
   logOf(partition: number): LogId {

@@ -92,7 +92,8 @@ export class ProducerTransactionModel {
     const { platform } = this.#test
     const dice = platform.below(1000)
     const actor = this.#actors[platform.below(PRODUCERS)]!
-    if (dice < 620) this.#attend(actor)
+    if (dice % 8 === 0 && this.#isPublishing()) await this.#crash(false)
+    else if (dice < 620) this.#attend(actor)
     else if (dice < 660) this.#haunt()
     else if (dice < 675) this.#replace(actor)
     else if (dice < 935) await this.#beat()
@@ -101,6 +102,11 @@ export class ProducerTransactionModel {
     else if (dice < 968) await this.#test.advance(TIMEOUT_MS)
     else if (dice < 978) await this.#check()
     else await this.#crash(dice >= 995)
+  }
+
+  /** Something is decided and not out yet. */
+  #isPublishing(): boolean {
+    return this.#test.broker.producerTransactions.list().some(({ state }) => state === 'committing')
   }
 
   /** Some of what is under way goes on. */

@@ -5,7 +5,7 @@ import { TransactionalClient } from '../../../test/core/transactional-client.ts'
 import { openMemoryJournal } from '../../engines/memory/index.ts'
 
 const TEXT = 'x'.repeat(200)
-const VALUES = Array.from({ length: 120 }, (_, n) => `${n} ${TEXT}`)
+const VALUES = Array.from({ length: 60 }, (_, n) => `${n} ${TEXT}`)
 
 interface Found {
   readonly values: readonly (string | null)[]
@@ -32,11 +32,18 @@ async function crashAfter(
   commitBytesMax: number,
 ): Promise<{ t: TestBroker; p: TransactionalClient; isThrough: boolean }> {
   const cut = new CuttableJournal(await openMemoryJournal())
-  const t = await TestBroker.open({ storage: { commitBytesMax } }, 1, cut.journal)
+  const t = await TestBroker.open(
+    { storage: { commitBytesMax, pendingBytesHigh: 3 * commitBytesMax, pendingBytesLow: commitBytesMax } },
+    1,
+    cut.journal,
+  )
   t.broker.createTopic({ name: 't', partitions: 2 })
   t.broker.createTopic({ name: 'in' })
   const p = new TransactionalClient(t, 'p').open()
-  VALUES.forEach((value, n) => p.send('topic:t', n % 2, [value]))
+  for (const [n, value] of VALUES.entries()) {
+    p.send('topic:t', n % 2, [value])
+    await t.settle()
+  }
   p.addOffset('g', 'in', 0, VALUES.length)
   await t.settle()
   expect((await look(t)).values).toEqual([])

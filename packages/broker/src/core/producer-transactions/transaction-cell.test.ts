@@ -34,10 +34,10 @@ test('a cell is what its snapshot and the deltas after it say', () => {
     () => (cell.phase = 'committing'),
     () => cell.end('commit', 30),
     () => cell.bump('aborted', 31, () => ({ producerId: 9, epoch: 0 })),
+    () => cell.begin(40),
+    () => cell.addPlace(placeOf(6, 0)),
     () => {
       // Ends and begins within one commit.
-      cell.begin(40)
-      cell.addPlace(placeOf(6, 0))
       cell.end('abort', 41)
       cell.begin(42)
       cell.addPlace(placeOf(7, 0))

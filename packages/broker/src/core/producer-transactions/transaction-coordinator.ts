@@ -220,9 +220,11 @@ export class TransactionCoordinator implements api.ProducerTransactions {
     const staging = this.#producers.get(transactionalId)
     if (staging === undefined) throw refusals.unknown(transactionalId)
     this.#checkIdle(staging)
-    if (staging.cell.phase === 'idle') return false
-    this.#abort(staging, 'aborted')
-    return true
+    const isOpen = staging.cell.phase === 'open'
+    if (isOpen) this.#abort(staging, 'aborted')
+    // What ended it before may not be durable yet: the open commit, which comes after it, has to be.
+    else this.#shard.store.touch()
+    return isOpen
   }
 
   // ---- checks -----------------------------------------------------------------------------------------------------------
