@@ -24,6 +24,10 @@ export const STAGED_ENTRY_BYTES = 256
 export const CHANGE_BYTES = 128
 export const ENLISTED_BYTES = 16
 export const TRANSACTIONS_LOG_BYTES_FLOOR: number = 256 * KIB
+/** Committed transactions that are read into memory at the same time; of the others only the beginning. */
+export const PUBLICATIONS_READING_MAX = 8
+/** One commit forgets so many producers at most. */
+export const FORGOTTEN_PER_SWEEP_MAX = 1000
 export const UNUSED_SWEEP_MS: number = HOUR_MS
 /** The last epoch that is given; after it comes a new producer id. Kafka clients take 2^15 - 1 for the end of an id. */
 export const EPOCH_MAX = 0x7ffe

@@ -20,12 +20,21 @@ interface Piece {
   readonly next: number
 }
 
+interface PublicationHost {
+  /** Whether it may have much in memory. It is woken when that changes. */
+  mayReadOn(publication: Publication): boolean
+  /** The last piece is in the open commit, which has room for what ends the transaction. */
+  ended(): void
+  /** Nothing more is to be done. */
+  over(): void
+}
+
 export class Publication implements Task {
   queued = false
   readonly staging: Staging
   readonly #shard: Shard
   readonly #groups: GroupCoordinator
-  readonly #onEnd: () => void
+  readonly #host: PublicationHost
   readonly #log: LogId | undefined
   readonly #pieceBytes: number
   /** Read, and not published yet. */
@@ -39,18 +48,21 @@ export class Publication implements Task {
   #lost = 0
   readonly #waiters: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = []
 
-  /** @param onEnd the last piece is in the open commit, which has room for what ends the transaction */
-  constructor(shard: Shard, groups: GroupCoordinator, staging: Staging, onEnd: () => void) {
+  constructor(shard: Shard, groups: GroupCoordinator, staging: Staging, host: PublicationHost) {
     this.#shard = shard
     this.#groups = groups
     this.staging = staging
-    this.#onEnd = onEnd
+    this.#host = host
     this.#log = staging.cell.log
     this.#readTo = this.#log === undefined ? staging.end : shard.store.bounds(this.#log).start
     const { commitBytesMax } = shard.store.limits
     // Message ids take room too. What a commit takes at most is more than that.
     const isSmall = staging.bytes <= commitBytesMax
     this.#pieceBytes = isSmall ? commitBytesMax * 1.5 : Math.min(PIECE_BYTES_MAX, commitBytesMax)
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
   }
 
   /** @throws when the broker stops first, or it cannot be read */
@@ -86,7 +98,7 @@ export class Publication implements Task {
   #hasPiece(): boolean {
     const { store, cycle } = this.#shard
     while (this.#readTo < this.staging.end && this.#readBytes < this.#pieceBytes) {
-      if (this.#isReading) return false
+      if (this.#isReading || (this.#readBytes > 0 && !this.#host.mayReadOn(this))) return false
       const found = store.read(this.#log!, this.#readTo, READ_BYTES)
       if (found instanceof Promise) {
         void this.#takeLater(found)
@@ -164,7 +176,7 @@ export class Publication implements Task {
     cycle.together = true
     for (const { target, partition, batch } of batches) target.publishNew(partition, batch)
     for (const each of offsets) each.set()
-    if (isLast) this.#onEnd()
+    if (isLast) this.#host.ended()
     else store.trim(this.#log!, next)
     cycle.together = false
     assert(store.ticket() === ticket, 'a piece of a transaction is in one commit')
@@ -185,6 +197,7 @@ export class Publication implements Task {
 
   #ended(): void {
     this.#isOver = true
+    this.#host.over()
     for (const { resolve } of this.#waiters.splice(0)) resolve()
     if (this.#lost === 0) return
     this.#shard.warn(`${this.#title()} was committed without ${this.#lost} batches, whose topics or queues were deleted before`)
@@ -193,6 +206,8 @@ export class Publication implements Task {
   /** What is damaged must not hold up the rest. */
   #leave(error: Error): void {
     this.#isOver = true
+    this.#read = []
+    this.#host.over()
     const reason = `${this.#title()} was committed and cannot be published whole, what is left stays where it is: ${error.message}`
     this.#shard.warn(reason)
     this.stop(new MillraceError('data_corrupt', reason, { cause: error }))

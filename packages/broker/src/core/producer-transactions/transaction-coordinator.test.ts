@@ -409,3 +409,24 @@ describe('large ones', () => {
     expect(await valuesOf(t)).toEqual(values)
   })
 })
+
+test('many that were committed before a restart are all published, a few at a time', async () => {
+  const t = await open({ storage: { commitBytesMax: 700_000, tailCacheBytes: 3000 } })
+  const large = 'x'.repeat(200_000)
+  const clients = Array.from({ length: 12 }, (_, n) => new TransactionalClient(t, `p${n}`).open())
+  for (const p of clients) for (const part of ['a', 'b', 'c']) p.send('topic:t', 0, [`${p.transactionalId}${part} ${large}`])
+  await t.settle()
+  for (const p of clients) expect(p.end('commit').isPublished).toBe(false)
+  const decided = t.broker.ticket()
+  while (t.broker.committedTicket < decided) {
+    t.platform.runTurn()
+    await Promise.resolve()
+  }
+  await t.crash()
+  for (const { transactionalId } of clients) {
+    await t.platform.until(t.broker.producerTransactions.whenPublished(transactionalId))
+  }
+  const found = (await valuesOf(t)).map((value) => value!.split(' ')[0])
+  expect(found).toHaveLength(36)
+  expect(new Set(found)).toEqual(new Set(clients.flatMap((p) => ['a', 'b', 'c'].map((part) => p.transactionalId + part))))
+})

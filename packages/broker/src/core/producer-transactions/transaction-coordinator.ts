@@ -13,7 +13,13 @@ import { partitionOf, type Place, placeOf } from '../groups/place.ts'
 import { PublishTarget } from '../publish-target.ts'
 import type { Shard } from '../shard.ts'
 import type { RecoveredCells } from '../state/read-cell-log.ts'
-import { ADDED_OFFSETS_BYTES_MAX, ENLISTED_BYTES, STAGED_ENTRY_BYTES } from './limits.ts'
+import {
+  ADDED_OFFSETS_BYTES_MAX,
+  ENLISTED_BYTES,
+  FORGOTTEN_PER_SWEEP_MAX,
+  PUBLICATIONS_READING_MAX,
+  STAGED_ENTRY_BYTES,
+} from './limits.ts'
 import { TransactionDeadlines } from './transaction-deadlines.ts'
 import type * as api from './producer-transactions.ts'
 import { Publication } from './publication.ts'
@@ -326,12 +332,28 @@ export class TransactionCoordinator implements api.ProducerTransactions {
 
   #newPublication(staging: Staging): Publication {
     const { transactionalId } = staging.cell
-    const publication = new Publication(this.#shard, this.#groups, staging, () => {
-      this.#publications.delete(transactionalId)
-      this.#finish(staging, 'commit')
+    const publication = new Publication(this.#shard, this.#groups, staging, {
+      mayReadOn: (each) => this.#firstPublications().includes(each),
+      ended: () => {
+        this.#publications.delete(transactionalId)
+        this.#finish(staging, 'commit')
+      },
+      over: () => {
+        for (const each of this.#firstPublications()) this.#shard.dispatcher.wake(each)
+      },
     })
     this.#publications.set(transactionalId, publication)
     return publication
+  }
+
+  /** Those that came first and are not over. */
+  #firstPublications(): readonly Publication[] {
+    const first: Publication[] = []
+    for (const publication of this.#publications.values()) {
+      if (!publication.isOver) first.push(publication)
+      if (first.length === PUBLICATIONS_READING_MAX) break
+    }
+    return first
   }
 
   /** It took too long, or an operator ends it: what its producer sends late is refused. */
@@ -374,8 +396,10 @@ export class TransactionCoordinator implements api.ProducerTransactions {
   #forgetUnused(): boolean {
     const { store, platform } = this.#shard
     const sinceMs = platform.clock.nowMs() - this.limits.unusedMs
+    let left = FORGOTTEN_PER_SWEEP_MAX
     for (const [transactionalId, { cell }] of this.#producers) {
       if (cell.phase !== 'idle' || cell.usedMs >= sinceMs) continue
+      if (left-- === 0) break
       this.#producers.delete(transactionalId)
       this.#log.remove(cell)
       if (cell.log !== undefined) store.deleteLog(cell.log)
