@@ -27,6 +27,8 @@ export const errorCodes = {
   closed: { retryable: true },
   timeout: { retryable: true },
   transaction_timeout: { retryable: true },
+  transaction_busy: { retryable: true },
+  bad_transaction_state: { retryable: false },
   outcome_unknown: { retryable: true },
   data_corrupt: { retryable: false },
   data_in_use: { retryable: false },

@@ -32,6 +32,8 @@ export const errorCatalogue = {
   closed: { retryable: true, summary: 'The connection or consumer is closed.' },
   timeout: { retryable: true, summary: 'The operation took longer than its deadline.' },
   transaction_timeout: { retryable: true, summary: 'The transaction was not committed in time; nothing of it was done.' },
+  transaction_busy: { retryable: true, summary: 'The last transaction of the producer is still being published.' },
+  bad_transaction_state: { retryable: false, summary: 'No transaction is open, or it ended the other way.' },
   // durability
   outcome_unknown: { retryable: true, summary: 'The write may or may not have been kept.' },
   data_corrupt: { retryable: false, summary: 'Stored data fails its checksum.' },

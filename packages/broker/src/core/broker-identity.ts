@@ -13,4 +13,6 @@ export interface BrokerDefinition {
   readonly producers?: LogId
   /** The log of committed offsets, once there was one. */
   readonly offsets?: LogId
+  /** The log of transactional producers, once there was one. */
+  readonly transactions?: LogId
 }

@@ -2,6 +2,7 @@ import type { MillraceError } from '../base/errors.ts'
 import type { Ticket } from '../storage/log-store.ts'
 import type { StoredTopic } from './stored-topic.ts'
 import type { ConsumerGroups, OffsetCommit, OffsetCommitter } from './groups/consumer-groups.ts'
+import type { ProducerTransactions } from './producer-transactions/producer-transactions.ts'
 import type {
   DedupPolicy,
   DeliveryPolicy,
@@ -114,6 +115,9 @@ export interface Broker {
 
   /** Consumers that share the partitions of topics, and how far they are. */
   readonly groups: ConsumerGroups
+
+  /** Transactions of named producers, which stay open over many requests. */
+  readonly producerTransactions: ProducerTransactions
 
   // ---- dead letters -----------------------------------------------------------------------------------------------
   /**

@@ -36,6 +36,7 @@ import { parseAddress, parseDestination } from './names.ts'
 import { OldestTimestamps } from './oldest-timestamp.ts'
 import { PartitionReader, type ReaderCredit, type ReaderSource } from './partition-reader.ts'
 import { LevelsReader } from './priorities/levels-reader.ts'
+import type { TransactionCoordinator } from './producer-transactions/transaction-coordinator.ts'
 import { Redrives } from './redrive/redrives.ts'
 import type { Registry } from './registry.ts'
 import type { Selector } from './selectors/selector.ts'
@@ -49,6 +50,7 @@ export class CoreBroker implements Broker {
   readonly id: string
   readonly limits: BrokerLimits
   readonly groups: GroupCoordinator
+  readonly producerTransactions: TransactionCoordinator
   readonly #shard: Shard
   readonly #store: LogStore
   readonly #registry: Registry
@@ -65,12 +67,14 @@ export class CoreBroker implements Broker {
     shard: Shard,
     registry: Registry,
     groups: GroupCoordinator,
+    producerTransactions: TransactionCoordinator,
     waiters: CommittedWaiters,
     background: readonly { stop(): void }[],
   ) {
     this.id = shard.id
     this.limits = shard.limits
     this.groups = groups
+    this.producerTransactions = producerTransactions
     this.#shard = shard
     this.#store = shard.store
     this.#registry = registry
@@ -346,6 +350,7 @@ export class CoreBroker implements Broker {
   #dismiss(reason: MillraceError): void {
     for (const group of this.#registry.groups()) group.dismiss(reason)
     this.groups.stop()
+    this.producerTransactions.stop(reason)
     for (const reader of this.#readers) reader.gone(reason)
   }
 

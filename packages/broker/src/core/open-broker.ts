@@ -2,12 +2,12 @@ import { MillraceError } from '../base/errors.ts'
 import type { Crc32c } from '../ports/checksum.ts'
 import type { Decompress } from '../ports/decompress.ts'
 import type { Platform } from '../ports/platform.ts'
-import type { LogStore } from '../storage/log-store.ts'
+import type { LogId, LogStore } from '../storage/log-store.ts'
 import type { Broker } from './broker.ts'
 import { BROKER_ENTITY, type BrokerDefinition } from './broker-identity.ts'
 import { CommittedWaiters } from './committed-waiters.ts'
 import { CoreBroker } from './core-broker.ts'
-import { readProducers } from './dedup/read-producers.ts'
+import { Producer } from './dedup/producer.ts'
 import { type Definition, DefinitionCell } from './definitions.ts'
 import type { DeliveryState } from './delivery/delivery-state.ts'
 import type { Restored, Topic } from './entities.ts'
@@ -16,10 +16,15 @@ import { GroupCoordinator } from './groups/group-coordinator.ts'
 import { groupDefaults, type GroupSettings } from './groups/limits.ts'
 import { readOffsets } from './groups/read-offsets.ts'
 import { type LimitSettings, STATE_LOG_BYTES_FLOOR, brokerLimits } from './limits.ts'
+import { transactionDefaults } from './producer-transactions/limits.ts'
+import type { TransactionLimits } from './producer-transactions/producer-transactions.ts'
+import { TransactionCell } from './producer-transactions/transaction-cell.ts'
+import { TransactionCoordinator } from './producer-transactions/transaction-coordinator.ts'
 import { newRandomId } from './random-id.ts'
 import { type AutoCreate, Registry } from './registry.ts'
 import { newShard } from './shard.ts'
 import { LOADED_BYTES_MAX } from './schedule/limits.ts'
+import { readCellLog, type RecoveredCells } from './state/read-cell-log.ts'
 import { type RecoveredEntity, type RecoveredPart, readStateLog } from './state/read-state-log.ts'
 import { CompactionRounds, compactorDefaults } from './topics/compaction.ts'
 import type { CompactorLimits } from './topics/compactor.ts'
@@ -37,6 +42,7 @@ export interface BrokerOptions {
   readonly autoCreate?: Partial<AutoCreate>
   readonly compaction?: Partial<CompactorLimits>
   readonly groups?: Partial<GroupSettings>
+  readonly transactions?: Partial<TransactionLimits>
   /** Told of what an operator should know. */
   readonly onWarning?: (message: string) => void
 }
@@ -50,14 +56,9 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const log = store.logs()[0] ?? store.createLog()
   const recovered = await readStateLog(store, log)
   const known = recoveredIdentity(recovered.entities)
-  let { producers: producersLog, offsets: offsetsLog }: Partial<BrokerDefinition> = known ?? {}
   const id = known?.id ?? newRandomId(platform.random)
-  const identity = new DefinitionCell(BROKER_ENTITY, () => ({
-    kind: 'broker',
-    id,
-    ...(producersLog === undefined ? {} : { producers: producersLog }),
-    ...(offsetsLog === undefined ? {} : { offsets: offsetsLog }),
-  }))
+  const ownLogs: OwnLogs = { ...known }
+  const identity = new DefinitionCell(BROKER_ENTITY, () => ({ ...ownLogs, kind: 'broker', id }))
   const stateLog = new StateLog(store, log, crc32c, options.limits?.stateLogBytesFloor ?? STATE_LOG_BYTES_FLOOR)
   const shard = newShard({
     id,
@@ -70,15 +71,13 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     scheduled: recovered.schedule.content,
     scheduledBytesMax: options.limits?.scheduledBytesMax ?? LOADED_BYTES_MAX,
     warn: options.onWarning ?? ((): void => {}),
-    onProducersLog(created) {
-      producersLog = created
-      stateLog.snapshot(identity)
-    },
-    onOffsetsLog(created) {
-      offsetsLog = created
-      stateLog.snapshot(identity)
-    },
+    onProducersLog: (created) => keep({ producers: created }),
+    onOffsetsLog: (created) => keep({ offsets: created }),
   })
+  const keep = (created: OwnLogs): void => {
+    Object.assign(ownLogs, created)
+    stateLog.snapshot(identity)
+  }
   const autoCreate = { queues: true, topics: true, subscriptions: true, partitions: 1, ...options.autoCreate }
   const registry = new Registry(shard, autoCreate)
   registry.reserveIds(recovered.highestId)
@@ -86,25 +85,41 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     ...restore(registry, recovered.entities, identity),
     ...(recovered.schedule.rebuiltFrom < 0 ? [] : [recoveredCell(shard.schedule.cell, recovered.schedule)]),
   ])
-  for (const { target } of [...registry.queues.values(), ...registry.topics.values()]) shard.schedule.restoreTarget(target)
+  const targets = [...registry.queues.values(), ...registry.topics.values()].map(({ target }) => target)
+  for (const target of targets) shard.schedule.restoreTarget(target)
   for (const ids of registry.messageIds()) await ids.load()
-  if (producersLog !== undefined) shard.producers.restore(await readProducers(store, producersLog))
-  if (offsetsLog !== undefined) shard.offsets.restore(await readOffsets(store, offsetsLog))
+  if (ownLogs.producers !== undefined) shard.producers.restore(await readProducers(store, ownLogs.producers))
+  if (ownLogs.offsets !== undefined) shard.offsets.restore(await readOffsets(store, ownLogs.offsets))
   const waiters = new CommittedWaiters(store)
   const groups = new GroupCoordinator(shard, registry, { ...groupDefaults, ...options.groups }, (ticket) => waiters.wait(ticket))
+  const transactionLimits = { ...transactionDefaults, ...options.transactions }
+  const transactions = new TransactionCoordinator(shard, groups, transactionLimits, (created) => keep({ transactions: created }))
+  if (ownLogs.transactions !== undefined) transactions.restore(await readTransactions(store, ownLogs.transactions), targets)
   const upkeep = [
     shard.expiry,
     new RetentionRounds(shard, registry.topics, waiters),
     new CompactionRounds(shard, registry.topics, { ...compactorDefaults, ...options.compaction }),
   ]
   shard.schedule.start()
-  const broker = new CoreBroker(shard, registry, groups, waiters, upkeep)
+  transactions.start()
+  const broker = new CoreBroker(shard, registry, groups, transactions, waiters, upkeep)
   if (known === undefined) {
     stateLog.snapshot(identity)
     // Nobody may hear of an id that a crash would change.
     await broker.whenCommitted(store.ticket())
   }
   return broker
+}
+
+/** Logs that the broker's definition names. */
+type OwnLogs = Pick<BrokerDefinition, 'producers' | 'offsets' | 'transactions'>
+
+function readProducers(store: LogStore, log: LogId): Promise<RecoveredCells<Producer>> {
+  return readCellLog(store, log, 'the log of producers', (entity, from) => Producer.readSnapshot(entity, from))
+}
+
+function readTransactions(store: LogStore, log: LogId): Promise<RecoveredCells<TransactionCell>> {
+  return readCellLog(store, log, 'the log of transactions', (entity, from) => TransactionCell.readSnapshot(entity, from))
 }
 
 function recoveredIdentity(entities: ReadonlyMap<number, RecoveredEntity>): BrokerDefinition | undefined {

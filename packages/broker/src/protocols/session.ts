@@ -82,7 +82,7 @@ export interface Principal {
   readonly peer: Peer
 }
 
-/** `resource` is a destination or source (`queue:NAME`, `topic:NAME`, `topic:NAME/SUBSCRIPTION`), `group:NAME`, or `broker`. */
+/** `resource` is a destination or source (`queue:NAME`, `topic:NAME`, `topic:NAME/SUBSCRIPTION`), `group:NAME`, `transaction:ID`, or `broker`. */
 export type Action = 'publish' | 'consume' | 'read' | 'define' | 'delete' | 'describe'
 
 /** Same shape as the client's `BrokerStatus`. */

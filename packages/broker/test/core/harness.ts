@@ -13,7 +13,10 @@ import { openLogStore } from '../../src/storage/open-log-store.ts'
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-export type TestOptions = Pick<BrokerOptions, 'limits' | 'autoCreate' | 'compaction' | 'decompress' | 'groups'> & {
+export type TestOptions = Pick<
+  BrokerOptions,
+  'limits' | 'autoCreate' | 'compaction' | 'decompress' | 'groups' | 'transactions'
+> & {
   readonly storage?: Partial<StorageLimits>
 }
 

@@ -7,7 +7,8 @@ import type { Platform } from '../../ports/platform.ts'
 import type { LogId, LogStore } from '../../storage/log-store.ts'
 import type { ProducerIdentity } from '../broker.ts'
 import type { CommitCycle, CommitMember } from '../commit-cycle.ts'
-import { type RecoveredCell, StateLog } from '../state/state-log.ts'
+import type { RecoveredCells } from '../state/read-cell-log.ts'
+import { StateLog } from '../state/state-log.ts'
 import type { Deadline, Timers } from '../timers.ts'
 import {
   PRODUCER_CHANGE_BYTES,
@@ -31,13 +32,6 @@ export interface ProducersParts {
   readonly onLogCreated: (log: LogId) => void
 }
 
-/** What a restart found. */
-export interface RecoveredProducers {
-  readonly log: LogId
-  readonly producers: readonly { readonly producer: Producer; readonly rebuiltFrom: number; readonly snapshotBytes: number }[]
-  readonly highestEntity: number
-}
-
 export class Producers implements CommitMember, Deadline {
   gathered = false
   readonly #parts: ProducersParts
@@ -51,13 +45,9 @@ export class Producers implements CommitMember, Deadline {
     this.#parts = parts
   }
 
-  restore({ log, producers, highestEntity }: RecoveredProducers): void {
+  restore({ log, cells, highestEntity }: RecoveredCells<Producer>): void {
     const stateLog = this.#openLog(log)
-    const cells: RecoveredCell[] = []
-    for (const { producer, rebuiltFrom, snapshotBytes } of producers) {
-      this.#add(producer)
-      cells.push({ cell: producer, rebuiltFrom, snapshotBytes })
-    }
+    for (const { cell } of cells) this.#add(cell)
     stateLog.adopt(cells)
     this.#nextEntity = highestEntity + 1
   }

@@ -80,7 +80,7 @@ export class CommittedOffsets implements CommitMember {
         `the group ${JSON.stringify(group)} would have offsets of ${added} partitions; ${OFFSETS_PER_GROUP_MAX} are allowed`,
       )
     }
-    return bytesOf(group, changes)
+    return offsetsBytes(group, changes)
   }
 
   /** Sets offsets with the open commit, which has room for them. @param isOccupied whether the group has members */
@@ -88,7 +88,7 @@ export class CommittedOffsets implements CommitMember {
     if (changes.length === 0) return
     const offsets = this.#groups.get(group) ?? this.#create(group, isOccupied)
     for (const { place, stored } of changes) offsets.set(place, stored)
-    this.#parts.cycle.gatheredBytes += bytesOf(group, changes)
+    this.#parts.cycle.gatheredBytes += offsetsBytes(group, changes)
     this.#note(offsets)
   }
 
@@ -193,7 +193,8 @@ export class CommittedOffsets implements CommitMember {
   }
 }
 
-function bytesOf(group: string, changes: readonly OffsetChange[]): number {
+/** What changes add to a commit, at most. */
+export function offsetsBytes(group: string, changes: readonly OffsetChange[]): number {
   return changes.reduce(
     (bytes, { stored }) => bytes + OFFSET_CHANGE_BYTES + 3 * stored.metadata.length,
     OFFSET_CHANGE_BYTES + 3 * group.length,

@@ -10,7 +10,7 @@ import { Alarm } from './alarm.ts'
 import { ClassicGroup, type GroupHost } from './classic-group.ts'
 import { checkConsumerHeartbeat, checkJoin } from './requests.ts'
 import { ConsumerGroup } from './consumer-group.ts'
-import type { OffsetChange } from './committed-offsets.ts'
+import { type OffsetChange, offsetsBytes } from './committed-offsets.ts'
 import type * as api from './consumer-groups.ts'
 import { GROUP_NAME_BYTES_MAX, GROUPS_MAX, GROUPS_SWEEP_MS, type GroupSettings, OFFSET_METADATA_BYTES_MAX } from './limits.ts'
 import { offsetsToReset } from './offset-reset.ts'
@@ -23,6 +23,12 @@ export interface PreparedOffsets {
   /** What they add to a commit, at most. */
   readonly bytes: number
   set(): void
+}
+
+interface CheckedOffsets {
+  /** Of each offset. */
+  readonly problems: readonly (api.OffsetProblem | undefined)[]
+  readonly changes: readonly OffsetChange[]
 }
 
 export class GroupCoordinator implements api.ConsumerGroups {
@@ -118,15 +124,33 @@ export class GroupCoordinator implements api.ConsumerGroups {
     this.#checkOpen()
     const problem = this.checkCommitter(group, by, false)
     if (problem !== undefined) return problem
-    const changes: OffsetChange[] = []
-    const problems = offsets.map((offset) => {
-      const change = this.#changeOf(offset)
-      if (typeof change === 'string') return change
-      changes.push(change)
-      return undefined
-    })
+    const { problems, changes } = this.#changesOf(offsets)
     this.#commit(group, changes)
     return problems
+  }
+
+  /**
+   * Offsets that an open transaction will commit. Nothing is changed.
+   * @returns what is wrong with the group or member; else what is wrong with each, and the changes by those that are right
+   * @throws MillraceError `limit_reached`, `draining`
+   */
+  checkAdded(
+    group: string,
+    offsets: readonly api.OffsetCommit[],
+    by: api.OffsetCommitter | undefined,
+  ): api.GroupProblem | CheckedOffsets {
+    this.#checkOpen()
+    const problem = this.checkCommitter(group, by, true)
+    if (problem !== undefined) return problem
+    const checked = this.#changesOf(offsets)
+    this.#shard.offsets.check(group, checked.changes)
+    return checked
+  }
+
+  /** The changes of `checkAdded` once their transaction is committed, but for topics that were deleted since. */
+  prepareAdded(group: string, changes: readonly OffsetChange[]): PreparedOffsets {
+    const kept = changes.filter(({ place }) => this.#registry.topicById(topicOf(place)) !== undefined)
+    return { bytes: offsetsBytes(group, kept), set: () => this.#set(group, kept) }
   }
 
   /**
@@ -177,9 +201,13 @@ export class GroupCoordinator implements api.ConsumerGroups {
   }
 
   holdOffsets(group: string, places: readonly api.OffsetPlace[]): api.HeldOffsets {
+    return this.hold(group, new Set(places.map((place) => this.#placeOf(place)).filter((place) => place !== undefined)))
+  }
+
+  hold(group: string, places: ReadonlySet<Place>): api.HeldOffsets {
     const held = this.#held.get(group) ?? new Map<Place, number>()
     this.#held.set(group, held)
-    let holding = [...new Set(places.map((place) => this.#placeOf(place)).filter((place) => place !== undefined))]
+    let holding = [...places]
     for (const place of holding) held.set(place, (held.get(place) ?? 0) + 1)
     return {
       release: () => {
@@ -280,6 +308,17 @@ export class GroupCoordinator implements api.ConsumerGroups {
   #set(group: string, changes: readonly OffsetChange[]): void {
     this.#shard.offsets.set(group, changes, this.#groups.get(group)?.hasMembers === true)
     this.#planSweep()
+  }
+
+  #changesOf(offsets: readonly api.OffsetCommit[]): CheckedOffsets {
+    const changes: OffsetChange[] = []
+    const problems = offsets.map((offset) => {
+      const change = this.#changeOf(offset)
+      if (typeof change === 'string') return change
+      changes.push(change)
+      return undefined
+    })
+    return { problems, changes }
   }
 
   #changeOf({ offset, leaderEpoch = -1, metadata = '', ...at }: api.OffsetCommit): OffsetChange | api.OffsetProblem {

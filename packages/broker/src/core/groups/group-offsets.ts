@@ -192,14 +192,14 @@ export class GroupOffsets extends StateCell {
   }
 }
 
-function writeStored(out: ByteWriter, { offset, leaderEpoch, metadata, committedMs }: StoredOffset): void {
+export function writeStored(out: ByteWriter, { offset, leaderEpoch, metadata, committedMs }: StoredOffset): void {
   out.varint(offset)
   out.varint(leaderEpoch + 1)
   out.varint(committedMs)
   out.text(metadata)
 }
 
-function readStored(from: ByteReader): StoredOffset {
+export function readStored(from: ByteReader): StoredOffset {
   return { offset: from.varint(), leaderEpoch: from.varint() - 1, committedMs: from.varint(), metadata: from.text() }
 }
 

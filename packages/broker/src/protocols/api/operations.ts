@@ -11,11 +11,13 @@ import { define, type Operation } from './operation.ts'
 import { page } from './page.ts'
 import { peek } from './peek.ts'
 import * as schemas from './schemas.ts'
+import { type TransactionOperation, transactionOperations } from './transaction-operations.ts'
 
 export type OperationName =
   | `${'topic' | 'queue' | 'subscription'}.${'create' | 'update' | 'delete' | 'get' | 'list'}`
   | DeadLetterOperation
   | GroupOperation
+  | TransactionOperation
   | 'producer.open'
   | 'scheduled.cancel'
   | 'peek'
@@ -201,6 +203,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
   ...deadLetterOperations,
 
   ...groupOperations,
+  ...transactionOperations,
 
   'producer.open': define({
     summary: 'Open an idempotent producer of a name for a destination, and fence whoever had it',

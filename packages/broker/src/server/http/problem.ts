@@ -26,6 +26,8 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   closed: 503,
   timeout: 504,
   transaction_timeout: 504,
+  transaction_busy: 409,
+  bad_transaction_state: 409,
   outcome_unknown: 500,
   data_corrupt: 500,
   data_in_use: 500,
@@ -46,6 +48,7 @@ const retryAfterSeconds: Readonly<Partial<Record<ErrorCode, number>>> = {
   closed: 1,
   timeout: 1,
   transaction_timeout: 1,
+  transaction_busy: 1,
 }
 
 /** An error whose status says more than its code's usual one: 405, 413, 415. */

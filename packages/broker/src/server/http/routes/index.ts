@@ -7,6 +7,7 @@ import { definitionRoutes } from './definitions.ts'
 import { groupRoutes } from './groups.ts'
 import { messageRoutes } from './messages.ts'
 import { observeRoutes } from './observe.ts'
+import { producerTransactionRoutes } from './producer-transactions.ts'
 import { transactionRoutes } from './transactions.ts'
 import { scheduledRoutes } from './scheduled.ts'
 
@@ -20,6 +21,7 @@ export function httpRoutes(services: HttpServices): readonly Route[] {
     ...groupRoutes(services),
     ...scheduledRoutes(services),
     ...transactionRoutes(services),
+    ...producerTransactionRoutes(services),
     ...observeRoutes(services, () => openapiDocument(routes)),
   ]
   return routes

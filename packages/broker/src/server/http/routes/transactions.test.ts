@@ -109,3 +109,9 @@ test.each([
   expect((await call('POST', '/v1/transactions', all)).body.code).toBe(code)
   expect((await call('GET', '/v1/queues/never/messages')).body.messages ?? []).toEqual([])
 })
+
+test('producers whose transactions stay open are under the same path', async () => {
+  expect(await call('GET', '/v1/transactions')).toEqual({ status: 200, body: { items: [] } })
+  expect(await call('GET', '/v1/transactions/pay%2F1')).toMatchObject({ status: 404, body: { code: 'not_found' } })
+  expect(await call('POST', '/v1/transactions/pay%2F1/abort')).toMatchObject({ status: 404, body: { code: 'not_found' } })
+})
