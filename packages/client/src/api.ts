@@ -3,8 +3,10 @@ import type { GroupInfo, GroupPartition, GroupReset, GroupSummary } from './grou
 import type { PreparedProducer, PreparedProducerOptions } from './prepared/types.ts'
 import type { Requesting } from './request/types.ts'
 import type { Transaction, TransactionOptions, TransactionPublishOptions } from './transactions/types.ts'
+import type { SecurityOptions } from './security-options.ts'
 
 export type * from './groups.ts'
+export type * from './security-options.ts'
 export type * from './prepared/types.ts'
 export type * from './request/types.ts'
 export type * from './transactions/types.ts'
@@ -51,11 +53,9 @@ export interface Millrace extends AsyncDisposable, Requesting {
 
 export type ConnectionState = 'connecting' | 'connected' | 'closed'
 
-export interface ConnectOptions {
+export interface ConnectOptions extends SecurityOptions {
   /** Shown in the broker's lists and logs. */
   readonly clientId?: string
-  readonly user?: string
-  readonly password?: string
   /** TCP connections to spread publishers and consumers over. Default 1. */
   readonly connections?: number
   /** How long to try before giving up: a number of milliseconds, or `false` to try for ever. Applies to the first connect (default 10,000). */

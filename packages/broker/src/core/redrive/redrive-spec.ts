@@ -5,7 +5,17 @@ import { type Selector, compileSelector } from '../selectors/selector.ts'
 import { checkKeys, oneOf, positive, within } from '../settings.ts'
 import { RATE_MAX } from './limits.ts'
 
-const KEYS: readonly (keyof RedriveSpec)[] = ['source', 'to', 'offset', 'max', 'filter', 'dryRun', 'ratePerSecond', 'keepHeaders']
+const KEYS: readonly (keyof RedriveSpec)[] = [
+  'source',
+  'to',
+  'offset',
+  'max',
+  'filter',
+  'dryRun',
+  'ratePerSecond',
+  'keepHeaders',
+  'mayGoTo',
+]
 
 /** A specification that was checked. */
 export interface CheckedRedrive {
@@ -19,6 +29,7 @@ export interface CheckedRedrive {
   readonly dryRun: boolean
   readonly ratePerSecond: number
   readonly keepHeaders: boolean
+  readonly mayGoTo: (destination: string) => boolean
 }
 
 /** @throws MillraceError `bad_request`, `illegal_name`, `bad_selector` */
@@ -40,6 +51,7 @@ export function checkRedrive(spec: RedriveSpec): CheckedRedrive {
     dryRun: oneOf('dryRun', spec.dryRun ?? false, [true, false]),
     ratePerSecond: ratePerSecond === undefined ? Infinity : within('ratePerSecond', ratePerSecond, 0.001, RATE_MAX),
     keepHeaders: oneOf('keepHeaders', spec.keepHeaders ?? false, [true, false]),
+    mayGoTo: spec.mayGoTo ?? (() => true),
   }
 }
 

@@ -11,11 +11,13 @@ import { define, type Operation } from './operation.ts'
 import { page } from './page.ts'
 import { peek } from './peek.ts'
 import * as schemas from './schemas.ts'
+import { type UserOperation, userOperations } from './user-operations.ts'
 
 export type OperationName =
   | `${'topic' | 'queue' | 'subscription'}.${'create' | 'update' | 'delete' | 'get' | 'list'}`
   | DeadLetterOperation
   | GroupOperation
+  | UserOperation
   | 'producer.open'
   | 'scheduled.cancel'
   | 'peek'
@@ -43,7 +45,7 @@ export async function runOperation(
   context.authorize(principal, operation.action, operation.resource(params, context.broker))
   const target = operation.publishesTo?.(params)
   if (target !== undefined) context.authorize(principal, 'publish', target)
-  return operation.run(context, params, signal)
+  return operation.run(context, params, signal, principal)
 }
 
 export const operations: Readonly<Record<OperationName, Operation>> = {
@@ -103,6 +105,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     params: schemas.queueSpec,
     result: schemas.queueInfo,
     resource: ({ name }) => `queue:${name}`,
+    publishesTo: ({ delivery }) => delivery?.deadLetter,
     async run({ broker }, spec) {
       await broker.whenCommitted(broker.createQueue(spec))
       return broker.queue(spec.name)
@@ -114,6 +117,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     params: schemas.queueUpdateParams,
     result: schemas.queueInfo,
     resource: ({ name }) => `queue:${name}`,
+    publishesTo: ({ change }) => change.delivery?.deadLetter,
     async run({ broker }, { name, change }) {
       await broker.whenCommitted(broker.updateQueue(name, change))
       return broker.queue(name)
@@ -153,6 +157,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     params: schemas.subscriptionSpec,
     result: schemas.subscriptionInfo,
     resource: ({ topic, name }) => `topic:${topic}/${name}`,
+    publishesTo: ({ delivery }) => delivery?.deadLetter,
     async run({ broker }, spec) {
       await broker.whenCommitted(broker.createSubscription(spec))
       return broker.subscription(spec.topic, spec.name)
@@ -164,6 +169,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     params: schemas.subscriptionUpdateParams,
     result: schemas.subscriptionInfo,
     resource: ({ topic, name }) => `topic:${topic}/${name}`,
+    publishesTo: ({ change }) => change.delivery?.deadLetter,
     async run({ broker }, { topic, name, change }) {
       await broker.whenCommitted(broker.updateSubscription(topic, name, change))
       return broker.subscription(topic, name)
@@ -201,6 +207,8 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
   ...deadLetterOperations,
 
   ...groupOperations,
+
+  ...userOperations,
 
   'producer.open': define({
     summary: 'Open an idempotent producer of a name for a destination, and fence whoever had it',

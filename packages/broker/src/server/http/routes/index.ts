@@ -9,6 +9,7 @@ import { messageRoutes } from './messages.ts'
 import { observeRoutes } from './observe.ts'
 import { transactionRoutes } from './transactions.ts'
 import { scheduledRoutes } from './scheduled.ts'
+import { userRoutes } from './users.ts'
 
 /** All routes of the HTTP API. */
 export function httpRoutes(services: HttpServices): readonly Route[] {
@@ -20,6 +21,7 @@ export function httpRoutes(services: HttpServices): readonly Route[] {
     ...groupRoutes(services),
     ...scheduledRoutes(services),
     ...transactionRoutes(services),
+    ...userRoutes(services),
     ...observeRoutes(services, () => openapiDocument(routes)),
   ]
   return routes
