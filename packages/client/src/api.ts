@@ -4,9 +4,11 @@ import type { PreparedProducer, PreparedProducerOptions } from './prepared/types
 import type { Requesting } from './request/types.ts'
 import type { Transaction, TransactionOptions, TransactionPublishOptions } from './transactions/types.ts'
 import type { SecurityOptions } from './security-options.ts'
+import type { UserAdmin } from './users.ts'
 
 export type * from './groups.ts'
 export type * from './security-options.ts'
+export type * from './users.ts'
 export type * from './prepared/types.ts'
 export type * from './request/types.ts'
 export type * from './transactions/types.ts'
@@ -275,7 +277,7 @@ export interface Publisher extends AsyncDisposable {
 }
 
 /** Definitions; JSON shapes are those of the HTTP API. */
-export interface Admin {
+export interface Admin extends UserAdmin {
   createTopic(spec: TopicSpec): Promise<void>
   updateTopic(name: string, change: Omit<Partial<TopicSpec>, 'name'>): Promise<void>
   deleteTopic(name: string): Promise<void>

@@ -93,7 +93,8 @@ export function readUserFile(path: string): StoredUsers {
   try {
     content = readFileSync(path, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return noUsers()
+    // A data directory that is none is reported by those who open it.
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return noUsers()
     throw unusable(path, error as Error)
   }
   try {
