@@ -21,6 +21,8 @@ export interface Security {
   login(credentials: Credentials, peer: Peer): string
   /** The user of a peer that gives no credentials: that of its certificate, or `anonymous`. @throws MillraceError `unauthorized` */
   unnamed(peer: Peer): string
+  /** Whether passwords and tokens may be sent over the peer's connection in clear. */
+  isSecret(peer: Peer): boolean
   /** Whether somebody who once logged in is still a user. */
   knows(user: string): boolean
   readonly users: UserDirectory
@@ -81,6 +83,7 @@ export const openToAll: Security = {
   begin: () => refuseLogin(),
   login: (credentials) => credentials.user ?? refuseLogin(),
   unnamed: () => ANONYMOUS,
+  isSecret: () => true,
   knows: () => true,
   users: {
     list: () => [],

@@ -1,6 +1,6 @@
 /** Operations on users, for those who may administer the broker. */
 import { MillraceError } from '../../base/errors.ts'
-import { isLoopbackPeer } from '../loopback-peer.ts'
+import type { Security } from '../security.ts'
 import type { Principal } from '../session.ts'
 import { define, type Operation } from './operation.ts'
 import { page } from './page.ts'
@@ -19,7 +19,7 @@ export const userOperations: Readonly<Record<UserOperation, Operation>> = {
     result: schemas.userInfo,
     resource,
     run({ security }, spec, _signal, principal) {
-      if (spec.password !== undefined) keepSecret(principal)
+      if (spec.password !== undefined) keepSecret(security, principal)
       return security.users.create(spec)
     },
   }),
@@ -30,7 +30,7 @@ export const userOperations: Readonly<Record<UserOperation, Operation>> = {
     result: schemas.userInfo,
     resource,
     run({ security }, { name, change }, _signal, principal) {
-      if (change.password !== undefined) keepSecret(principal)
+      if (change.password !== undefined) keepSecret(security, principal)
       return security.users.update(name, change)
     },
   }),
@@ -68,7 +68,7 @@ export const userOperations: Readonly<Record<UserOperation, Operation>> = {
     result: schemas.newToken,
     resource,
     run({ security }, { name, label = '' }, _signal, principal) {
-      keepSecret(principal)
+      keepSecret(security, principal)
       return security.users.createToken(name, label)
     },
   }),
@@ -86,8 +86,8 @@ export const userOperations: Readonly<Record<UserOperation, Operation>> = {
 }
 
 /** @throws MillraceError `forbidden` where others could read what is sent */
-function keepSecret({ peer }: Principal): void {
-  if (peer.secure || peer.transport === 'in-process' || isLoopbackPeer(peer.address)) return
+function keepSecret(security: Security, { peer }: Principal): void {
+  if (security.isSecret(peer)) return
   throw new MillraceError(
     'forbidden',
     'Passwords and tokens are not sent over a connection that others can read: use TLS, or do this on the machine of the broker.',

@@ -104,6 +104,10 @@ describe('with users', () => {
     expect(security.mechanisms(farTls)).toContain('PLAIN')
     expect(code(() => security.login({ user: 'ann', password: 'secret' }, far))).toBe('unauthorized')
     expect(security.login({ user: 'ann', password: 'secret' }, farTls)).toBe('ann')
+    expect([far, farTls, here].map((peer) => security.isSecret(peer))).toEqual([false, true, true])
+    const trusting = new BrokerSecurity(users, new FailedLogins(() => nowMs), { allowCleartext: true })
+    expect(trusting.login({ user: 'ann', password: 'secret' }, far)).toBe('ann')
+    expect(trusting.isSecret(far)).toBe(true)
   })
 
   it('makes those who guess wait, address by address', () => {

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { prepareText } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
-import { isLoopbackPeer } from '../../protocols/loopback-peer.ts'
+import { isLoopbackPeer } from './loopback-peer.ts'
 import { ANONYMOUS, type Credentials, refuseLogin, type SaslExchange, type Security } from '../../protocols/security.ts'
 import type { Action, Peer, Principal } from '../../protocols/session.ts'
 import type { FailedLogins } from './failed-logins.ts'
@@ -57,7 +57,7 @@ export class BrokerSecurity implements Security {
 
   mechanisms(peer: Peer): readonly string[] {
     if (this.users.isEmpty) return []
-    return [...scramHashes.keys(), ...(this.#isSecret(peer) ? ['PLAIN'] : [])]
+    return [...scramHashes.keys(), ...(this.isSecret(peer) ? ['PLAIN'] : [])]
   }
 
   begin(mechanism: string, peer: Peer): SaslExchange {
@@ -74,7 +74,7 @@ export class BrokerSecurity implements Security {
 
   login(credentials: Credentials, peer: Peer): string {
     if (this.users.isEmpty) return refuseLogin()
-    if (!this.#isSecret(peer)) {
+    if (!this.isSecret(peer)) {
       throw new MillraceError(
         'unauthorized',
         'Passwords and tokens are not taken over a connection that others can read: use TLS, or a client that logs in with SCRAM. ' +
@@ -146,7 +146,7 @@ export class BrokerSecurity implements Security {
     throw new MillraceError('unauthorized', 'User and password, or the token, are not right.')
   }
 
-  #isSecret({ secure, transport, address }: Peer): boolean {
+  isSecret({ secure, transport, address }: Peer): boolean {
     if (secure || transport === 'in-process' || this.#settings.allowCleartext) return true
     return isLoopbackPeer(address)
   }
