@@ -16,6 +16,7 @@ import { crc32c } from '../src/engines/disk/checksum.ts'
 import { openMemoryJournal } from '../src/engines/memory/index.ts'
 import { CommitWaiters } from '../src/protocols/commit-waiters.ts'
 import { nativeDoor } from '../src/protocols/native/native-door.ts'
+import { openToAll } from '../src/protocols/security.ts'
 import { allowAll } from '../src/protocols/session.ts'
 import type { Connection, SessionContext } from '../src/protocols/session.ts'
 import { openLogStore } from '../src/storage/open-log-store.ts'
@@ -214,6 +215,7 @@ async function openContext(platform: VirtualPlatform): Promise<SessionContext> {
     commits: new CommitWaiters(broker),
     identity: { brokerId: 'fuzz', brokerVersion: '0' },
     authorize: allowAll,
+    security: openToAll,
     status: () => ({ version: '0', pid: 1, uptimeMs: 0, engine: 'memory', durability: 'none', listeners: {} }),
   }
 }

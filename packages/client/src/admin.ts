@@ -13,6 +13,7 @@ import type {
 } from './api.ts'
 import type { GroupInfo, GroupPartition, GroupReset, GroupSummary } from './groups.ts'
 import type { Link } from './link.ts'
+import type { UserInfo, UserSpec } from './users.ts'
 
 const PAGE = 10_000
 /** How long the first call waits for the end of a redrive, and how often it is asked about from then on. */
@@ -24,6 +25,34 @@ export class AdminCalls implements Admin {
 
   constructor(link: () => Link) {
     this.#link = link
+  }
+
+  createUser(spec: UserSpec): Promise<UserInfo> {
+    return this.#once('user.create', spec)
+  }
+
+  updateUser(name: string, change: Omit<UserSpec, 'name'>): Promise<UserInfo> {
+    return this.#call('user.update', { name, change })
+  }
+
+  async deleteUser(name: string): Promise<void> {
+    await this.#delete('user.delete', { name })
+  }
+
+  user(name: string): Promise<UserInfo> {
+    return this.#call('user.get', { name })
+  }
+
+  users(): Promise<readonly UserInfo[]> {
+    return this.#list('user.list', {})
+  }
+
+  createToken(name: string, label?: string): Promise<{ readonly id: string; readonly token: string }> {
+    return this.#once('user.token', { name, ...(label === undefined ? {} : { label }) })
+  }
+
+  async revokeToken(name: string, id: string): Promise<void> {
+    await this.#delete('user.revoke', { name, id })
   }
 
   async createTopic(spec: TopicSpec): Promise<void> {
@@ -139,7 +168,12 @@ export class AdminCalls implements Admin {
   }
 
   async #delete(method: string, params: object): Promise<void> {
-    await this.#link().call(method, params as JsonObject, false)
+    await this.#once(method, params)
+  }
+
+  /** For what must not be done twice. */
+  async #once<T>(method: string, params: object): Promise<T> {
+    return (await this.#link().call(method, params as JsonObject, false)) as T
   }
 
   async #list<T>(method: string, params: object): Promise<readonly T[]> {

@@ -4,8 +4,12 @@ import type { PreparedProducer, PreparedProducerOptions } from './prepared/types
 import type { RedriveInfo, RedriveOptions } from './redrive.ts'
 import type { Requesting } from './request/types.ts'
 import type { Transaction, TransactionOptions, TransactionPublishOptions } from './transactions/types.ts'
+import type { SecurityOptions } from './security-options.ts'
+import type { UserAdmin } from './users.ts'
 
 export type * from './groups.ts'
+export type * from './security-options.ts'
+export type * from './users.ts'
 export type * from './prepared/types.ts'
 export type * from './redrive.ts'
 export type * from './request/types.ts'
@@ -53,11 +57,9 @@ export interface Millrace extends AsyncDisposable, Requesting {
 
 export type ConnectionState = 'connecting' | 'connected' | 'closed'
 
-export interface ConnectOptions {
+export interface ConnectOptions extends SecurityOptions {
   /** Shown in the broker's lists and logs. */
   readonly clientId?: string
-  readonly user?: string
-  readonly password?: string
   /** TCP connections to spread publishers and consumers over. Default 1. */
   readonly connections?: number
   /** How long to try before giving up: a number of milliseconds, or `false` to try for ever. Applies to the first connect (default 10,000). */
@@ -283,7 +285,7 @@ export interface Publisher extends AsyncDisposable {
 }
 
 /** Definitions; JSON shapes are those of the HTTP API. */
-export interface Admin {
+export interface Admin extends UserAdmin {
   createTopic(spec: TopicSpec): Promise<void>
   updateTopic(name: string, change: Omit<Partial<TopicSpec>, 'name'>): Promise<void>
   deleteTopic(name: string): Promise<void>

@@ -10,12 +10,15 @@ const WEB_SOCKET_PATH = '/v1/native'
 
 /**
  * Connects to a broker.
- * @param url `millrace://HOST:PORT` (TCP; default port 6455), `ws://HOST:PORT` or `wss://HOST:PORT` (default path `/v1/native`).
+ * @param url `millrace://HOST:PORT` (TCP; default port 6455), `millraces://` (the same with TLS), `ws://HOST:PORT` or `wss://HOST:PORT` (default path
+ * `/v1/native`).
  * User and password may be part of it.
  * @throws MillraceError `timeout` when no broker answered in time, `unauthorized`, `bad_request` for a URL that is none
  */
 export async function connect(url: string, options: ConnectOptions = {}): Promise<Millrace> {
   const target = parse(url)
+  if (options.tls !== undefined && !['millraces:', 'wss:'].includes(target.protocol))
+    throw new MillraceError('bad_request', `\`tls\` goes with a millraces:// or wss:// URL, not ${target.protocol}//.`)
   const { username, password } = target
   const credentials = username === '' ? {} : { user: decodeURIComponent(username), password: decodeURIComponent(password) }
   return openMillrace(dialOf(target, options), `${target.protocol}//${target.host}`, { ...credentials, ...options })
@@ -32,14 +35,21 @@ function parse(url: string): URL {
 function dialOf(url: URL, options: ConnectOptions): Dial {
   switch (url.protocol) {
     case 'millrace:':
+    case 'millraces:': {
       // Brackets belong to the URL, not to an IPv6 address.
-      return tcpDial(url.hostname.replace(/^\[|\]$/g, '') || 'localhost', url.port === '' ? DEFAULT_PORT : Number(url.port))
+      const host = url.hostname.replace(/^\[|\]$/g, '') || 'localhost'
+      const tls = url.protocol === 'millraces:' ? (options.tls ?? {}) : undefined
+      return tcpDial(host, url.port === '' ? DEFAULT_PORT : Number(url.port), tls)
+    }
     case 'ws:':
     case 'wss:': {
       const path = url.pathname === '/' ? WEB_SOCKET_PATH : url.pathname
-      return webSocketDial(`${url.protocol}//${url.host}${path}`, options.WebSocket)
+      return webSocketDial(`${url.protocol}//${url.host}${path}`, options.WebSocket, options.tls)
     }
     default:
-      throw new MillraceError('bad_request', `A broker's URL begins with millrace://, ws:// or wss://, not ${url.protocol}//.`)
+      throw new MillraceError(
+        'bad_request',
+        `A broker's URL begins with millrace://, millraces://, ws:// or wss://, not ${url.protocol}//.`,
+      )
   }
 }

@@ -23,7 +23,8 @@ import type { SettleGroup } from './settle-group.ts'
 import type { Subscriber } from './subscriber.ts'
 import { LinkTransactions, type OutgoingTransaction } from './transactions/link-transactions.ts'
 import type { Dial } from './transport.ts'
-import { type BrokerFacts, type FrameHandler, type HelloOptions, WireConnection } from './wire-connection.ts'
+import type { HelloOptions } from './login.ts'
+import { type BrokerFacts, type FrameHandler, WireConnection } from './wire-connection.ts'
 
 export interface LinkOptions {
   readonly dial: Dial

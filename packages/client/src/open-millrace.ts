@@ -68,12 +68,13 @@ class MillraceClient implements Millrace, Hub {
   constructor(dial: Dial, address: string, options: ConnectOptions, platform: ClientPlatform) {
     this.#platform = platform
     setPlatform(this, platform)
-    const { clientId, user, password, connections = 1, reconnectDelayMs = RECONNECT_DELAY_MS } = options
+    const { clientId, user, password, token, connections = 1, reconnectDelayMs = RECONNECT_DELAY_MS } = options
     this.#closeTimeoutMs = options.closeTimeoutMs ?? CLOSE_TIMEOUT_MS
     const hello = {
       ...(clientId === undefined ? {} : { clientId }),
       ...(user === undefined ? {} : { user }),
       ...(password === undefined ? {} : { password }),
+      ...(token === undefined ? {} : { token }),
     }
     for (let n = 0; n < Math.max(1, connections); n++) {
       this.#links.push(

@@ -1,4 +1,5 @@
 import { MillraceError } from './errors.ts'
+import type { TlsOptions } from './security-options.ts'
 import type { Dial, Transport } from './transport.ts'
 
 /** The part of the WebSocket interface that is used: the platform's own, or that of the `ws` package. */
@@ -9,12 +10,15 @@ interface Socket {
   close(): void
   addEventListener(type: string, listener: (event: never) => void): void
 }
-type SocketConstructor = new (url: string) => Socket
+type SocketConstructor = new (url: string, protocols?: readonly string[], options?: TlsOptions) => Socket
 
 const OPEN = 1
 
-/** @param constructor for platforms without a global WebSocket (Node 20): the class of the `ws` package */
-export function webSocketDial(url: string, constructor: unknown): Dial {
+/**
+ * @param constructor for platforms without a global WebSocket (Node 20): the class of the `ws` package
+ * @param tls for `wss:`; needs the class of the `ws` package
+ */
+export function webSocketDial(url: string, constructor: unknown, tls?: TlsOptions): Dial {
   const WebSocket = (constructor ?? (globalThis as { WebSocket?: unknown }).WebSocket) as SocketConstructor | undefined
   if (WebSocket === undefined) {
     throw new MillraceError(
@@ -22,9 +26,15 @@ export function webSocketDial(url: string, constructor: unknown): Dial {
       'This platform has no WebSocket: pass one as the option `WebSocket` (the `ws` package), or use a millrace:// URL.',
     )
   }
+  if (tls !== undefined && constructor === undefined) {
+    throw new MillraceError(
+      'unsupported',
+      "The platform's own WebSocket takes no `tls`: pass the class of the `ws` package as the option `WebSocket` too, or use a millraces:// URL.",
+    )
+  }
   return (events, signal) =>
     new Promise((resolve, reject) => {
-      const socket = new WebSocket(url)
+      const socket = tls === undefined ? new WebSocket(url) : new WebSocket(url, [], tls)
       socket.binaryType = 'arraybuffer'
       let open = false
       let closed = false

@@ -13,6 +13,8 @@ import {
 } from '@millrace/wire'
 import { type ClientPlatform, systemPlatform } from './client-platform.ts'
 import { asMillraceError, errorOf, MillraceError } from './errors.ts'
+import { checkProof, type HelloOptions, type Login, startLogin } from './login.ts'
+import type { ScramClient } from './scram.ts'
 import type { Dial, Transport } from './transport.ts'
 
 /** What the broker said about itself in `welcome`. */
@@ -22,12 +24,6 @@ export interface BrokerFacts {
   readonly heartbeatMs: number
   readonly frameBytesMax: number
   readonly batchBytesMax: number
-}
-
-export interface HelloOptions {
-  readonly clientId?: string
-  readonly user?: string
-  readonly password?: string
 }
 
 /** Who handles the frames of a connection that is up. */
@@ -56,6 +52,7 @@ export class WireConnection {
   #transport: Transport | undefined
   /** Settles the wait for `welcome`; undefined afterwards. */
   #greeting: { readonly resolve: () => void; readonly reject: (error: MillraceError) => void } | undefined
+  #login: Login | undefined
   #failure: MillraceError | undefined
   #flushing = false
   #closed = false
@@ -79,6 +76,8 @@ export class WireConnection {
     const connection = new WireConnection(handler, platform)
     const abort = (): void => connection.#fail(asMillraceError(signal.reason, 'timeout', 'the broker did not answer in time'))
     try {
+      const login = startLogin(hello)
+      connection.#login = login
       connection.#transport = await dial(
         { data: (bytes) => connection.#receive(bytes), closed: (error) => connection.#closedByTransport(error) },
         signal,
@@ -88,7 +87,7 @@ export class WireConnection {
         connection.#greeting = { resolve, reject }
       })
       signal.addEventListener('abort', abort, { once: true })
-      writeFrame(connection.writer, 'hello', { magic: NATIVE_MAGIC, version: NATIVE_VERSION, options: { ...hello } })
+      writeFrame(connection.writer, 'hello', { magic: NATIVE_MAGIC, version: NATIVE_VERSION, options: { ...login.hello } })
       connection.flush()
       await welcome
       return connection
@@ -149,6 +148,7 @@ export class WireConnection {
   #frame(frame: Frame): void {
     if (frame.name === 'goodbye') return this.#fail(errorOf(reasonOf(frame.reason)))
     if (this.#greeting !== undefined) {
+      if (frame.name === 'challenge') return this.#answer(frame.sasl['message'])
       if (frame.name !== 'welcome') throw new ProtocolError(`\`${frame.name}\` before \`welcome\`.`)
       return this.#welcome(frame.facts)
     }
@@ -159,7 +159,30 @@ export class WireConnection {
     if (frame.name !== 'pong') this.#handler.control(frame)
   }
 
-  #welcome(facts: Readonly<Record<string, unknown>>): void {
+  #answer(challenge: unknown): void {
+    const scram = this.#login?.scram
+    if (scram === undefined || typeof challenge !== 'string') throw new ProtocolError('A `challenge` that nothing asked for.')
+    void this.#respond(scram, challenge)
+  }
+
+  async #respond(scram: ScramClient, challenge: string): Promise<void> {
+    try {
+      const message = await scram.answer(challenge)
+      if (this.#closed) return
+      writeFrame(this.writer, 'response', { sasl: { message } })
+      this.flush()
+    } catch (error) {
+      this.#fail(asMillraceError(error, 'unauthorized', 'cannot log in'))
+    }
+  }
+
+  #welcome({ proof, ...facts }: Readonly<Record<string, unknown>>): void {
+    try {
+      checkProof(this.#login!, proof)
+    } catch (error) {
+      return this.#fail(error as MillraceError)
+    }
+    this.#login = undefined
     const { heartbeatMs, batchBytesMax } = facts
     if (typeof heartbeatMs !== 'number' || typeof batchBytesMax !== 'number' || !(heartbeatMs >= 100)) {
       throw new ProtocolError('`welcome` lacks `heartbeatMs` or `batchBytesMax`.')

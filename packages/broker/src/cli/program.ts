@@ -21,6 +21,7 @@ const commandFiles: Readonly<Record<string, () => Promise<AddCommand>>> = {
   dlq: async () => (await import('./commands/dlq.ts')).addDlq,
   msg: async () => (await import('./commands/msg.ts')).addMsg,
   scheduled: async () => (await import('./commands/scheduled.ts')).addScheduled,
+  user: async () => (await import('./commands/user.ts')).addUser,
   status: async () => (await import('./commands/status.ts')).addStatus,
   bench: async () => (await import('./commands/bench.ts')).addBench,
   doctor: async () => (await import('./commands/doctor.ts')).addDoctor,
@@ -47,6 +48,8 @@ export async function createProgram(only?: string): Promise<Command> {
     .description('A message broker: queues and streams over one durable journal.')
     .version(readVersion())
     .addOption(new Option('--url <url>', 'broker to talk to: millrace://HOST:PORT').env('MILLRACE_URL').default(DEFAULT_URL))
+    .addOption(new Option('--user <name>', 'who to log in as; the password is read from MILLRACE_PASSWORD').env('MILLRACE_USER'))
+    .addOption(new Option('--ca <file>', 'PEM file with what the certificate of the broker must come from').env('MILLRACE_CA'))
     .addOption(
       new Option('-o, --output <format>', 'format of results (a table is plain and tab-separated when piped)')
         .choices(outputFormats)

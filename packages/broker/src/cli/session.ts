@@ -1,6 +1,7 @@
-import type { Millrace } from '@millrace/client'
+import { readFileSync } from 'node:fs'
+import type { Millrace, SecurityOptions } from '@millrace/client'
 import type { Command } from 'commander'
-import { CommandError, errorCodeOf, EXIT } from './failure.ts'
+import { CommandError, errorCodeOf, EXIT, usageError } from './failure.ts'
 import { createOutput } from './output/output.ts'
 import type { Output } from './output/output.ts'
 import type { Format } from './output/format.ts'
@@ -17,10 +18,17 @@ const unreachableCodes = new Set([
   'ENOTFOUND',
 ])
 
+export interface Login {
+  readonly user?: string | undefined
+  readonly ca?: string | undefined
+}
+
 interface GlobalOptions {
   readonly url: string
   readonly output: Format
   readonly quiet?: boolean
+  readonly user?: string
+  readonly ca?: string
 }
 
 /** The options that every command has. */
@@ -38,8 +46,8 @@ export function outputOf(command: Command): Output {
  * The client library is loaded here, so that `--help` and usage errors do not pay for it.
  */
 export async function withBroker<Result>(command: Command, work: (client: Millrace) => Promise<Result>): Promise<Result> {
-  const { url } = globalOptions(command)
-  const client = await connectTo(url)
+  const { url, user, ca } = globalOptions(command)
+  const client = await connectTo(url, { user, ca })
   try {
     return await work(client)
   } finally {
@@ -47,18 +55,49 @@ export async function withBroker<Result>(command: Command, work: (client: Millra
   }
 }
 
-/** @throws CommandError that names the address when no broker answers there */
-export async function connectTo(url: string): Promise<Millrace> {
-  const [{ connect }, { crc32c }] = await Promise.all([import('@millrace/client'), import('../server/native-checksum.ts')])
+/** Secrets come from the environment: arguments are seen by everybody on the machine. @throws CommandError */
+function securityOf({ user, ca }: Login): SecurityOptions {
+  const { MILLRACE_PASSWORD: password, MILLRACE_TOKEN: token } = process.env
+  if (user !== undefined && password === undefined)
+    throw usageError(`The password of ${user} is missing: set MILLRACE_PASSWORD. Or set MILLRACE_TOKEN, without a user.`)
+  return {
+    ...(user === undefined ? {} : { user, password: password! }),
+    ...(user === undefined && token !== undefined ? { token } : {}),
+    ...(ca === undefined ? {} : { tls: { ca: readCa(ca) } }),
+  }
+}
+
+function readCa(path: string): Buffer {
   try {
-    return await connect(url, { clientId: `millrace-cli-${process.pid}`, connectTimeoutMs: CONNECT_TIMEOUT_MS, crc32c })
+    return readFileSync(path)
+  } catch (error) {
+    throw usageError(`The file ${path} cannot be read: ${(error as Error).message}`)
+  }
+}
+
+/** @throws CommandError that names the address when no broker answers there */
+export async function connectTo(url: string, login: Login): Promise<Millrace> {
+  const [{ connect }, { crc32c }] = await Promise.all([import('@millrace/client'), import('../server/native-checksum.ts')])
+  const security = securityOf(login)
+  try {
+    return await connect(url, {
+      ...security,
+      clientId: `millrace-cli-${process.pid}`,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      crc32c,
+    })
   } catch (error) {
     const code = errorCodeOf(error)
     if (code !== undefined && !unreachableCodes.has(code)) throw error
     throw new CommandError(
       EXIT.error,
-      `No broker answers at ${url}. Start one with \`npm start\`, or name another with --url or MILLRACE_URL.`,
+      `No broker answers at ${withoutSecrets(url)}. Start one with \`npm start\`, or name another with --url or MILLRACE_URL.`,
       { cause: error },
     )
   }
+}
+
+/** A URL as it may be shown. */
+export function withoutSecrets(url: string): string {
+  return url.replace(/\/\/[^/@]*@/, '//')
 }

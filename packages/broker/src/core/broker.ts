@@ -218,6 +218,8 @@ export interface RedriveSpec {
   readonly ratePerSecond?: number
   /** The headers that tell of the death stay. */
   readonly keepHeaders?: boolean
+  /** Asked for each origin, where there is no `to`: a message of one that is refused stays. By default all are allowed. */
+  readonly mayGoTo?: (destination: string) => boolean
 }
 
 export type RedriveState = 'running' | 'done' | 'cancelled' | 'failed'

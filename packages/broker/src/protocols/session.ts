@@ -3,9 +3,11 @@
  * simulator, fuzzer). A session does no I/O of its own and never blocks: bytes come in by `receive`, time by `tick`, and
  * everything it does goes out through its `Connection` and the `Broker` façade.
  */
+import { MillraceError } from '../base/errors.ts'
 import type { Broker } from '../core/broker.ts'
 import type { Platform } from '../ports/platform.ts'
 import type { CommitWaiters } from './commit-waiters.ts'
+import type { Security } from './security.ts'
 
 /** One protocol. The listeners know nothing else about it. */
 export interface Door {
@@ -56,6 +58,8 @@ export interface Peer {
   readonly reached?: { readonly host: string; readonly port: number }
   /** TLS, or a transport that leaves the machine's memory at no point. */
   readonly secure: boolean
+  /** Common name of the certificate that it proved to own, where the broker checks those. */
+  readonly certificateName?: string
 }
 
 /** What all sessions of a broker share. Built once, by `compose`. */
@@ -66,6 +70,8 @@ export interface SessionContext {
   readonly identity: BrokerIdentity
   /** The one place where access is decided, on every path. @throws MillraceError `forbidden` */
   authorize(principal: Principal, action: Action, resource: string): void
+  /** Who is who. */
+  readonly security: Security
   /** What `status` answers: facts of the process that the façade does not know. */
   status(): BrokerStatus
 }
@@ -83,7 +89,9 @@ export interface Principal {
 }
 
 /** `resource` is a destination or source (`queue:NAME`, `topic:NAME`, `topic:NAME/SUBSCRIPTION`), `group:NAME`, `transaction:ID`, or `broker`. */
-export type Action = 'publish' | 'consume' | 'read' | 'define' | 'delete' | 'describe'
+export type Action = (typeof actions)[number]
+
+export const actions = ['publish', 'consume', 'read', 'define', 'delete', 'describe', 'administer'] as const
 
 /** Same shape as the client's `BrokerStatus`. */
 interface BrokerStatus {
@@ -93,6 +101,17 @@ interface BrokerStatus {
   readonly engine: string
   readonly durability: string
   readonly listeners: Readonly<Record<string, string>>
+}
+
+/** For what is left out rather than refused. */
+export function isAllowed(context: SessionContext, principal: Principal, action: Action, resource: string): boolean {
+  try {
+    context.authorize(principal, action, resource)
+    return true
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === 'forbidden') return false
+    throw error
+  }
 }
 
 /** `authorize` while no users are configured. */

@@ -1,4 +1,5 @@
 import type { Broker } from '../core/broker.ts'
+import type { Security } from '../protocols/security.ts'
 import { nativeDoor } from '../protocols/native/native-door.ts'
 import type { Door } from '../protocols/session.ts'
 import type { Config, ListenEntry } from './config/config.ts'
@@ -11,14 +12,19 @@ import { openLog } from './log/open-log.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { nodePlatform } from './node-platform.ts'
 import { openCore } from './open-core.ts'
+import { openSecurity } from './security/open-security.ts'
+import { Certificates } from './tls/certificates.ts'
 import { sessionContext } from './session-context.ts'
 
 export interface RunningServer {
   /** Door to the address it accepts connections on. */
   readonly listeners: Readonly<Record<string, string>>
   readonly broker: Broker
+  readonly security: Security
   /** Resolves, with the cause, when the journal failed: end the process, and start it again to recover. */
   readonly failed: Promise<Error>
+  /** Reads users and certificates again; their files are also looked at every few seconds. */
+  reload(): void
   /** Stops accepting, lets connections finish, commits, writes a checkpoint. Idempotent. */
   close(): Promise<void>
 }
@@ -29,11 +35,14 @@ export interface RunningServer {
  */
 export async function startServer(config: Config, log: Log = openLog(config.log)): Promise<RunningServer> {
   const startedMs = performance.now()
-  await refuseInsecureBinds(config)
+  const platform = nodePlatform()
+  const access = openSecurity(config, platform, log)
+  const { security } = access
+  const certificates = new Certificates(config.tls, log)
+  await refuseInsecureBinds(config, !security.users.isEmpty)
   // Loads while the data is recovered.
   const http = config.listen.some(({ door }) => door === 'http') ? import('./open-http.ts') : undefined
   const kafka = config.listen.some(({ door }) => door === 'kafka') ? import('../protocols/kafka/kafka-door.ts') : undefined
-  const platform = nodePlatform()
   const core = await openCore(config, platform, log)
   const { broker, store } = core
 
@@ -49,7 +58,7 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
     config: config.metrics,
     nowMs: () => platform.clock.nowMs(),
   })
-  const session = sessionContext(core, platform, config, startedMs, addresses)
+  const session = sessionContext(core, platform, config, startedMs, addresses, { authorize: security.authorize, security })
   const health = {
     checks: () => ({
       journal: failure === undefined ? undefined : `it failed: ${failure.message}`,
@@ -59,25 +68,29 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   }
 
   const openListener = async (entry: ListenEntry): Promise<Listener | undefined> => {
-    const overTcp = (door: Door): Promise<Listener | undefined> => openTcpListener(door, entry, session, config.limits, log)
+    const tls = certificates.for(entry)
+    const overTcp = (door: Door): Promise<Listener | undefined> => openTcpListener(door, entry, session, config.limits, log, tls)
     if (entry.door === 'native') return overTcp(nativeDoor)
     if (entry.door === 'kafka') {
       const { kafkaDoor } = await kafka!
       return overTcp(kafkaDoor(config.kafka))
     }
     const { openHttpDoor } = await http!
-    return openHttpDoor(entry, { config, session, native: nativeDoor, health, metrics: () => metrics.scrape(), log })
+    return openHttpDoor(entry, { config, session, native: nativeDoor, health, metrics: () => metrics.scrape(), log, tls })
   }
 
   const stop = async (): Promise<void> => {
     draining = true
     await Promise.all(open.map((listener) => listener.close(config.drainTimeoutMs)))
     metrics.close()
+    access.close()
+    certificates.close()
     await core.close()
   }
 
   let removeReadyFile: (() => void) | undefined
   try {
+    access.watch()
     for (const entry of config.listen) {
       const listener = await openListener(entry)
       if (listener !== undefined) open.push(listener)
@@ -101,7 +114,12 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   return {
     listeners,
     broker,
+    security,
     failed: core.failed,
+    reload: () => {
+      access.reload()
+      certificates.reload()
+    },
     close: () => {
       removeReadyFile?.()
       closed ??= stop()

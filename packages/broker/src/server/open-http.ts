@@ -13,6 +13,7 @@ import type { Listener } from './listeners/listener.ts'
 import { isLoopback } from './listeners/loopback.ts'
 import { WebSocketDoor } from './listeners/web-socket-door.ts'
 import type { Log } from './log/log.ts'
+import type { TlsFiles } from './tls/tls-files.ts'
 
 export interface HttpDoorOptions extends Pick<HttpServices, 'health' | 'metrics'> {
   readonly config: Config
@@ -20,6 +21,7 @@ export interface HttpDoorOptions extends Pick<HttpServices, 'health' | 'metrics'
   /** What WebSockets speak. */
   readonly native: Door
   readonly log: Log
+  readonly tls: TlsFiles | undefined
 }
 
 /**
@@ -40,7 +42,7 @@ export async function openHttpDoor(entry: ListenEntry, options: HttpDoorOptions)
   }
   const rules: BrowserRules = { allowedOrigins: config.http.allowedOrigins, loopback: await isLoopback(entry.host) }
   return openHttpListener(entry, {
-    app: createHttpApi(httpRoutes(services), rules, log),
+    app: createHttpApi(httpRoutes(services), rules, session.security, log),
     webSockets: new WebSocketDoor(options.native, session, config.limits, rules, log),
     endOpenAnswers: () => {
       leases.close()
@@ -48,5 +50,6 @@ export async function openHttpDoor(entry: ListenEntry, options: HttpDoorOptions)
     },
     limits: config.limits,
     log,
+    tls: options.tls,
   })
 }

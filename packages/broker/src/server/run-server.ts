@@ -16,6 +16,7 @@ export async function runServer(config: Config, log: Log = openLog(config.log)):
   const signal = firstSignal(log)
   log.debug('broker.starting', 'Starting.', { engine: config.engine })
   const server = await startServer(config, log)
+  process.on('SIGHUP', () => server.reload())
   const end = await Promise.race([signal, server.failed])
   if (end instanceof Error) {
     log.error('broker.failed', `The journal failed: ${end.message} Ending the process; start it again to recover.`, {

@@ -6,6 +6,7 @@ import { MessageWriter } from '../../src/protocols/kafka/codec/message-writer.ts
 import type { ApiDefinition, Decoded, Encodable } from '../../src/protocols/kafka/codec/notation.ts'
 import { kafkaDoor, type KafkaSettings } from '../../src/protocols/kafka/kafka-door.ts'
 import { CommitWaiters } from '../../src/protocols/commit-waiters.ts'
+import { openToAll } from '../../src/protocols/security.ts'
 import type { Action, Connection, Principal, Session, SessionContext } from '../../src/protocols/session.ts'
 import { decompress } from '../../src/server/decompress/decompress.ts'
 import { TestBroker, type TestOptions } from '../core/harness.ts'
@@ -41,6 +42,7 @@ export class KafkaBroker {
       commits: new CommitWaiters(broker),
       identity: { brokerId: broker.id, brokerVersion: '0' },
       authorize: this.#options.authorize ?? ((): void => {}),
+      security: openToAll,
       status: () => ({ version: '0', pid: 1, uptimeMs: 0, engine: 'memory', durability: 'none', listeners: {} }),
     }
     return new KafkaPeer(this.core, kafkaDoor(this.#options.settings ?? { advertised: null }), context)

@@ -10,6 +10,7 @@ import { crc32c } from '../../src/engines/disk/checksum.ts'
 import { openMemoryJournal } from '../../src/engines/memory/index.ts'
 import { CommitWaiters } from '../../src/protocols/commit-waiters.ts'
 import { nativeDoor } from '../../src/protocols/native/native-door.ts'
+import { openToAll } from '../../src/protocols/security.ts'
 import { allowAll, type SessionContext } from '../../src/protocols/session.ts'
 import type { Listener } from '../../src/server/listeners/listener.ts'
 import { openTcpListener } from '../../src/server/listeners/tcp-listener.ts'
@@ -41,6 +42,7 @@ export async function startNativeBroker(): Promise<NativeBroker> {
     commits,
     identity: { brokerId: 'test', brokerVersion: '0.0.0' },
     authorize: allowAll,
+    security: openToAll,
     status: () => ({ version: '0.0.0', pid: 1, uptimeMs: 1, engine: 'memory', durability: 'none', listeners: {} }),
   }
   const clients: Millrace[] = []

@@ -14,6 +14,8 @@ export const frameSchemas = {
   ping: { opcode: 0x03, from: 'both', fields: {} },
   pong: { opcode: 0x04, from: 'both', fields: {} },
   goodbye: { opcode: 0x05, from: 'both', fields: { reason: 'json' } },
+  challenge: { opcode: 0x06, from: 'broker', fields: { sasl: 'json' } },
+  response: { opcode: 0x07, from: 'client', fields: { sasl: 'json' } },
 
   call: { opcode: 0x10, from: 'client', fields: { call: 'u32', method: 'string', params: 'json' } },
   reply: { opcode: 0x11, from: 'broker', fields: { call: 'u32', result: 'json' } },

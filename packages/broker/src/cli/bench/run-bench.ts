@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { parseAddress, parseDestination } from '../address.ts'
 import { usageError } from '../failure.ts'
 import { formatBytes, formatCount, formatMilliseconds } from '../output/figures.ts'
-import { globalOptions, outputOf, withBroker } from '../session.ts'
+import { globalOptions, outputOf, withBroker, withoutSecrets } from '../session.ts'
 import { consumeLoad } from './consume-load.ts'
 import { Meter } from './meter.ts'
 import { addressesOf, publishLoad } from './publish-load.ts'
@@ -16,7 +16,7 @@ export async function runBench(command: Command, temporary: boolean, settings: B
   const { url } = globalOptions(command)
   await withBroker(command, async (client) => {
     const status = await client.admin.status()
-    for (const line of header(settings, status, url)) output.note(line)
+    for (const line of header(settings, status, withoutSecrets(url))) output.note(line)
     const stop = new AbortController()
     const onSignal = (): void => stop.abort()
     process.once('SIGINT', onSignal)

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { configKeys } from '../../server/config/keys.ts'
 import type { Finding } from '../doctor/check.ts'
 import { EXIT } from '../failure.ts'
-import { globalOptions, outputOf } from '../session.ts'
+import { globalOptions, outputOf, type Login } from '../session.ts'
 
 export function addDoctor(program: Command): void {
   program
@@ -11,7 +11,7 @@ export function addDoctor(program: Command): void {
     .description('Check what a broker needs: connection, disk, ports, limits, clock')
     .option('--data <dir>', 'data directory to check', process.env['MILLRACE_DATA'] ?? String(configKeys.data.default))
     .action(async ({ data }: { readonly data: string }, command: Command) => {
-      const findings = await examine(globalOptions(command).url, data)
+      const findings = await examine(globalOptions(command), data)
       const output = outputOf(command)
       if (output.format === 'table') await output.write(findings.map((finding) => line(finding)).join(''))
       else await output.rows(findings, [])
@@ -19,7 +19,7 @@ export function addDoctor(program: Command): void {
     })
 }
 
-async function examine(url: string, data: string): Promise<readonly Finding[]> {
+async function examine({ url, ...login }: Login & { readonly url: string }, data: string): Promise<readonly Finding[]> {
   const [{ checkBroker }, { checkDataDirectory }, { checkClockAndLag, checkNode, checkOpenFiles }, { checkPorts }] =
     await Promise.all([
       import('../doctor/broker.ts'),
@@ -27,7 +27,7 @@ async function examine(url: string, data: string): Promise<readonly Finding[]> {
       import('../doctor/machine.ts'),
       import('../doctor/ports.ts'),
     ])
-  const broker = await checkBroker(url)
+  const broker = await checkBroker(url, login)
   return [
     ...broker.findings,
     checkNode(),

@@ -1,6 +1,6 @@
 import type { BrokerStatus, Millrace } from '@millrace/client'
 import { formatDuration, formatMilliseconds } from '../output/figures.ts'
-import { connectTo } from '../session.ts'
+import { connectTo, type Login, withoutSecrets } from '../session.ts'
 import { readVersion } from '../../server/version.ts'
 import { fail, ok, warn } from './check.ts'
 import type { Finding } from './check.ts'
@@ -11,10 +11,11 @@ const ROUND_TRIP_WARN_MS = 20
 /** Connects as every other command does. */
 export async function checkBroker(
   url: string,
+  login: Login,
 ): Promise<{ readonly findings: readonly Finding[]; readonly status: BrokerStatus | undefined }> {
   let client: Millrace
   try {
-    client = await connectTo(url)
+    client = await connectTo(url, login)
   } catch (error) {
     return {
       findings: [fail('broker', (error as Error).message, 'Start one with `npm start`, or check --url and MILLRACE_URL.')],
@@ -26,7 +27,7 @@ export async function checkBroker(
     const { version, pid, uptimeMs, engine, durability } = status
     const connected = ok(
       'broker',
-      `${url}, process ${pid}, up for ${formatDuration(uptimeMs)}, engine ${engine}, durability ${durability}`,
+      `${withoutSecrets(url)}, process ${pid}, up for ${formatDuration(uptimeMs)}, engine ${engine}, durability ${durability}`,
     )
     return { findings: [connected, versionFinding(version), await roundTripFinding(client)], status }
   } finally {

@@ -25,7 +25,6 @@ test('text stays text, other bytes become base64 under a name that says so', () 
     offset: 12,
     timestampMs: Date.UTC(2026, 0, 31),
     headers: {},
-    priority: 0,
     body: 'hello',
   })
   expect(printedMessage(message({ key: new Uint8Array([0xff]), value: new Uint8Array([0xfe, 0xff]) }))).toMatchObject({

@@ -208,7 +208,9 @@ export class RedriveRun implements Task, Deadline {
 
   /** Where a message goes, or undefined when it has to stay. */
   #targetFor(origin: string | undefined, hasKey: boolean): PublishTarget | undefined {
-    const target = this.#owner.target(this.#spec.to ?? origin ?? '')
+    const { to, mayGoTo } = this.#spec
+    if (to === undefined && !mayGoTo(origin ?? '')) return undefined
+    const target = this.#owner.target(to ?? origin ?? '')
     return target?.keyed === true && !hasKey ? undefined : target
   }
 

@@ -16,6 +16,7 @@ const KEYS: readonly (keyof RedriveSpec)[] = [
   'dryRun',
   'ratePerSecond',
   'keepHeaders',
+  'mayGoTo',
 ]
 
 /** A specification that was checked. */
@@ -32,6 +33,7 @@ export interface CheckedRedrive {
   readonly dryRun: boolean
   readonly ratePerSecond: number
   readonly keepHeaders: boolean
+  readonly mayGoTo: (destination: string) => boolean
 }
 
 /** @throws MillraceError `bad_request`, `illegal_name`, `bad_selector` */
@@ -54,6 +56,7 @@ export function checkRedrive(spec: RedriveSpec): CheckedRedrive {
     dryRun: oneOf('dryRun', spec.dryRun ?? false, [true, false]),
     ratePerSecond: ratePerSecond === undefined ? Infinity : within('ratePerSecond', ratePerSecond, 0.001, RATE_MAX),
     keepHeaders: oneOf('keepHeaders', spec.keepHeaders ?? false, [true, false]),
+    mayGoTo: spec.mayGoTo ?? (() => true),
   }
 }
 

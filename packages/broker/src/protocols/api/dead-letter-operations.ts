@@ -2,7 +2,7 @@
 import { MillraceError } from '../../base/errors.ts'
 import type { RedriveInfo } from '../../core/broker.ts'
 import type { Timer } from '../../ports/platform.ts'
-import type { SessionContext } from '../session.ts'
+import { isAllowed, type SessionContext } from '../session.ts'
 import * as schemas from './dead-letter-schemas.ts'
 import type { MessageJson } from './message-json.ts'
 import { define, type Operation } from './operation.ts'
@@ -29,13 +29,15 @@ export const deadLetterOperations: Readonly<Record<DeadLetterOperation, Operatio
   }),
   'queue.redrive': define({
     summary: 'Move messages of a queue back to where they died, or elsewhere',
-    action: 'define',
+    // It takes them out of the queue.
+    action: 'consume',
     params: schemas.redriveParams,
     result: schemas.redriveInfo,
     resource: ({ name }) => `queue:${name}`,
     publishesTo: ({ to }) => to,
-    async run(context, { name, waitMs = WAIT_MS, ...rest }) {
-      const { id } = context.broker.redrive({ ...rest, source: `queue:${name}` })
+    async run(context, { name, waitMs = WAIT_MS, ...rest }, _signal, principal) {
+      const mayGoTo = (destination: string): boolean => isAllowed(context, principal, 'publish', destination)
+      const { id } = context.broker.redrive({ ...rest, source: `queue:${name}`, mayGoTo })
       return await afterWaiting(context, id, waitMs)
     },
   }),

@@ -1,5 +1,5 @@
 import type { Broker } from '../../core/broker.ts'
-import type { Action, SessionContext } from '../session.ts'
+import type { Action, Principal, SessionContext } from '../session.ts'
 import type { JsonSchema, Typed } from './json-schema.ts'
 
 export interface Operation {
@@ -11,10 +11,10 @@ export interface Operation {
   readonly action: Action
   /** What access is asked for: `queue:NAME`, ..., or `broker`. */
   resource(params: unknown, broker: Broker): string
-  /** Where it publishes to, which is asked for too. */
+  /** Where it publishes to, or has dead letters published, which is asked for too. */
   publishesTo?(params: unknown): string | undefined
   /** @param signal whoever asked is gone, or wants no more */
-  run(context: SessionContext, params: unknown, signal?: AbortSignal): unknown
+  run(context: SessionContext, params: unknown, signal: AbortSignal | undefined, principal: Principal): unknown
 }
 
 /** Parameters reach the functions checked, which is what makes the cast safe. */
@@ -25,7 +25,7 @@ export function define<T>(definition: {
   readonly action: Action
   resource(params: T, broker: Broker): string
   publishesTo?(params: T): string | undefined
-  run(context: SessionContext, params: T, signal?: AbortSignal): unknown
+  run(context: SessionContext, params: T, signal: AbortSignal | undefined, principal: Principal): unknown
 }): Operation {
   return definition
 }

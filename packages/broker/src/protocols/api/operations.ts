@@ -12,12 +12,14 @@ import { page } from './page.ts'
 import { peek } from './peek.ts'
 import * as schemas from './schemas.ts'
 import { type TransactionOperation, transactionOperations } from './transaction-operations.ts'
+import { type UserOperation, userOperations } from './user-operations.ts'
 
 export type OperationName =
   | `${'topic' | 'queue' | 'subscription'}.${'create' | 'update' | 'delete' | 'get' | 'list'}`
   | DeadLetterOperation
   | GroupOperation
   | TransactionOperation
+  | UserOperation
   | 'producer.open'
   | 'scheduled.cancel'
   | 'peek'
@@ -45,7 +47,7 @@ export async function runOperation(
   context.authorize(principal, operation.action, operation.resource(params, context.broker))
   const target = operation.publishesTo?.(params)
   if (target !== undefined) context.authorize(principal, 'publish', target)
-  return operation.run(context, params, signal)
+  return operation.run(context, params, signal, principal)
 }
 
 export const operations: Readonly<Record<OperationName, Operation>> = {
@@ -105,6 +107,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     params: schemas.queueSpec,
     result: schemas.queueInfo,
     resource: ({ name }) => `queue:${name}`,
+    publishesTo: ({ delivery }) => delivery?.deadLetter,
     async run({ broker }, spec) {
       await broker.whenCommitted(broker.createQueue(spec))
       return broker.queue(spec.name)
@@ -116,6 +119,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     params: schemas.queueUpdateParams,
     result: schemas.queueInfo,
     resource: ({ name }) => `queue:${name}`,
+    publishesTo: ({ change }) => change.delivery?.deadLetter,
     async run({ broker }, { name, change }) {
       await broker.whenCommitted(broker.updateQueue(name, change))
       return broker.queue(name)
@@ -155,6 +159,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     params: schemas.subscriptionSpec,
     result: schemas.subscriptionInfo,
     resource: ({ topic, name }) => `topic:${topic}/${name}`,
+    publishesTo: ({ delivery }) => delivery?.deadLetter,
     async run({ broker }, spec) {
       await broker.whenCommitted(broker.createSubscription(spec))
       return broker.subscription(spec.topic, spec.name)
@@ -166,6 +171,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     params: schemas.subscriptionUpdateParams,
     result: schemas.subscriptionInfo,
     resource: ({ topic, name }) => `topic:${topic}/${name}`,
+    publishesTo: ({ change }) => change.delivery?.deadLetter,
     async run({ broker }, { topic, name, change }) {
       await broker.whenCommitted(broker.updateSubscription(topic, name, change))
       return broker.subscription(topic, name)
@@ -204,6 +210,8 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
 
   ...groupOperations,
   ...transactionOperations,
+
+  ...userOperations,
 
   'producer.open': define({
     summary: 'Open an idempotent producer of a name for a destination, and fence whoever had it',

@@ -70,6 +70,20 @@ export class Consuming {
     }
   }
 
+  /** Ends the consumers that `authorize` refuses. */
+  review(authorize: (mode: ConsumeRequest['mode'], source: string) => void): void {
+    for (const pipe of this.#pipes.values()) {
+      try {
+        authorize(pipe.mode, pipe.source)
+      } catch (error) {
+        if (!(error instanceof MillraceError)) throw error
+        this.#forget(pipe)
+        pipe.close()
+        writeFrame(this.#writer, 'ended', { consumer: pipe.number, reason: reason(error) })
+      }
+    }
+  }
+
   /** Unknown numbers are those whose `ended` crossed this frame on the way. */
   grant(number: number, messages: number): void {
     const pipe = this.#pipes.get(number)
@@ -167,7 +181,7 @@ export class Consuming {
 
   #open(number: number, request: ConsumeRequest): void {
     const { mode, source, create, from, leaseMs, priority, exclusive, partition, filter } = request
-    const pipe = new DeliveryPipe(number, this.#writer, {
+    const pipe = new DeliveryPipe(number, request, this.#writer, {
       delivered: (hungry) => {
         if (hungry) this.#feed(hungry)
         this.#wake()

@@ -3,6 +3,7 @@ import { BatchCutter, batchOffsets, batchRecordCount, type FrameWriter, writeDel
 import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import type { Consumer, Delivery, DeliverySink, Reader } from '../../core/broker.ts'
+import type { ConsumeRequest } from './consume-schemas.ts'
 import { GRANT_MAX, limits } from './limits.ts'
 
 interface PipeEvents {
@@ -19,6 +20,8 @@ interface PipeEvents {
  */
 export class DeliveryPipe implements DeliverySink {
   readonly number: number
+  readonly mode: ConsumeRequest['mode']
+  readonly source: string
   /** Whether it waits in the session's list for `pass`. */
   hungry = false
   readonly #writer: FrameWriter
@@ -33,8 +36,10 @@ export class DeliveryPipe implements DeliverySink {
   #cutter: BatchCutter | undefined
   #closed = false
 
-  constructor(number: number, writer: FrameWriter, events: PipeEvents) {
+  constructor(number: number, { mode, source }: ConsumeRequest, writer: FrameWriter, events: PipeEvents) {
     this.number = number
+    this.mode = mode
+    this.source = source
     this.#writer = writer
     this.#events = events
   }

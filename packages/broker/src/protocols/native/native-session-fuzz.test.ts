@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { batch, bytesOf, FakeBroker, FakeConnection, FakePlatform } from '../../../test/native/fakes.ts'
 import { CommitWaiters } from '../commit-waiters.ts'
+import { openToAll } from '../security.ts'
 import { allowAll, type Session, type SessionContext } from '../session.ts'
 import { nativeDoor } from './native-door.ts'
 
@@ -19,6 +20,7 @@ beforeEach(() => {
     commits: new CommitWaiters(broker),
     identity: { brokerId: 'b', brokerVersion: '1' },
     authorize: allowAll,
+    security: openToAll,
     status: () => ({ version: '1', pid: 1, uptimeMs: 1, engine: 'fake', durability: 'none', listeners: {} }),
   }
 })

@@ -4,6 +4,7 @@ import { batch, bytesOf, FakeBroker, FakeConnection, type FakeConsumer, FakePlat
 import { MillraceError } from '../../base/errors.ts'
 import type { Delivery } from '../../core/broker.ts'
 import { CommitWaiters } from '../commit-waiters.ts'
+import { openToAll } from '../security.ts'
 import { allowAll, type Session, type SessionContext } from '../session.ts'
 import { limits } from './limits.ts'
 import { nativeDoor } from './native-door.ts'
@@ -24,6 +25,7 @@ beforeEach(() => {
     commits: new CommitWaiters(broker),
     identity: { brokerId: 'b', brokerVersion: '1' },
     authorize: allowAll,
+    security: openToAll,
     status: () => ({ version: '1', pid: 1, uptimeMs: 1, engine: 'fake', durability: 'none', listeners: {} }),
   }
   session = nativeDoor.accept(connection, context)

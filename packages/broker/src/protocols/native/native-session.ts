@@ -4,7 +4,6 @@ import {
   FrameReader,
   frameSchemas,
   FrameWriter,
-  NATIVE_MAGIC,
   NATIVE_VERSION,
   ProtocolError,
   readFrame,
@@ -12,11 +11,10 @@ import {
 } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import { runOperation } from '../api/operations.ts'
-import { check } from '../api/json-schema.ts'
 import type { CommitWaiter, Ticket } from '../commit-waiters.ts'
 import type { Connection, Principal, Session, SessionContext } from '../session.ts'
 import { Consuming } from './consuming.ts'
-import { helloOptions } from './hello-schema.ts'
+import { Greeting } from './greeting.ts'
 import { limits } from './limits.ts'
 import { Publishing, reason } from './publishing.ts'
 import { Transacting } from './transacting.ts'
@@ -44,9 +42,12 @@ export class NativeSession implements Session, CommitWaiter {
   readonly #publishing: Publishing
   readonly #consuming: Consuming
   readonly #transacting: Transacting
+  readonly #greeting: Greeting
   /** From here on nothing is delivered. Above `backlogLowBytes`, so that the connection tells when it goes on. */
   readonly #backlogBytesHigh: number
   #state: State
+  /** Of `Security`, when it was last asked whether what is open may stay open. */
+  #accessVersion = 0
   #calls = 0
   #flushing = false
   #waitsForCommit = false
@@ -66,6 +67,7 @@ export class NativeSession implements Session, CommitWaiter {
     this.#publishing = new Publishing(context.broker, this.#writer)
     this.#consuming = new Consuming(context.broker, this.#writer, () => this.#wake())
     this.#transacting = new Transacting(context.broker, this.#writer, (number) => this.#consuming.consumerOf(number))
+    this.#greeting = new Greeting(context.security, connection.peer)
     const nowMs = context.platform.clock.monotonicMs()
     this.#receivedMs = this.#sentMs = nowMs
     this.#state = { name: 'awaiting-hello', deadlineMs: nowMs + limits.helloDeadlineMs }
@@ -110,6 +112,7 @@ export class NativeSession implements Session, CommitWaiter {
           return this.#goodbye('timeout', `Nothing was heard for ${2 * limits.heartbeatMs} ms.`)
         }
         this.#publishing.tellGrowth()
+        if (this.#context.security.version !== this.#accessVersion && !this.#reviewAccess(state.principal)) return
         if (monotonicMs - this.#sentMs >= limits.heartbeatMs) writeFrame(this.#writer, 'ping', {})
         return this.#wake()
       case 'closing':
@@ -147,20 +150,17 @@ export class NativeSession implements Session, CommitWaiter {
   // ---- frames ---------------------------------------------------------------------------------------------------------
 
   #hello(reader: FrameReader): void {
-    const frame = readFrame(reader.bytes, reader.view, reader.start, reader.end)
-    if (frame.name !== 'hello') throw new ProtocolError(`\`${frame.name}\` before \`hello\`.`)
-    if (frame.magic !== NATIVE_MAGIC) throw new ProtocolError('This is not the Millrace native protocol.', 'unsupported')
-    if (frame.version !== NATIVE_VERSION) {
-      throw new ProtocolError(
-        `This broker speaks version ${NATIVE_VERSION} of the native protocol, not ${frame.version}.`,
-        'unsupported',
-      )
-    }
-    const { broker, identity } = this.#context
+    const { broker, identity, security } = this.#context
+    let proof: string | undefined
     try {
-      const { user = 'anonymous', clientId } = check(helloOptions, frame.options, '`hello`')
-      const principal = { user, peer: this.#connection.peer, ...(clientId === undefined ? {} : { clientId }) }
-      this.#state = { name: 'ready', principal }
+      const progress = this.#greeting.take(readFrame(reader.bytes, reader.view, reader.start, reader.end))
+      if ('challenge' in progress) {
+        writeFrame(this.#writer, 'challenge', { sasl: { message: progress.challenge } })
+        return this.#wake()
+      }
+      this.#accessVersion = security.version
+      this.#state = { name: 'ready', principal: progress.principal }
+      proof = progress.proof
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
       return this.#goodbye(error.code, error.message)
@@ -170,9 +170,29 @@ export class NativeSession implements Session, CommitWaiter {
     reader.frameBytesMax = frameBytesMax
     writeFrame(this.#writer, 'welcome', {
       version: NATIVE_VERSION,
-      facts: { ...identity, heartbeatMs: limits.heartbeatMs, frameBytesMax, batchBytesMax },
+      facts: {
+        ...identity,
+        heartbeatMs: limits.heartbeatMs,
+        frameBytesMax,
+        batchBytesMax,
+        ...(proof === undefined ? {} : { proof }),
+      },
     })
     this.#wake()
+  }
+
+  /** After users or rules have changed. @returns whether the session goes on */
+  #reviewAccess(principal: Principal): boolean {
+    const context = this.#context
+    const { security } = context
+    this.#accessVersion = security.version
+    if (!security.knows(principal.user)) {
+      this.#goodbye('unauthorized', `There is no user ${JSON.stringify(principal.user)} any more.`)
+      return false
+    }
+    this.#publishing.review((destination) => context.authorize(principal, 'publish', destination))
+    this.#consuming.review((mode, source) => context.authorize(principal, mode, source))
+    return true
   }
 
   #control(frame: Frame, principal: Principal): void {
@@ -213,10 +233,12 @@ export class NativeSession implements Session, CommitWaiter {
       case 'goodbye':
         return this.#close()
       case 'hello':
-        throw new ProtocolError('A second `hello`.')
+      case 'response':
+        throw new ProtocolError(`A \`${frame.name}\` after \`welcome\`.`)
       case 'publish':
       case 'settle':
       case 'welcome':
+      case 'challenge':
       case 'reply':
       case 'failure':
       case 'opened':

@@ -135,6 +135,20 @@ export class Publishing {
     }
   }
 
+  /** Refuses from now on what `authorize` refuses. */
+  review(authorize: (destination: string) => void): void {
+    for (const [number, publisher] of this.#publishers.entries()) {
+      if (publisher === undefined || publisher.destination instanceof MillraceError) continue
+      try {
+        authorize(publisher.name)
+      } catch (error) {
+        if (!(error instanceof MillraceError)) throw error
+        publisher.destination = error
+        writeFrame(this.#writer, 'openFailed', { publisher: number, reason: reason(error) })
+      }
+    }
+  }
+
   #append(publisher: Publisher, partition: number, dueMs: number, batch: Uint8Array): number {
     const destination = publisher.destination
     if (destination instanceof MillraceError) throw destination

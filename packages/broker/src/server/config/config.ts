@@ -52,8 +52,17 @@ export interface Config {
     /** Origins (scheme://host[:port]) besides its own from which browsers may use the API. */
     readonly allowedOrigins: readonly string[]
   }
+  /** For all listeners that have nothing else. */
+  readonly tls: {
+    readonly cert: string | null
+    readonly key: string | null
+    readonly ca: string | null
+    readonly clientCertificates: 'optional' | 'required'
+  }
   readonly security: {
+    readonly usersFile: string | null
     readonly allowRemoteWithoutUsers: boolean
+    readonly allowCleartext: boolean
   }
 }
 
@@ -72,9 +81,20 @@ export interface ListenEntry {
   readonly port: number
   /** Whether the user asked for it: if not, it is skipped when the port is taken. */
   readonly asked: boolean
+  /** Instead of `Config.tls`; false: none. */
+  readonly tls?: TlsSettings | false
 }
 
-type Group = 'log' | 'limits' | 'groups' | 'metrics' | 'kafka' | 'http' | 'security'
+/** Paths of PEM files. */
+export interface TlsSettings {
+  readonly cert: string
+  readonly key: string
+  /** What certificates of clients must come from; null: none are asked for. */
+  readonly ca: string | null
+  readonly clientCertificates: 'optional' | 'required'
+}
+
+type Group = 'log' | 'limits' | 'groups' | 'metrics' | 'kafka' | 'http' | 'tls' | 'security'
 
 type KeyOf<T> = Extract<keyof T, string>
 

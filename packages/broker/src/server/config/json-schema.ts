@@ -24,6 +24,31 @@ export function configJsonSchema(): Record<string, unknown> {
   }
 }
 
+const listenerSchema = {
+  type: 'object',
+  properties: {
+    address: { anyOf: [{ type: 'string' }, { type: 'integer', minimum: 0, maximum: 65_535 }] },
+    tls: {
+      anyOf: [
+        { const: false },
+        {
+          type: 'object',
+          properties: {
+            cert: { type: 'string' },
+            key: { type: 'string' },
+            ca: { type: 'string' },
+            clientCertificates: { enum: ['optional', 'required'] },
+          },
+          required: ['cert', 'key'],
+          additionalProperties: false,
+        },
+      ],
+    },
+  },
+  required: ['address'],
+  additionalProperties: false,
+}
+
 function schemaOf({ type, default: standard, description }: ConfigKey): Record<string, unknown> {
   const common = { description, ...(standard === null ? {} : { default: standard }) }
   const address = { anyOf: [{ type: 'string' }, { type: 'integer', minimum: 0, maximum: 65_535 }] }
@@ -63,7 +88,9 @@ function schemaOf({ type, default: standard, description }: ConfigKey): Record<s
           { type: 'array', items: { type: 'string' } },
           {
             type: 'object',
-            properties: Object.fromEntries(Object.keys(doors).map((door) => [door, address])),
+            properties: Object.fromEntries(
+              Object.keys(doors).map((door) => [door, { anyOf: [...address.anyOf, listenerSchema] }]),
+            ),
             additionalProperties: false,
           },
         ],

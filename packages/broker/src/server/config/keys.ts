@@ -214,6 +214,39 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
     description:
       'Web origins, such as https://broker.example.com, from which browsers may use the HTTP API besides the address it is served from. A reverse proxy in front of the broker needs its own here.',
   },
+  'tls.cert': {
+    type: { kind: 'text' },
+    default: null,
+    description:
+      'PEM file with the certificate, and those between it and a root, that all listeners show. With `tls.key` it turns on TLS for all of them; a replaced file is used without a restart. In the file, a listener can have its own: `native: { address: HOST:PORT, tls: { cert, key, ca, clientCertificates } }`, or `tls: false`.',
+  },
+  'tls.key': {
+    type: { kind: 'text' },
+    default: null,
+    description: 'PEM file with the key of the certificate.',
+  },
+  'tls.ca': {
+    type: { kind: 'text' },
+    default: null,
+    description: 'PEM file with what certificates of clients must come from. Then the common name of a certificate is the user.',
+  },
+  'tls.clientCertificates': {
+    type: { kind: 'choice', of: ['optional', 'required'] },
+    default: 'optional',
+    description: 'Whether clients without a certificate that `tls.ca` vouches for may connect, and log in otherwise.',
+  },
+  'security.usersFile': {
+    type: { kind: 'text' },
+    default: null,
+    description:
+      'File that holds the users and their rules; passwords and tokens are not in it. It may be changed while the broker runs. By default `users.json` in the data directory; with `engine: memory` users are then gone at the end.',
+  },
+  'security.allowCleartext': {
+    type: { kind: 'switch' },
+    default: false,
+    description:
+      'Whether passwords and tokens are taken over connections without TLS from other machines too. Only behind a proxy that does TLS, or in networks that nobody else can read.',
+  },
   'security.allowRemoteWithoutUsers': {
     type: { kind: 'switch' },
     default: false,

@@ -1,28 +1,35 @@
 import { MillraceError } from '../../base/errors.ts'
-import type { ListenEntry } from './config.ts'
+import type { ListenEntry, TlsSettings } from './config.ts'
 import { DEFAULT_HOST, doors } from './doors.ts'
 import { parseHostPort } from './host-port.ts'
 import { nearestName } from './nearest-name.ts'
+import { parseListenerTls } from './listener-tls.ts'
 
 /** What one source (file, environment, flags) says about doors: the wire between parsing and merging. */
 export interface ListenChoice {
   /** `none` alone: what weaker sources say is dropped. */
   readonly clear: boolean
   /** Door to address, or to null for a closed one. */
-  readonly doors: ReadonlyMap<string, { readonly host: string; readonly port: number } | null>
+  readonly doors: ReadonlyMap<string, Place | null>
 }
 
+type Place = Pick<ListenEntry, 'host' | 'port' | 'tls'>
+
 /**
- * @param value `none`, `DOOR=HOST:PORT`, several of them in a list or separated by commas, or an object { door: 'HOST:PORT' }
+ * @param value `none`, `DOOR=HOST:PORT`, several of them in a list or separated by commas, or an object { door: 'HOST:PORT' } or { door: { address, tls } }
  * @throws MillraceError `bad_config`
  */
 export function parseListen(value: unknown): ListenChoice {
-  const chosen = new Map<string, { host: string; port: number } | null>()
+  const chosen = new Map<string, Place | null>()
   let clear = false
-  for (const [door, address] of entriesOf(value)) {
+  for (const [door, address, tls] of entriesOf(value)) {
     if (door === 'none') clear = true
     else if (chosen.has(door)) throw new MillraceError('bad_config', `the door "${door}" is given twice`)
-    else chosen.set(knownDoor(door), address === 'none' ? null : parseAddress(address, door))
+    else
+      chosen.set(
+        knownDoor(door),
+        address === 'none' ? null : { ...parseAddress(address, door), ...(tls === undefined ? {} : { tls }) },
+      )
   }
   return { clear, doors: chosen }
 }
@@ -46,7 +53,9 @@ export function formatAddress(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-function entriesOf(value: unknown): readonly (readonly [string, string])[] {
+type Entry = readonly [door: string, address: string, tls?: TlsSettings | false | undefined]
+
+function entriesOf(value: unknown): readonly Entry[] {
   if (typeof value === 'string')
     return value
       .split(',')
@@ -54,13 +63,20 @@ function entriesOf(value: unknown): readonly (readonly [string, string])[] {
       .map(entryOf)
   if (Array.isArray(value)) return value.flatMap((part) => entriesOf(part))
   if (typeof value === 'object' && value !== null) {
-    return Object.entries(value).map(([door, address]) => {
+    return Object.entries(value).map(([door, address]): Entry => {
       if (typeof address === 'string') return [door, address]
       if (typeof address === 'number') return [door, String(address)]
+      if (isListener(address)) return [door, String(address.address), parseListenerTls(door, address.tls)]
       throw new MillraceError('bad_config', `the address of the door "${door}" is not text; write ${door}: HOST:PORT`)
     })
   }
   throw new MillraceError('bad_config', 'it is neither `none` nor DOOR=HOST:PORT')
+}
+
+function isListener(value: unknown): value is { readonly address: string | number; readonly tls?: unknown } {
+  if (typeof value !== 'object' || value === null || !('address' in value)) return false
+  const isAddress = typeof value.address === 'string' || typeof value.address === 'number'
+  return isAddress && Object.keys(value).every((key) => key === 'address' || key === 'tls')
 }
 
 function entryOf(text: string): readonly [string, string] {

@@ -17,7 +17,14 @@ export interface ConfigSources {
 }
 
 /** Variables of the `MILLRACE_` family that are not keys: other programs of the project read them. */
-const otherVariables = new Set(['MILLRACE_CONFIG', 'MILLRACE_URL', 'MILLRACE_USER', 'MILLRACE_PASSWORD'])
+const otherVariables = new Set([
+  'MILLRACE_CONFIG',
+  'MILLRACE_URL',
+  'MILLRACE_USER',
+  'MILLRACE_PASSWORD',
+  'MILLRACE_TOKEN',
+  'MILLRACE_CA',
+])
 
 /** What Kubernetes sets in every pod for a service that is called `millrace` or `millrace-...`. */
 const serviceVariable = /(_SERVICE_HOST|_SERVICE_PORT(_.+)?|_PORT|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/

@@ -2,8 +2,9 @@ import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import { MillraceError } from '../../base/errors.ts'
 import type { ObjectSchema } from '../../protocols/api/json-schema.ts'
-import type { Peer, Principal } from '../../protocols/session.ts'
-import { formatAddress } from '../config/listen.ts'
+import { ANONYMOUS, type Security } from '../../protocols/security.ts'
+import type { Principal } from '../../protocols/session.ts'
+import { peerOf } from '../listeners/peer.ts'
 import type { Log } from '../log/log.ts'
 import { type BrowserRules, refuseForeignBrowser } from './browser-rules.ts'
 import { HttpError, json, problemResponse } from './problem.ts'
@@ -23,7 +24,7 @@ const securityHeaders: Readonly<Record<string, string>> = {
 export type HttpApp = Hono<{ Bindings: HttpBindings }>
 
 /** The HTTP application over a table of routes. */
-export function createHttpApi(routes: readonly Route[], rules: BrowserRules, log: Log): HttpApp {
+export function createHttpApi(routes: readonly Route[], rules: BrowserRules, security: Security, log: Log): HttpApp {
   const app: HttpApp = new Hono<{ Bindings: HttpBindings }>()
 
   app.use('*', async (context, next) => {
@@ -39,7 +40,7 @@ export function createHttpApi(routes: readonly Route[], rules: BrowserRules, log
   const methods = new Map<string, string[]>()
   for (const route of routes) {
     const path = route.path.replace(/\{(\w+)\}/g, ':$1')
-    app.on(route.method.toUpperCase(), path, (context) => serve(route, context))
+    app.on(route.method.toUpperCase(), path, (context) => serve(route, context, security))
     methods.set(path, [...(methods.get(path) ?? []), route.method.toUpperCase()])
   }
   for (const [path, allowed] of methods) app.all(path, (context) => problemResponse(wrongMethod(context, allowed)))
@@ -63,25 +64,30 @@ export function createHttpApi(routes: readonly Route[], rules: BrowserRules, log
   return app
 }
 
-async function serve(route: Route, context: HttpContext): Promise<Response> {
+async function serve(route: Route, context: HttpContext, security: Security): Promise<Response> {
+  const principal = principalOf(context, route, security)
   const query = parseQuery(route.query ?? noQuery, new URL(context.req.url).searchParams)
   return route.handle({
     context,
     params: context.req.param(),
     query,
-    principal: principalOf(context),
+    principal,
     signal: context.req.raw.signal,
   })
 }
 
-function principalOf(context: HttpContext): Principal {
-  const socket = context.env.incoming.socket
-  const peer: Peer = {
-    address: formatAddress(socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0),
-    transport: 'tcp',
-    secure: false,
-  }
-  return { user: 'anonymous', peer }
+/** @throws MillraceError `unauthorized`, `overloaded` after too many failures */
+function principalOf(context: HttpContext, route: Route, security: Security): Principal {
+  const peer = peerOf(context.env.incoming.socket, 'tcp')
+  const header = context.req.header('authorization')
+  if (header === undefined) return { user: route.open === true ? ANONYMOUS : security.unnamed(peer), peer }
+  const [, scheme, value] = /^(basic|bearer) +(\S+)$/i.exec(header) ?? []
+  if (value === undefined)
+    throw new MillraceError('unauthorized', 'The header Authorization is neither `Basic ...` nor `Bearer TOKEN`.')
+  if (scheme!.toLowerCase() === 'bearer') return { user: security.login({ token: value }, peer), peer }
+  const [, user, password] = /^([^:]*):(.*)$/s.exec(Buffer.from(value, 'base64').toString('utf8')) ?? []
+  if (user === undefined) throw new MillraceError('unauthorized', 'The header Authorization has no `USER:PASSWORD` in base64.')
+  return { user: security.login({ user, password }, peer), peer }
 }
 
 function wrongMethod(context: HttpContext, allowed: readonly string[]): HttpError {

@@ -12,6 +12,7 @@ const DEFAULT_LEASE_MS = 60_000
 const GRACE_MS = 1000
 
 export interface LeaseOptions {
+  readonly user: string
   readonly create: boolean
   readonly leaseMs: number | undefined
 }
@@ -38,6 +39,8 @@ interface Waiter {
 export class LeaseConsumer implements DeliverySink {
   readonly id: string
   readonly source: string
+  /** Who received what it holds. */
+  readonly user: string
   readonly #broker: Broker
   readonly #platform: Platform
   readonly #options: LeaseOptions
@@ -53,6 +56,7 @@ export class LeaseConsumer implements DeliverySink {
   constructor(id: string, source: string, broker: Broker, platform: Platform, options: LeaseOptions) {
     this.id = id
     this.source = source
+    this.user = options.user
     this.#broker = broker
     this.#platform = platform
     this.#options = options

@@ -9,6 +9,8 @@ const CONSUMERS_MAX = 10_000
 const SWEEP_MS = 5000
 
 export interface ReceiveOptions {
+  /** Who may settle what is received. */
+  readonly user: string
   readonly max: number
   readonly waitMs: number
   readonly leaseMs: number | undefined
@@ -42,23 +44,29 @@ export class Leases {
    * @returns those that are stale: settled before, expired, or from before a restart
    * @throws MillraceError `bad_request` for a handle that is none, or is of another source; then nothing was settled
    */
-  settle(source: string, handles: readonly string[], outcome: Settlement): readonly string[] {
+  settle(user: string, source: string, handles: readonly string[], outcome: Settlement): readonly string[] {
     const decoded = handles.map((text) => this.#belonging(source, decodeHandle(text)))
     const stale: string[] = []
-    for (const [n, handle] of decoded.entries()) if (!this.#settleOne(handle, outcome)) stale.push(handles[n]!)
+    for (const [n, handle] of decoded.entries()) if (!this.#settleOne(user, handle, outcome)) stale.push(handles[n]!)
     return stale
   }
 
   /**
    * What settles `handles` in a transaction.
+   * @param user who received them
    * @param authorize called with the source of each
    * @throws MillraceError `bad_request` for a handle that is none, `stale_delivery` when what it was given for is over
    */
-  actions(handles: readonly string[], outcome: Outcome, authorize: (source: string) => void): readonly TransactionAction[] {
+  actions(
+    user: string,
+    handles: readonly string[],
+    outcome: Outcome,
+    authorize: (source: string) => void,
+  ): readonly TransactionAction[] {
     return handles.map((text) => {
       const { consumer: id, partition, offset, attempt } = decodeHandle(text)
       const consumer = this.#byId.get(id)
-      if (consumer === undefined) {
+      if (consumer?.user !== user) {
         throw new MillraceError(
           'stale_delivery',
           `What ${text} was given for is over: its lease ended, or the broker was restarted; nothing of the transaction was done.`,
@@ -77,9 +85,10 @@ export class Leases {
     this.#bySource.clear()
   }
 
-  #settleOne({ consumer: id, partition, offset, attempt }: Handle, outcome: Settlement): boolean {
+  #settleOne(user: string, { consumer: id, partition, offset, attempt }: Handle, outcome: Settlement): boolean {
     const consumer = this.#byId.get(id)
-    if (consumer === undefined) return false
+    // A handle counts for whoever it was given to.
+    if (consumer?.user !== user) return false
     try {
       if (outcome.kind === 'extend') consumer.extend(partition, offset, attempt)
       else consumer.settle(partition, offset, attempt, outcome)
@@ -101,7 +110,7 @@ export class Leases {
 
   #consumerFor(source: string, options: ReceiveOptions): LeaseConsumer {
     if (this.#closed) throw new MillraceError('draining', 'The broker is shutting down.')
-    const key = `${source} ${options.leaseMs ?? ''}`
+    const key = `${source} ${options.leaseMs ?? ''} ${options.user}`
     const existing = this.#bySource.get(key)
     if (existing !== undefined && !existing.ended) return existing
     if (existing !== undefined) this.#forget(key, existing)

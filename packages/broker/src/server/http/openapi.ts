@@ -39,6 +39,7 @@ export function openapiDocument(routes: readonly Route[]): object {
       { name: 'redrive', description: 'Messages on their way back from the dead letters.' },
       { name: 'scheduled', description: 'Messages that wait for their time.' },
       { name: 'transaction', description: 'What happens as a whole or not at all.' },
+      { name: 'user', description: 'Who may do what.' },
       { name: 'operations', description: 'Health, metrics and status.' },
     ],
     paths,
@@ -100,7 +101,7 @@ function answersOf({ answers }: Route): Record<string, object> {
 /** One entry per status, which names the codes behind it. */
 function problemsOf(route: Route): Record<string, object> {
   const codes = new Set<ErrorCode>([
-    ...(route.path.startsWith('/v1/') ? (['bad_request', 'forbidden'] as const) : []),
+    ...(route.path.startsWith('/v1/') ? (['bad_request', 'unauthorized', 'forbidden'] as const) : []),
     ...route.errors,
   ])
   const byStatus = new Map<number, ErrorCode[]>()

@@ -80,6 +80,7 @@ export function problemResponse(error: MillraceError, extension: Readonly<Record
     headers: {
       'content-type': 'application/problem+json',
       ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+      ...(error.code === 'unauthorized' ? { 'www-authenticate': 'Basic realm="Millrace", charset="UTF-8"' } : {}),
       ...(error instanceof HttpError ? error.headers : {}),
     },
   })

@@ -88,6 +88,7 @@ test('a quiet tail with a filter says how far it is, so that whoever comes back 
     from: 'earliest',
     filter: 'n = 1',
     lastEventId: undefined,
+    authorize: () => undefined,
   } as const
   const tail = new Tail(t.broker, t.platform, options, () => undefined)
   const reader = tail.stream().getReader()

@@ -34,6 +34,8 @@ export interface Route {
   >
   /** What it may fail with, beyond what every route may. */
   readonly errors: readonly ErrorCode[]
+  /** Whether it is for everybody, also where users have to log in: it tells nothing about messages and names. */
+  readonly open?: true
   handle(call: Call): Promise<Response> | Response
 }
 

@@ -51,6 +51,7 @@ function open(topic: EndlessTopic, options: Partial<TailOptions> = {}): { tail: 
     from: 'earliest',
     filter: undefined,
     lastEventId: undefined,
+    authorize: () => undefined,
   } as const
   const all: TailOptions = { ...defaults, ...options }
   return { tail: new Tail(topic.broker, nodePlatform(), all, () => (closed = true)), closed: () => closed }

@@ -22,6 +22,8 @@ export interface TailOptions {
   readonly filter: string | undefined
   /** Id of the last event that the client saw: it goes on after that one. */
   readonly lastEventId: string | undefined
+  /** Asked before messages are sent on. @throws MillraceError when it may not go on */
+  authorize(): void
 }
 
 interface PartitionTail {
@@ -159,7 +161,7 @@ export class Tail {
 
   #events(): string {
     let text = ''
-    while (text.length < CHUNK_BYTES && !this.#closed) {
+    while (text.length < CHUNK_BYTES && !this.#closed && this.#mayGoOn()) {
       const event = this.#nextEvent()
       if (event === undefined) break
       text += event
@@ -172,6 +174,19 @@ export class Tail {
       this.close()
     }
     return text
+  }
+
+  #mayGoOn(): boolean {
+    try {
+      this.#options.authorize()
+      return true
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error
+      this.#waiting.length = 0
+      this.#sending = undefined
+      this.#ended = error
+      return false
+    }
   }
 
   #nextEvent(): string | undefined {

@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { getRequestListener } from '@hono/node-server'
 import { AssertionError } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
@@ -6,6 +7,7 @@ import type { ListenEntry } from '../config/config.ts'
 import type { HttpApp } from '../http/api.ts'
 import { problemResponse } from '../http/problem.ts'
 import type { Log } from '../log/log.ts'
+import type { TlsFiles } from '../tls/tls-files.ts'
 import { bind } from './bind.ts'
 import type { Listener, ListenerLimits } from './listener.ts'
 import type { WebSocketDoor } from './web-socket-door.ts'
@@ -25,22 +27,21 @@ export interface HttpListenerOptions {
   readonly endOpenAnswers: () => void
   readonly limits: ListenerLimits
   readonly log: Log
+  readonly tls: TlsFiles | undefined
 }
 
 /** @returns undefined when a default port is taken @throws MillraceError `address_in_use`, `bad_config` */
 export async function openHttpListener(entry: ListenEntry, options: HttpListenerOptions): Promise<Listener | undefined> {
   const { app, webSockets, limits, log } = options
   const handle = getRequestListener(app.fetch, { errorHandler: (error) => unexpected(error, log) })
-  const server = createServer(
-    {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      maxHeaderSize: HEADER_BYTES_MAX,
-      noDelay: true,
-    },
-    (request, response) => void handle(request, response),
-  )
+  const settings = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: HEADER_BYTES_MAX,
+    noDelay: true,
+  }
+  const server = serverOf(settings, (request, response) => void handle(request, response), options)
   server.maxConnections = limits.connectionsMax
   let connections = 0
   let accepted = 0
@@ -70,6 +71,14 @@ export async function openHttpListener(entry: ListenEntry, options: HttpListener
     },
     close: (timeoutMs) => drain(server, options, timeoutMs),
   }
+}
+
+function serverOf(settings: ServerOptions, onRequest: RequestListener, { tls, log }: HttpListenerOptions): Server {
+  if (tls === undefined) return createServer(settings, onRequest)
+  const server = createTlsServer({ ...settings, ...tls.serverOptions }, onRequest)
+  server.on('tlsClientError', (error) => log.debug('connection.refused', `A TLS handshake failed: ${error.message}`))
+  tls.keepUpToDate(server)
+  return server
 }
 
 async function drain(server: Server, { webSockets, endOpenAnswers }: HttpListenerOptions, timeoutMs: number): Promise<void> {

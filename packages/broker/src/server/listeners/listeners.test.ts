@@ -210,9 +210,10 @@ test('an address of another machine is refused as configuration', async () => {
   })
 })
 
-const listening = async (address: string, allow = false): Promise<void> =>
+const listening = async (address: string, allow = false, hasUsers = false): Promise<void> =>
   refuseInsecureBinds(
     await loadConfig({ flags: { listen: ['none', `native=${address}`], 'security.allowRemoteWithoutUsers': allow } }),
+    hasUsers,
   )
 
 describe('listening beyond this machine', () => {
@@ -220,6 +221,7 @@ describe('listening beyond this machine', () => {
     await expect(listening(address)).rejects.toMatchObject({ code: 'insecure_bind' })
     await expect(listening(address)).rejects.toThrow('security.allowRemoteWithoutUsers')
     await expect(listening(address, true)).resolves.toBeUndefined()
+    await expect(listening(address, false, true)).resolves.toBeUndefined()
   })
 
   test.each(['127.0.0.1:1', '127.8.9.10:1', '[::1]:1', 'localhost:1', '[::ffff:127.0.0.1]:1'])(

@@ -1,12 +1,14 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 import type { Door, Peer, SessionContext } from '../../protocols/session.ts'
 import type { ListenEntry } from '../config/config.ts'
 import type { Log } from '../log/log.ts'
+import type { TlsFiles } from '../tls/tls-files.ts'
 import { bind } from './bind.ts'
 import type { Listener, ListenerLimits } from './listener.ts'
 import { readShared } from './shared-reads.ts'
 import { SessionRegistry } from './session-registry.ts'
-import { formatAddress } from '../config/listen.ts'
+import { peerOf } from './peer.ts'
 import { PipedConnection } from './piped-connection.ts'
 import { TcpPipe } from './tcp-pipe.ts'
 
@@ -19,10 +21,10 @@ export async function openTcpListener(
   context: SessionContext,
   limits: ListenerLimits,
   log: Log,
+  tls?: TlsFiles,
 ): Promise<Listener | undefined> {
   const sessions = new SessionRegistry(door.name, limits, log)
-  const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS, pauseOnConnect: true }
-  const server = createServer(options, (socket) => accept(socket, door, context, limits, sessions, log))
+  const server = serverOf((socket) => accept(socket, door, context, limits, sessions, log), tls, log)
   const address = await bind(server, entry, log).catch(async (error: unknown) => {
     await sessions.drain(0)
     throw error
@@ -48,6 +50,15 @@ export async function openTcpListener(
   }
 }
 
+function serverOf(onSocket: (socket: Socket) => void, tls: TlsFiles | undefined, log: Log): Server {
+  const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS }
+  if (tls === undefined) return createServer({ ...options, pauseOnConnect: true }, onSocket)
+  const server = createTlsServer({ ...options, ...tls.serverOptions }, onSocket)
+  server.on('tlsClientError', (error) => log.debug('connection.refused', `A TLS handshake failed: ${error.message}`))
+  tls.keepUpToDate(server)
+  return server
+}
+
 function accept(
   accepted: Socket,
   door: Door,
@@ -63,12 +74,11 @@ function accept(
     return
   }
   const peer: Peer = {
-    address: formatAddress(remote, accepted.remotePort ?? 0),
-    transport: 'tcp',
+    ...peerOf(accepted, 'tcp'),
     reached: { host: withoutMapping(accepted.localAddress ?? ''), port: accepted.localPort ?? 0 },
-    secure: false,
   }
-  const socket = readShared(accepted, (bytes) => connection.received(bytes))
+  const received = (bytes: Uint8Array): void => connection.received(bytes)
+  const socket = peer.secure ? accepted.on('data', received) : readShared(accepted, received)
   const connection = new PipedConnection(new TcpPipe(socket), peer, limits.outputBytesMax)
   const session = door.accept(connection, context)
   connection.attach(session)

@@ -2,11 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { STATUS_CODES } from 'node:http'
 import type { WebSocket, WebSocketServer } from 'ws'
-import type { Door, Peer, SessionContext } from '../../protocols/session.ts'
-import { formatAddress } from '../config/listen.ts'
+import type { Door, SessionContext } from '../../protocols/session.ts'
 import { type BrowserRules, refuseForeignWebSocket } from '../http/browser-rules.ts'
 import type { Log } from '../log/log.ts'
 import type { ListenerLimits } from './listener.ts'
+import { peerOf } from './peer.ts'
 import { PipedConnection } from './piped-connection.ts'
 import { SessionRegistry } from './session-registry.ts'
 import { WebSocketPipe } from './web-socket-pipe.ts'
@@ -75,8 +75,8 @@ export class WebSocketDoor {
   }
 
   #accept(webSocket: WebSocket, request: IncomingMessage): void {
-    const { remoteAddress = 'unknown', remotePort = 0 } = request.socket
-    const peer: Peer = { address: formatAddress(remoteAddress, remotePort), transport: 'websocket', secure: false }
+    const peer = peerOf(request.socket, 'websocket')
+    const { remoteAddress = 'unknown' } = request.socket
     const connection = new PipedConnection(new WebSocketPipe(webSocket), peer, this.#limits.outputBytesMax)
     const session = this.#door.accept(connection, this.#context)
     connection.attach(session)

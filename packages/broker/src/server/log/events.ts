@@ -13,6 +13,11 @@ const events = {
   'connection.open': 'A client connected.',
   'connection.closed': 'A client is gone.',
   'connection.refused': 'A client was turned away because a limit on connections is reached.',
+  'login.failed': 'Somebody gave a wrong password or token.',
+  'tls.loaded': 'The files of a certificate have changed and are used from now on.',
+  'tls.refused': 'The files of a certificate have changed and cannot be used; the one before stays in use.',
+  'users.loaded': 'The file of users has changed and counts from now on.',
+  'users.refused': 'The file of users has changed and cannot be used; the users stay as they were.',
   'http.failed': 'A request met a failure that is not the fault of the client.',
 } as const
 

@@ -97,6 +97,7 @@ function receiveRoute({ session, leases }: HttpServices, { tag, path, sourceOf }
       const source = sourceOf(params)
       session.authorize(principal, 'consume', source)
       const messages = await leases.receive(source, {
+        user: principal.user,
         max: (query['max'] as number | undefined) ?? 1,
         waitMs: (query['waitMs'] as number | undefined) ?? 0,
         leaseMs: query['leaseMs'] as number | undefined,
@@ -106,6 +107,7 @@ function receiveRoute({ session, leases }: HttpServices, { tag, path, sourceOf }
       // The client left in the very moment that its messages came: nobody would settle them.
       if (signal.aborted && messages.length > 0)
         leases.settle(
+          principal.user,
           source,
           messages.map(({ handle }) => handle!),
           { kind: 'nack', uncounted: true },
@@ -163,7 +165,7 @@ async function settle(
   outcome: Settlement,
 ): Promise<Response> {
   session.authorize(principal, 'consume', source)
-  const stale = leases.settle(source, handles, outcome)
+  const stale = leases.settle(principal.user, source, handles, outcome)
   // A lease is time, not state: extending it writes nothing.
   if (stale.length < handles.length && outcome.kind !== 'extend') await session.broker.whenCommitted(session.broker.ticket())
   const settled = handles.length - stale.length

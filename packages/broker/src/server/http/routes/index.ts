@@ -10,6 +10,7 @@ import { observeRoutes } from './observe.ts'
 import { producerTransactionRoutes } from './producer-transactions.ts'
 import { transactionRoutes } from './transactions.ts'
 import { scheduledRoutes } from './scheduled.ts'
+import { userRoutes } from './users.ts'
 
 /** All routes of the HTTP API. */
 export function httpRoutes(services: HttpServices): readonly Route[] {
@@ -22,6 +23,7 @@ export function httpRoutes(services: HttpServices): readonly Route[] {
     ...scheduledRoutes(services),
     ...transactionRoutes(services),
     ...producerTransactionRoutes(services),
+    ...userRoutes(services),
     ...observeRoutes(services, () => openapiDocument(routes)),
   ]
   return routes

@@ -216,6 +216,7 @@ function tailRoute({ session, tails }: HttpServices, kind: 'queue' | 'topic'): R
           from: from === undefined ? 'latest' : parseStartPosition(from),
           filter: query['filter'] as string | undefined,
           lastEventId: context.req.header('last-event-id'),
+          authorize: () => session.authorize(principal, 'read', source),
         },
         () => void tails.delete(tail),
       )

@@ -18,6 +18,7 @@ export function observeRoutes(services: HttpServices, openapi: () => object): re
       method: 'get',
       path: '/livez',
       id: 'livez',
+      open: true,
       tag: 'operations',
       summary: 'Whether the process answers at all',
       query: verboseQuery,
@@ -29,6 +30,7 @@ export function observeRoutes(services: HttpServices, openapi: () => object): re
       method: 'get',
       path: '/readyz',
       id: 'readyz',
+      open: true,
       tag: 'operations',
       summary: 'Whether the broker takes messages',
       query: verboseQuery,
@@ -37,13 +39,7 @@ export function observeRoutes(services: HttpServices, openapi: () => object): re
         503: { description: 'It does not; the body lists the checks that fail.', content: { 'text/plain': { type: 'string' } } },
       },
       errors: [],
-      handle({ query }) {
-        const checks = Object.entries(services.health.checks())
-        const ready = checks.every(([, problem]) => problem === undefined)
-        const lines = checks.map(([name, problem]) => (problem === undefined ? `[+] ${name} ok\n` : `[-] ${name}: ${problem}\n`))
-        const verdict = ready ? 'ready\n' : 'not ready\n'
-        return text(ready ? 200 : 503, ready && query['verbose'] !== true ? verdict : lines.join('') + verdict)
-      },
+      handle: ({ query }) => readiness(services.health.checks(), query['verbose'] === true),
     },
     {
       method: 'get',
@@ -73,6 +69,7 @@ export function observeRoutes(services: HttpServices, openapi: () => object): re
       method: 'get',
       path: '/v1/openapi.json',
       id: 'openapi',
+      open: true,
       tag: 'operations',
       summary: 'This document',
       answers: { 200: { description: 'OpenAPI 3.1.', content: { 'application/json': { type: 'object' } } } },
@@ -80,6 +77,15 @@ export function observeRoutes(services: HttpServices, openapi: () => object): re
       handle: () => json(200, openapi()),
     },
   ]
+}
+
+/** @param checks each with what is wrong, or undefined */
+function readiness(checks: Readonly<Record<string, string | undefined>>, isVerbose: boolean): Response {
+  const entries = Object.entries(checks)
+  const ready = entries.every(([, problem]) => problem === undefined)
+  const lines = entries.map(([name, problem]) => (problem === undefined ? `[+] ${name} ok\n` : `[-] ${name}: ${problem}\n`))
+  const verdict = ready ? 'ready\n' : 'not ready\n'
+  return text(ready ? 200 : 503, ready && !isVerbose ? verdict : lines.join('') + verdict)
 }
 
 function text(status: number, body: string): Response {

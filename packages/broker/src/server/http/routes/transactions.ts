@@ -141,7 +141,9 @@ async function transact(
   }))
   for (const settle of settles) {
     actions.push(
-      ...leases.actions(settle.handles, outcomeOf(settle), (source) => session.authorize(principal, 'consume', source)),
+      ...leases.actions(principal.user, settle.handles, outcomeOf(settle), (source) =>
+        session.authorize(principal, 'consume', source),
+      ),
     )
   }
   const places = broker.transact(actions)

@@ -1,0 +1,29 @@
+import type { UserAdmin } from '@millrace/client'
+import type { Command } from 'commander'
+import { withBroker } from './session.ts'
+
+/** Runs `work` with the users of a broker, or with those of a file, which no broker need have open. */
+export async function withUsers<Result>(
+  command: Command,
+  file: string | undefined,
+  work: (users: UserAdmin) => Promise<Result>,
+): Promise<Result> {
+  return file === undefined ? withBroker(command, ({ admin }) => work(admin)) : work(await usersOfFile(file))
+}
+
+async function usersOfFile(path: string): Promise<UserAdmin> {
+  const [{ Users }, { readUserFile, writeUserFile }] = await Promise.all([
+    import('../server/security/users.ts'),
+    import('../server/security/user-file.ts'),
+  ])
+  const users = new Users(readUserFile(path), (next) => writeUserFile(path, next))
+  return {
+    createUser: async (spec) => users.create(spec),
+    updateUser: async (name, change) => users.update(name, change),
+    deleteUser: async (name) => users.delete(name),
+    user: async (name) => users.get(name),
+    users: async () => users.list(),
+    createToken: async (name, label = '') => users.createToken(name, label),
+    revokeToken: async (name, id) => users.revokeToken(name, id),
+  }
+}

@@ -1,0 +1,153 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { prepareText } from '@millrace/wire'
+import { MillraceError } from '../../base/errors.ts'
+import { isLoopbackPeer } from './loopback-peer.ts'
+import { ANONYMOUS, type Credentials, refuseLogin, type SaslExchange, type Security } from '../../protocols/security.ts'
+import type { Action, Peer, Principal } from '../../protocols/session.ts'
+import type { FailedLogins } from './failed-logins.ts'
+import { type HashName, isPassword, keysOfNobody } from './password-keys.ts'
+import { plainExchange } from './sasl/plain.ts'
+import { scramExchange } from './sasl/scram.ts'
+import type { Users } from './users.ts'
+
+const NONCE_BYTES = 18
+const REMEMBERED_MAX = 1000
+
+const scramHashes: ReadonlyMap<string, HashName> = new Map([
+  ['SCRAM-SHA-512', 'sha512'],
+  ['SCRAM-SHA-256', 'sha256'],
+])
+
+interface SecuritySettings {
+  /** Passwords and tokens are taken in clear over any connection: something else keeps them secret. */
+  readonly allowCleartext: boolean
+}
+
+/** Decides who somebody is and what they may do. While there are no users, everybody is anonymous and may do everything. */
+export class BrokerSecurity implements Security {
+  readonly users: Users
+  readonly #failures: FailedLogins
+  readonly #settings: SecuritySettings
+  readonly #onFailure: (peer: Peer) => void
+  /** Passwords that were right, as HMAC with a key of this process: HTTP sends one with each request, and each costs milliseconds. */
+  #remembered = new Set<string>()
+  #rememberedVersion = -1
+  readonly #key = randomBytes(32)
+
+  /** @param onFailure told of each wrong password and token */
+  constructor(users: Users, failures: FailedLogins, settings: SecuritySettings, onFailure: (peer: Peer) => void = () => {}) {
+    this.users = users
+    this.#failures = failures
+    this.#settings = settings
+    this.#onFailure = onFailure
+  }
+
+  get version(): number {
+    return this.users.version
+  }
+
+  /** The one place where access is decided. @throws MillraceError `forbidden` */
+  readonly authorize = ({ user }: Principal, action: Action, resource: string): void => {
+    if (this.users.isEmpty || this.users.may(user, action, resource)) return
+    throw new MillraceError(
+      'forbidden',
+      `${JSON.stringify(user)} may not ${action} ${resource}. Who administers the broker can allow it: millrace user set ${user} --rule 'allow ${action} ${resource}'.`,
+    )
+  }
+
+  mechanisms(peer: Peer): readonly string[] {
+    if (this.users.isEmpty) return []
+    return [...scramHashes.keys(), ...(this.isSecret(peer) ? ['PLAIN'] : [])]
+  }
+
+  begin(mechanism: string, peer: Peer): SaslExchange {
+    if (this.users.isEmpty) return refuseLogin()
+    this.#failures.check(peer)
+    const hash = scramHashes.get(mechanism)
+    if (hash !== undefined) return this.#scram(hash, peer)
+    if (mechanism === 'PLAIN') return plainExchange((user, password) => this.login({ user, password }, peer))
+    throw new MillraceError(
+      'unsupported',
+      `There is no mechanism ${JSON.stringify(mechanism.slice(0, 50))}; there are ${this.mechanisms(peer).join(', ')}.`,
+    )
+  }
+
+  login(credentials: Credentials, peer: Peer): string {
+    if (this.users.isEmpty) return refuseLogin()
+    if (!this.isSecret(peer)) {
+      throw new MillraceError(
+        'unauthorized',
+        'Passwords and tokens are not taken over a connection that others can read: use TLS, or a client that logs in with SCRAM. ' +
+          'Where something else keeps the connection secret, set security.allowCleartext: true.',
+      )
+    }
+    this.#failures.check(peer)
+    const user = credentials.user === undefined ? this.users.userOfToken(credentials.token) : this.#byPassword(credentials)
+    if (user === undefined) return this.#failed(peer)
+    this.#failures.succeeded(peer)
+    return user
+  }
+
+  unnamed({ certificateName }: Peer): string {
+    if (certificateName !== undefined && this.users.stored(certificateName) !== undefined) return certificateName
+    if (this.users.isEmpty || this.users.stored(ANONYMOUS) !== undefined) return ANONYMOUS
+    throw new MillraceError(
+      'unauthorized',
+      'This broker has users: log in, with `user` and `password` or `token` of the client, with MILLRACE_USER and MILLRACE_PASSWORD, or as Basic or Bearer over HTTP.',
+    )
+  }
+
+  knows(user: string): boolean {
+    return this.users.isEmpty || this.users.stored(user) !== undefined
+  }
+
+  #scram(hash: HashName, peer: Peer): SaslExchange {
+    return scramExchange({
+      hash,
+      nonce: randomBytes(NONCE_BYTES).toString('base64'),
+      keysOf: (user) => this.users.stored(user)?.password?.[hash] ?? keysOfNobody(hash, this.users.secret, user),
+      verdict: (user, isProven) => {
+        if (!isProven || this.users.stored(user)?.password === undefined) return this.#failed(peer)
+        this.#failures.succeeded(peer)
+        return user
+      },
+    })
+  }
+
+  /** Takes the same time for those who are no users. */
+  #byPassword({ user, password = '' }: Extract<Credentials, { readonly user: string }>): string | undefined {
+    const [name, secret] = [prepareText(user), prepareText(password)]
+    if (name === undefined || secret === undefined) return undefined
+    const stored = this.users.stored(name)?.password?.sha256
+    if (stored !== undefined && this.#isRemembered(name, secret)) return name
+    const isRight = isPassword(stored ?? keysOfNobody('sha256', this.users.secret, name), secret)
+    if (!isRight || stored === undefined) return undefined
+    this.#remember(name, secret)
+    return name
+  }
+
+  #isRemembered(user: string, password: string): boolean {
+    return this.#rememberedVersion === this.version && this.#remembered.has(this.#fingerprint(user, password))
+  }
+
+  #remember(user: string, password: string): void {
+    if (this.#rememberedVersion !== this.version || this.#remembered.size >= REMEMBERED_MAX) this.#remembered = new Set()
+    this.#rememberedVersion = this.version
+    this.#remembered.add(this.#fingerprint(user, password))
+  }
+
+  #fingerprint(user: string, password: string): string {
+    return createHmac('sha256', this.#key).update(`${user}\0${password}`).digest('base64')
+  }
+
+  #failed(peer: Peer): never {
+    this.#failures.failed(peer)
+    this.#onFailure(peer)
+    throw new MillraceError('unauthorized', 'User and password, or the token, are not right.')
+  }
+
+  isSecret({ secure, transport, address }: Peer): boolean {
+    if (secure || transport === 'in-process' || this.#settings.allowCleartext) return true
+    return isLoopbackPeer(address)
+  }
+}

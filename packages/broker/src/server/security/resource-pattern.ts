@@ -1,0 +1,59 @@
+/** Patterns over names of resources: `*` stands for any characters without `/`, `**` for any; at the end, `/**` also for nothing. */
+
+export const PATTERN_LENGTH_MAX = 600
+
+export type ResourcePattern = (resource: string) => boolean
+
+const ANY_BUT_SLASH = -1
+const ANY = -2
+const SLASH = 47
+
+/** Takes time in proportion to the length of what is matched, whatever the pattern. */
+export function compilePattern(text: string): ResourcePattern {
+  if (text === '**') return () => true
+  if (text.endsWith('/**')) {
+    const parent = compileTokens(tokensOf(text.slice(0, -3)))
+    const below = compileTokens(tokensOf(text))
+    return (resource) => parent(resource) || below(resource)
+  }
+  if (!text.includes('*')) return (resource) => resource === text
+  return compileTokens(tokensOf(text))
+}
+
+function tokensOf(text: string): readonly number[] {
+  const tokens: number[] = []
+  for (const [part] of text.matchAll(/\*\*+|\*|[^*]+/g)) {
+    if (part === '*') tokens.push(ANY_BUT_SLASH)
+    else if (part.startsWith('*')) tokens.push(ANY)
+    else for (let n = 0; n < part.length; n++) tokens.push(part.charCodeAt(n))
+  }
+  return tokens
+}
+
+/** Follows all ways through the pattern at once: `state[n]` says whether the first n tokens match what was seen. */
+function compileTokens(tokens: readonly number[]): ResourcePattern {
+  return (resource) => {
+    let state = new Uint8Array(tokens.length + 1)
+    let next = new Uint8Array(tokens.length + 1)
+    state[0] = 1
+    skipStars(state, tokens)
+    for (let at = 0; at < resource.length; at++) {
+      const code = resource.charCodeAt(at)
+      next.fill(0)
+      for (let n = 0; n < tokens.length; n++) {
+        if (state[n] === 0) continue
+        const token = tokens[n]!
+        if (token === ANY || (token === ANY_BUT_SLASH && code !== SLASH)) next[n] = 1
+        else if (token === code) next[n + 1] = 1
+      }
+      skipStars(next, tokens)
+      ;[state, next] = [next, state]
+    }
+    return state[tokens.length] === 1
+  }
+}
+
+/** A star may stand for nothing. */
+function skipStars(state: Uint8Array, tokens: readonly number[]): void {
+  for (let n = 0; n < tokens.length; n++) if (state[n] === 1 && tokens[n]! < 0) state[n + 1] = 1
+}

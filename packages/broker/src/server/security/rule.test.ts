@@ -1,0 +1,67 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { compilePattern } from './resource-pattern.ts'
+import { isAllowed, parseRule } from './rule.ts'
+
+describe('a pattern', () => {
+  it.each([
+    ['queue:orders', 'queue:orders', true],
+    ['queue:orders', 'queue:orders2', false],
+    ['queue:orders.*', 'queue:orders.eu', true],
+    ['queue:orders.*', 'queue:orders', false],
+    ['queue:*', 'topic:orders', false],
+    ['topic:*', 'topic:logs/all', false],
+    ['topic:logs/**', 'topic:logs', true],
+    ['topic:logs/**', 'topic:logs/all', true],
+    ['topic:logs/**', 'topic:logs2', false],
+    ['topic:*/audit', 'topic:logs/audit', true],
+    ['queue:*.in.*', 'queue:a.in.b.in.c', true],
+    ['queue:a*b', 'queue:ab', true],
+    ['**', 'broker', true],
+  ])('%s and %s: %s', (pattern, resource, expected) => {
+    expect(compilePattern(pattern)(resource)).toBe(expected)
+  })
+
+  it('decides as an expression for the same does', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', 'b', '/', '.'), maxLength: 12 })
+    const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '/', '*', '**', '.'), maxLength: 8 })
+    fc.assert(
+      fc.property(pattern, text, (glob, name) => {
+        const source = glob.replaceAll('.', '\\.').replaceAll(/\*\*+|\*/g, (stars) => (stars === '*' ? '[^/]*' : '.*'))
+        const also = glob.endsWith('/**') ? `|^${source.replace(/\/\.\*$/, '')}$` : ''
+        expect(compilePattern(glob)(name)).toBe(new RegExp(`^${source}$${also}`).test(name) || glob === '**')
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  it('takes no time that explodes', () => {
+    const matches = compilePattern(`queue:${'*a'.repeat(100)}b`)
+    expect(matches(`queue:${'a'.repeat(600)}`)).toBe(false)
+  })
+})
+
+describe('rules', () => {
+  it('deny what no rule allows, and a denial wins', () => {
+    const rules = ['allow publish,consume queue:orders.*,topic:logs/**', 'deny all queue:orders.secret', 'allow describe broker']
+    const may = (...[action, resource]: [Parameters<typeof isAllowed>[1], string]): boolean =>
+      isAllowed(rules.map(parseRule), action, resource)
+    expect(may('publish', 'queue:orders.eu')).toBe(true)
+    expect(may('consume', 'topic:logs/all')).toBe(true)
+    expect(may('publish', 'queue:orders.secret')).toBe(false)
+    expect(may('read', 'queue:orders.eu')).toBe(false)
+    expect(may('publish', 'queue:other')).toBe(false)
+    expect(may('describe', 'broker')).toBe(true)
+    expect(may('administer', 'broker')).toBe(false)
+  })
+
+  it.each([
+    ['allow', /write `allow ACTIONS RESOURCES`/],
+    ['permit read queue:a', /write `allow/],
+    ['allow reed queue:a', /Did you mean read/],
+    ['allow read orders', /no resource/],
+    ['allow read queue:a queue:b', /write `allow/],
+  ])('%s is refused', (text, why) => {
+    expect(() => parseRule(text)).toThrow(why)
+  })
+})

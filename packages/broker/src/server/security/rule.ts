@@ -1,0 +1,59 @@
+import { MillraceError } from '../../base/errors.ts'
+import { type Action, actions } from '../../protocols/session.ts'
+import { nearestName } from '../config/nearest-name.ts'
+import { compilePattern, PATTERN_LENGTH_MAX, type ResourcePattern } from './resource-pattern.ts'
+
+/** What a user may do, or may not: a denial wins over whatever allows. */
+export interface Rule {
+  readonly effect: 'allow' | 'deny'
+  readonly actions: ReadonlySet<Action>
+  readonly patterns: readonly ResourcePattern[]
+}
+
+const FORM = 'write `allow ACTIONS RESOURCES` or `deny ACTIONS RESOURCES`, for example `allow publish,consume queue:orders.*`'
+const words: readonly string[] = [...actions, 'all']
+const resource = /^(\*\*|broker|(queue|topic|group):[^\s,]+)$/
+
+/** @param text as `allow publish,consume queue:orders.*,topic:logs/**` @throws MillraceError `bad_request` */
+export function parseRule(text: string): Rule {
+  const [effect, actionList, resourceList, ...rest] = text.trim().split(/\s+/)
+  if ((effect !== 'allow' && effect !== 'deny') || actionList === undefined || resourceList === undefined || rest.length > 0)
+    throw wrong(text, FORM)
+  return {
+    effect,
+    actions: new Set(actionList.split(',').flatMap((word) => actionsOf(word, text))),
+    patterns: resourceList.split(',').map((pattern) => {
+      if (pattern.length <= PATTERN_LENGTH_MAX && resource.test(pattern)) return compilePattern(pattern)
+      throw wrong(
+        text,
+        `${JSON.stringify(pattern)} is no resource: there are queue:NAME, topic:NAME, topic:NAME/SUBSCRIPTION, group:NAME, broker and ** for all; * in a name stands for any characters`,
+      )
+    }),
+  }
+}
+
+function actionsOf(word: string, text: string): readonly Action[] {
+  if (word === 'all') return actions
+  const action = actions.find((each) => each === word)
+  if (action !== undefined) return [action]
+  const near = nearestName(word, words)
+  throw wrong(
+    text,
+    `${JSON.stringify(word)} is no action: there are ${words.join(', ')}.${near === undefined ? '' : ` Did you mean ${near}?`}`,
+  )
+}
+
+function wrong(text: string, why: string): MillraceError {
+  return new MillraceError('bad_request', `The rule ${JSON.stringify(text.slice(0, 200))} is not valid: ${why}`)
+}
+
+/** Deny by default; one denial outweighs all that allows. */
+export function isAllowed(rules: readonly Rule[], action: Action, name: string): boolean {
+  let allowed = false
+  for (const rule of rules) {
+    if (!rule.actions.has(action) || !rule.patterns.some((matches) => matches(name))) continue
+    if (rule.effect === 'deny') return false
+    allowed = true
+  }
+  return allowed
+}

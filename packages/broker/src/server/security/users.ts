@@ -1,0 +1,211 @@
+import { randomBytes } from 'node:crypto'
+import { prepareText } from '@millrace/wire'
+import { MillraceError } from '../../base/errors.ts'
+import type { UserDirectory, UserInfo, UserSpec } from '../../protocols/security.ts'
+import { ANONYMOUS } from '../../protocols/security.ts'
+import type { Action } from '../../protocols/session.ts'
+import { digest, passwordKeys } from './password-keys.ts'
+import { isAllowed, parseRule, type Rule } from './rule.ts'
+import type { StoredUser, StoredUsers } from './user-file.ts'
+
+const USERS_MAX = 100_000
+const RULES_MAX = 1000
+const TOKENS_MAX = 100
+const TOKEN_BYTES = 32
+const TOKEN_PREFIX = 'mlr_'
+// No wildcards and separators of patterns, rules and credentials.
+const NAME = /^[^\s,:/*=#+"\\]{1,255}$/u
+
+interface User {
+  readonly stored: StoredUser
+  readonly rules: readonly Rule[]
+}
+
+/** The users with their rules, compiled. Whoever changes them writes them down first. */
+export class Users implements UserDirectory {
+  #stored: StoredUsers
+  #users = new Map<string, User>()
+  #ofToken = new Map<string, string>()
+  #version = 0
+  readonly #save: (users: StoredUsers) => void
+
+  /** @param save makes users durable @throws MillraceError `bad_request` for rules that are none */
+  constructor(stored: StoredUsers, save: (users: StoredUsers) => void) {
+    this.#stored = stored
+    this.#save = save
+    this.load(stored)
+  }
+
+  /** Rises with every change. */
+  get version(): number {
+    return this.#version
+  }
+
+  get secret(): string {
+    return this.#stored.secret
+  }
+
+  get isEmpty(): boolean {
+    return this.#users.size === 0
+  }
+
+  /** Takes what was read. @throws MillraceError `bad_request`; then nothing has changed */
+  load(stored: StoredUsers): void {
+    const users = compile(stored)
+    this.#stored = stored
+    this.#users = users
+    this.#ofToken = new Map(stored.users.flatMap(({ name, tokens = [] }) => tokens.map(({ hash }) => [hash, name] as const)))
+    this.#version++
+  }
+
+  stored(name: string): StoredUser | undefined {
+    return this.#users.get(name)?.stored
+  }
+
+  userOfToken(token: string): string | undefined {
+    return this.#ofToken.get(hashOf(token))
+  }
+
+  may(user: string, action: Action, resource: string): boolean {
+    return isAllowed(this.#users.get(user)?.rules ?? [], action, resource)
+  }
+
+  // ---- UserDirectory --------------------------------------------------------------------------------------------------
+
+  list(): readonly UserInfo[] {
+    return [...this.#users.values()].map(({ stored }) => shown(stored))
+  }
+
+  get(name: string): UserInfo {
+    return shown(this.#find(name))
+  }
+
+  create(spec: UserSpec): UserInfo {
+    if (this.#users.has(spec.name))
+      throw new MillraceError('already_exists', `There is a user ${JSON.stringify(spec.name)} already.`)
+    if (!NAME.test(spec.name) || prepareText(spec.name) !== spec.name)
+      throw new MillraceError(
+        'bad_request',
+        `${JSON.stringify(spec.name)} cannot be the name of a user: use letters, digits and . _ - @, at most 255.`,
+      )
+    if (this.#users.size >= USERS_MAX)
+      throw new MillraceError('limit_reached', `There are ${USERS_MAX} users, which is the limit.`)
+    const user = changed({ name: spec.name, rules: [] }, spec)
+    this.#replace([...this.#stored.users, user])
+    return shown(user)
+  }
+
+  update(name: string, change: Omit<UserSpec, 'name'>): UserInfo {
+    const user = changed(this.#find(name), change)
+    this.#put(user)
+    return shown(user)
+  }
+
+  delete(name: string): void {
+    this.#find(name)
+    this.#replace(this.#stored.users.filter((user) => user.name !== name))
+  }
+
+  createToken(name: string, label: string): { readonly id: string; readonly token: string } {
+    const user = this.#find(name)
+    const { tokens = [] } = user
+    if (tokens.length >= TOKENS_MAX)
+      throw new MillraceError('limit_reached', `${JSON.stringify(name)} has ${TOKENS_MAX} tokens: revoke one first.`)
+    const id = randomBytes(6).toString('hex')
+    const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString('base64url')
+    this.#put({ ...user, tokens: [...tokens, { id, label, hash: hashOf(token) }] })
+    return { id, token }
+  }
+
+  revokeToken(name: string, id: string): void {
+    const user = this.#find(name)
+    const tokens = (user.tokens ?? []).filter((token) => token.id !== id)
+    if (tokens.length === (user.tokens ?? []).length)
+      throw new MillraceError('not_found', `${JSON.stringify(name)} has no token ${JSON.stringify(id)}.`)
+    this.#put({ ...user, tokens })
+  }
+
+  #find(name: string): StoredUser {
+    const user = this.#users.get(name)
+    if (user !== undefined) return user.stored
+    throw new MillraceError(
+      'not_found',
+      `There is no user ${JSON.stringify(name)}: \`millrace user ls\` shows those that there are.`,
+    )
+  }
+
+  #put(user: StoredUser): void {
+    this.#replace(this.#stored.users.map((each) => (each.name === user.name ? user : each)))
+  }
+
+  #replace(users: readonly StoredUser[]): void {
+    const next = { ...this.#stored, users }
+    const compiled = compile(next)
+    // From the first user on, whoever has no rule may do nothing: somebody must be able to go on from there.
+    if (users.length > 0 && ![...compiled.values()].some(canAdminister)) {
+      throw new MillraceError(
+        this.isEmpty ? 'bad_request' : 'in_use',
+        'Nobody could administer the broker any more: one user must have a rule such as `allow all **`, and a password or token' +
+          (this.isEmpty ? ' (millrace user add NAME --admin).' : '.'),
+      )
+    }
+    if (users.length === 0)
+      throw new MillraceError(
+        'in_use',
+        'Without users everybody may do everything: to go back to that, stop the broker and remove the file of users.',
+      )
+    this.#save(next)
+    this.load(next)
+  }
+}
+
+function canAdminister({ stored, rules }: User): boolean {
+  const canLogIn = stored.password !== undefined || (stored.tokens ?? []).length > 0
+  return canLogIn && isAllowed(rules, 'administer', 'broker')
+}
+
+/** @throws MillraceError `bad_request` */
+function compile({ users }: StoredUsers): Map<string, User> {
+  const own = new Map(users.map(({ name, rules }) => [name, rules.map(parseRule)] as const))
+  return new Map(
+    users.map((stored) => {
+      const { name, roles = [] } = stored
+      const unknown = roles.find((role) => !own.has(role))
+      if (unknown !== undefined)
+        throw new MillraceError(
+          'bad_request',
+          `${JSON.stringify(name)} has the role ${JSON.stringify(unknown)}, which is no user.`,
+        )
+      return [name, { stored, rules: [name, ...roles].flatMap((each) => own.get(each)!) }] as const
+    }),
+  )
+}
+
+function changed(user: StoredUser, { password, rules, roles }: Omit<UserSpec, 'name'>): StoredUser {
+  if (rules !== undefined && rules.length > RULES_MAX)
+    throw new MillraceError('limit_reached', `A user has at most ${RULES_MAX} rules; a * in a pattern stands for many names.`)
+  if (password === '') throw new MillraceError('bad_request', 'A password is not empty; leave it out for a user who has none.')
+  if (password !== undefined && user.name === ANONYMOUS)
+    throw new MillraceError('bad_request', `${ANONYMOUS} is who gives no password, and has none.`)
+  return {
+    ...user,
+    ...(rules === undefined ? {} : { rules }),
+    ...(roles === undefined ? {} : { roles }),
+    ...(password === undefined ? {} : { password: keysOf(password) }),
+  }
+}
+
+/** @throws MillraceError `bad_request` */
+function keysOf(password: string): ReturnType<typeof passwordKeys> {
+  const prepared = prepareText(password)
+  if (prepared === undefined) throw new MillraceError('bad_request', 'A password has no control characters.')
+  return passwordKeys(prepared)
+}
+
+function shown({ name, rules, roles = [], password, tokens = [] }: StoredUser): UserInfo {
+  return { name, rules, roles, password: password !== undefined, tokens: tokens.map(({ id, label }) => ({ id, label })) }
+}
+
+function hashOf(token: string): string {
+  return digest('sha256', token).toString('base64')
+}

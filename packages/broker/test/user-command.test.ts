@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { BrokerProcess } from '../../../bench/src/broker-process.ts'
+import { commandsFor, millrace } from './harness/run-command.ts'
+
+let broker: BrokerProcess
+let run: ReturnType<typeof commandsFor>
+const root = { MILLRACE_USER: 'root', MILLRACE_PASSWORD: 'toor' }
+const ann = { MILLRACE_USER: 'ann', MILLRACE_PASSWORD: 'secret' }
+
+beforeAll(async () => {
+  broker = await BrokerProcess.start()
+  run = commandsFor(broker.url)
+})
+afterAll(async () => {
+  await broker.stop()
+})
+
+test('from the first user on everybody logs in, and may do what the rules say', async () => {
+  const early = await run(['user', 'add', 'ann', '--rule', 'allow publish queue:a'], { input: 'secret\n' })
+  expect(early).toMatchObject({ code: 2, stderr: expect.stringMatching(/millrace user add NAME --admin/) })
+  expect(await run(['user', 'add', 'root', '--admin'], { input: 'toor\n' })).toMatchObject({ code: 0 })
+  expect(await run(['user', 'ls'])).toMatchObject({ code: 4, stderr: expect.stringMatching(/MILLRACE_USER/) })
+
+  const add = ['user', 'add', 'ann', '--rule', 'allow publish queue:a', 'deny publish queue:b']
+  expect(await run(add, { input: 'secret', env: root })).toMatchObject({ code: 0, stderr: 'added user ann\n' })
+  expect(await run(['user', 'ls'], { env: root })).toMatchObject({
+    stdout:
+      'root\tyes\t0\t-\tallow all **\nann\tyes\t0\t-\tallow publish queue:a; deny publish queue:b\n'
+        .split('\n')
+        .toSorted()
+        .filter(Boolean)
+        .join('\n') + '\n',
+  })
+  expect(await run(['pub', 'queue:a', 'x'], { env: ann })).toMatchObject({ code: 0 })
+  expect(await run(['pub', 'queue:b', 'x'], { env: ann })).toMatchObject({
+    code: 4,
+    stderr: expect.stringMatching(/may not publish queue:b/),
+  })
+  expect(await run(['status'], { env: { ...ann, MILLRACE_PASSWORD: 'x' } })).toMatchObject({ code: 4 })
+  expect(await run(['status', '--user', 'ann'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/MILLRACE_PASSWORD/) })
+
+  const { stdout: token } = await run(['user', 'token', 'ann', '--label', 'ci'], { env: root })
+  expect(await run(['pub', 'queue:a', 'x'], { env: { MILLRACE_TOKEN: token.trim() } })).toMatchObject({ code: 0 })
+  const [id, label] = (await run(['user', 'tokens', 'ann'], { env: root })).stdout.trim().split('\t')
+  expect(label).toBe('ci')
+  expect(await run(['user', 'revoke', 'ann', id!], { env: root })).toMatchObject({ code: 0 })
+  expect(await run(['pub', 'queue:a', 'x'], { env: { MILLRACE_TOKEN: token.trim() } })).toMatchObject({ code: 4 })
+
+  expect(await run(['user', 'passwd', 'ann'], { input: 'other\n', env: root })).toMatchObject({ code: 0 })
+  expect(await run(['user', 'set', 'ann', '--rule', 'allow publish queue:b'], { env: root })).toMatchObject({ code: 0 })
+  expect(await run(['pub', 'queue:b', 'x'], { env: { ...ann, MILLRACE_PASSWORD: 'other' } })).toMatchObject({ code: 0 })
+  expect(await run(['user', 'rm', 'ann', '--yes'], { env: root })).toMatchObject({ code: 0 })
+  expect(await run(['user', 'rm', 'root', '--yes'], { env: root })).toMatchObject({ code: 4 })
+})
+
+test('a file of users lets a broker listen beyond this machine', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-users-'))
+  const file = join(directory, 'users.json')
+  const start = ['start', '--engine', 'memory', '--listen', 'none', '--listen', 'native=0.0.0.0:0', '--security-users-file', file]
+  const refused = await millrace(start)
+  expect(refused.code).toBe(4)
+  expect(refused.stderr).toMatch(/no users are configured.*millrace user add NAME --admin/)
+  expect(await millrace(['user', 'add', 'root', '--admin', '--file', file], { input: 'toor' })).toMatchObject({ code: 0 })
+  expect((await millrace(['user', 'ls', '--file', file])).stdout).toBe('root\tyes\t0\t-\tallow all **\n')
+  const users = await BrokerProcess.start({ arguments: ['--engine', 'memory', '--security-users-file', file] })
+  expect(await commandsFor(users.url)(['status'], { env: root })).toMatchObject({ code: 0 })
+  expect(await commandsFor(users.url)(['status'])).toMatchObject({ code: 4 })
+  await users.stop()
+  rmSync(directory, { recursive: true })
+})
