@@ -94,6 +94,9 @@ export class DirectoryReplay {
         }
         case CREATE: {
           const id = reader.varint()
+          // The table of logs takes memory up to the highest.
+          if (id >= header.nextLogId)
+            throw corrupt(seq, `its directory makes log ${id}, beyond the last of ${header.nextLogId - 1}`)
           if (this.#applied === undefined || seq > this.#applied.appliedSeq(id)) index.create(id)
           break
         }

@@ -15,13 +15,20 @@ const WINDOW_BYTES_MIN = 8 * 1024 * 1024
 
 /** @throws MillraceError `bad_batch`, `record_too_large` */
 export function decompressZstd(bytes: Uint8Array, bytesMax: number): Uint8Array {
-  checkFrames(bytes, Math.max(WINDOW_BYTES_MIN, bytesMax))
-  return byNode === undefined ? inJavaScript(bytes, bytesMax) : inNode(byNode, bytes, bytesMax)
+  const frames = framesOf(bytes, Math.max(WINDOW_BYTES_MIN, bytesMax))
+  if (byNode === undefined) return inJavaScript(bytes, bytesMax)
+  // Node stops behind the first frame.
+  if (frames.length === 1) return inNode(byNode, frames[0]!, bytesMax, bytesMax)
+  const output = new Output(bytesMax)
+  for (const frame of frames) output.append(inNode(byNode, frame, bytesMax - output.length, bytesMax))
+  return output.take()
 }
 
-function inNode(decompress: ZstdDecompressSync, bytes: Uint8Array, bytesMax: number): Uint8Array {
+/** @param left of `bytesMax` */
+function inNode(decompress: ZstdDecompressSync, frame: Uint8Array, left: number, bytesMax: number): Uint8Array {
   try {
-    return decompress(bytes, { maxOutputLength: bytesMax })
+    // The option is not allowed to be 0.
+    return decompress(frame, { maxOutputLength: Math.max(1, left) })
   } catch (error) {
     throw (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
       ? tooLarge(bytesMax)
@@ -48,8 +55,9 @@ function inJavaScript(bytes: Uint8Array, bytesMax: number): Uint8Array {
   return output.take()
 }
 
-/** Walks over frames and blocks: a decoder takes as much memory as their headers say. */
-function checkFrames(bytes: Uint8Array, windowBytesMax: number): void {
+/** Walks over frames and blocks: a decoder takes as much memory as their headers say. @returns the frames that hold something */
+function framesOf(bytes: Uint8Array, windowBytesMax: number): Uint8Array[] {
+  const frames: Uint8Array[] = []
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   let at = 0
   const take = (count: number): number => {
@@ -59,6 +67,7 @@ function checkFrames(bytes: Uint8Array, windowBytesMax: number): void {
     return from
   }
   while (at < bytes.length) {
+    const start = at
     const magic = view.getUint32(take(4), true)
     if ((magic & ~15) >>> 0 === SKIPPABLE) {
       take(view.getUint32(take(4), true))
@@ -77,7 +86,9 @@ function checkFrames(bytes: Uint8Array, windowBytesMax: number): void {
       take(isRepeated ? 1 : block >>> 3)
     }
     if ((descriptor & 4) !== 0) take(4)
+    frames.push(bytes.subarray(start, at))
   }
+  return frames
 }
 
 function windowBytes(bytes: Uint8Array, descriptor: number, take: (count: number) => number): number {
