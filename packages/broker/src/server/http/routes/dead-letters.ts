@@ -1,10 +1,11 @@
 import { MillraceError } from '../../../base/errors.ts'
 import * as schemas from '../../../protocols/api/dead-letter-schemas.ts'
 import type { JsonSchema, ObjectSchema } from '../../../protocols/api/json-schema.ts'
-import { type OperationName, operations, runOperation } from '../../../protocols/api/operations.ts'
+import { runOperation } from '../../../protocols/api/operations.ts'
 import { json } from '../problem.ts'
 import type { Call, Route } from '../route.ts'
 import type { HttpServices } from '../services.ts'
+import { answer, described } from './operation-route.ts'
 
 /** Purge and redrive queues, and look at single messages: the shared operations under REST paths. */
 export function deadLetterRoutes(services: HttpServices): readonly Route[] {
@@ -101,14 +102,6 @@ function messageRoute({ session }: HttpServices, kind: 'queue' | 'topic'): Route
 
 function id({ params }: Call): number {
   return Number(params['id'])
-}
-
-function described(operation: OperationName, tag: string): { id: string; tag: string; summary: string } {
-  return { id: operation, tag, summary: operations[operation].summary }
-}
-
-function answer(description: string, schema: object): { description: string; content: Record<string, object> } {
-  return { description, content: { 'application/json': schema } }
 }
 
 /** The path says it already. */

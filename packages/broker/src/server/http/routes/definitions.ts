@@ -6,6 +6,7 @@ import * as schemas from '../../../protocols/api/schemas.ts'
 import { json } from '../problem.ts'
 import type { Call, Route } from '../route.ts'
 import type { HttpServices } from '../services.ts'
+import { answer, described } from './operation-route.ts'
 
 /** Create, read, change, delete and list topics, queues and subscriptions: the shared operations under REST paths. */
 export function definitionRoutes(services: HttpServices): readonly Route[] {
@@ -28,7 +29,7 @@ function objectRoutes(services: HttpServices, kind: 'topic' | 'queue', collectio
   return [
     listRoute(services, kind, `/v1/${collection}`, schemas.listParams),
     {
-      ...named(`${kind}.create`, kind),
+      ...described(`${kind}.create`, kind),
       method: 'put',
       path,
       body: settingsBody(spec as ObjectSchema, ['name']),
@@ -41,7 +42,7 @@ function objectRoutes(services: HttpServices, kind: 'topic' | 'queue', collectio
       },
     },
     {
-      ...named(`${kind}.get`, kind),
+      ...described(`${kind}.get`, kind),
       method: 'get',
       path,
       answers: { 200: answer('Its settings and state.', info) },
@@ -49,7 +50,7 @@ function objectRoutes(services: HttpServices, kind: 'topic' | 'queue', collectio
       handle: async (call) => json(200, await run(`${kind}.get`, call, { name: call.params['name'] })),
     },
     {
-      ...named(`${kind}.update`, kind),
+      ...described(`${kind}.update`, kind),
       method: 'patch',
       path,
       body: settingsBody(spec as ObjectSchema, ['name']),
@@ -61,7 +62,7 @@ function objectRoutes(services: HttpServices, kind: 'topic' | 'queue', collectio
       },
     },
     {
-      ...named(`${kind}.delete`, kind),
+      ...described(`${kind}.delete`, kind),
       method: 'delete',
       path,
       answers: { 204: { description: 'Deleted.' } },
@@ -83,7 +84,7 @@ function subscriptionRoutes(services: HttpServices): Route[] {
     listRoute(services, 'subscription', '/v1/subscriptions', schemas.subscriptionListParams),
     listRoute(services, 'subscription', '/v1/topics/{topic}/subscriptions', schemas.listParams),
     {
-      ...named('subscription.create', 'subscription'),
+      ...described('subscription.create', 'subscription'),
       method: 'put',
       path,
       body: settingsBody(schemas.subscriptionSpec as unknown as ObjectSchema, ['topic', 'name']),
@@ -100,7 +101,7 @@ function subscriptionRoutes(services: HttpServices): Route[] {
       },
     },
     {
-      ...named('subscription.get', 'subscription'),
+      ...described('subscription.get', 'subscription'),
       method: 'get',
       path,
       answers: { 200: answer('Its settings and state.', schemas.subscriptionInfo) },
@@ -108,7 +109,7 @@ function subscriptionRoutes(services: HttpServices): Route[] {
       handle: async (call) => json(200, await run('subscription.get', call, names(call))),
     },
     {
-      ...named('subscription.update', 'subscription'),
+      ...described('subscription.update', 'subscription'),
       method: 'patch',
       path,
       body: settingsBody(schemas.subscriptionSpec as unknown as ObjectSchema, ['topic', 'name', 'from']),
@@ -120,7 +121,7 @@ function subscriptionRoutes(services: HttpServices): Route[] {
       },
     },
     {
-      ...named('subscription.delete', 'subscription'),
+      ...described('subscription.delete', 'subscription'),
       method: 'delete',
       path,
       answers: { 204: { description: 'Deleted.' } },
@@ -141,7 +142,7 @@ function listRoute(services: HttpServices, kind: 'topic' | 'queue' | 'subscripti
   const operation: OperationName = `${kind}.list`
   const ofTopic = path.includes('{topic}')
   return {
-    ...named(operation, kind),
+    ...described(operation, kind),
     ...(ofTopic ? { id: 'topic.subscriptions.list', summary: 'List the subscriptions of a topic' } : {}),
     method: 'get',
     path,
@@ -154,14 +155,6 @@ function listRoute(services: HttpServices, kind: 'topic' | 'queue' | 'subscripti
       return json(200, await runOperation(services.session, principal, operation, { ...page, ...params }))
     },
   }
-}
-
-function named(operation: OperationName, tag: string): { id: string; tag: string; summary: string } {
-  return { id: operation, tag, summary: operations[operation].summary }
-}
-
-function answer(description: string, schema: object): { description: string; content: Record<string, object> } {
-  return { description, content: { 'application/json': schema } }
 }
 
 /** The schema of a specification without what the path already says. */

@@ -1,11 +1,12 @@
 import { MillraceError } from '../../../base/errors.ts'
 import * as schemas from '../../../protocols/api/group-schemas.ts'
-import { type OperationName, operations, runOperation } from '../../../protocols/api/operations.ts'
+import { runOperation } from '../../../protocols/api/operations.ts'
 import { listParams } from '../../../protocols/api/schemas.ts'
 import type { ObjectSchema } from '../../../protocols/api/json-schema.ts'
 import { json } from '../problem.ts'
 import type { Route } from '../route.ts'
 import type { HttpServices } from '../services.ts'
+import { answer, described } from './operation-route.ts'
 
 /** Consumer groups: the shared operations under REST paths. */
 export function groupRoutes({ session, bodies }: HttpServices): readonly Route[] {
@@ -13,7 +14,7 @@ export function groupRoutes({ session, bodies }: HttpServices): readonly Route[]
   const { topic, partitions, to } = schemas.groupResetParams.properties
   return [
     {
-      ...described('group.list'),
+      ...described('group.list', 'group'),
       method: 'get',
       path: '/v1/groups',
       query: listParams as unknown as ObjectSchema,
@@ -22,7 +23,7 @@ export function groupRoutes({ session, bodies }: HttpServices): readonly Route[]
       handle: async ({ query, principal }) => json(200, await runOperation(session, principal, 'group.list', query)),
     },
     {
-      ...described('group.get'),
+      ...described('group.get', 'group'),
       method: 'get',
       path,
       answers: { 200: answer('Its members and offsets.', schemas.groupInfo) },
@@ -31,7 +32,7 @@ export function groupRoutes({ session, bodies }: HttpServices): readonly Route[]
         json(200, await runOperation(session, principal, 'group.get', { name: params['name'] })),
     },
     {
-      ...described('group.delete'),
+      ...described('group.delete', 'group'),
       method: 'delete',
       path,
       answers: { 204: { description: 'Deleted.' } },
@@ -42,7 +43,7 @@ export function groupRoutes({ session, bodies }: HttpServices): readonly Route[]
       },
     },
     {
-      ...described('group.reset'),
+      ...described('group.reset', 'group'),
       method: 'post',
       path: `${path}/reset`,
       description:
@@ -69,12 +70,4 @@ export function groupRoutes({ session, bodies }: HttpServices): readonly Route[]
       },
     },
   ]
-}
-
-function described(operation: OperationName): { id: string; tag: string; summary: string } {
-  return { id: operation, tag: 'group', summary: operations[operation].summary }
-}
-
-function answer(description: string, schema: object): { description: string; content: Record<string, object> } {
-  return { description, content: { 'application/json': schema } }
 }

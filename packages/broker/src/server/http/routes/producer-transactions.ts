@@ -1,17 +1,18 @@
 import type { ObjectSchema } from '../../../protocols/api/json-schema.ts'
-import { type OperationName, operations, runOperation } from '../../../protocols/api/operations.ts'
+import { runOperation } from '../../../protocols/api/operations.ts'
 import { listParams } from '../../../protocols/api/schemas.ts'
 import * as schemas from '../../../protocols/api/transaction-schemas.ts'
 import { json } from '../problem.ts'
 import type { Route } from '../route.ts'
 import type { HttpServices } from '../services.ts'
+import { answer, described } from './operation-route.ts'
 
 /** Transactional producers: the shared operations under REST paths. */
 export function producerTransactionRoutes({ session }: HttpServices): readonly Route[] {
   const path = '/v1/transactions/{transactionalId}'
   return [
     {
-      ...described('transaction.list'),
+      ...described('transaction.list', 'transaction'),
       method: 'get',
       path: '/v1/transactions',
       query: listParams as unknown as ObjectSchema,
@@ -20,7 +21,7 @@ export function producerTransactionRoutes({ session }: HttpServices): readonly R
       handle: async ({ query, principal }) => json(200, await runOperation(session, principal, 'transaction.list', query)),
     },
     {
-      ...described('transaction.get'),
+      ...described('transaction.get', 'transaction'),
       method: 'get',
       path,
       answers: { 200: answer('What it has done so far.', schemas.transactionInfo) },
@@ -28,7 +29,7 @@ export function producerTransactionRoutes({ session }: HttpServices): readonly R
       handle: async ({ params, principal }) => json(200, await runOperation(session, principal, 'transaction.get', params)),
     },
     {
-      ...described('transaction.abort'),
+      ...described('transaction.abort', 'transaction'),
       method: 'post',
       path: `${path}/abort`,
       description: 'Its producer is told `transaction_timeout`, and may begin another one.',
@@ -37,12 +38,4 @@ export function producerTransactionRoutes({ session }: HttpServices): readonly R
       handle: async ({ params, principal }) => json(200, await runOperation(session, principal, 'transaction.abort', params)),
     },
   ]
-}
-
-function described(operation: OperationName): { id: string; tag: string; summary: string } {
-  return { id: operation, tag: 'transaction', summary: operations[operation].summary }
-}
-
-function answer(description: string, schema: object): { description: string; content: Record<string, object> } {
-  return { description, content: { 'application/json': schema } }
 }
