@@ -118,26 +118,22 @@ export class DiskJournal implements Journal {
 
   async #append(seq: number, batch: readonly Uint8Array[], bodyBytes: number): Promise<AppendResult> {
     try {
-      return await this.#write(seq, batch, bodyBytes)
+      if (!this.#segments.active.hasRoomFor(bodyBytes) && !(await this.#makeRoom(bodyBytes))) return this.#full()
+      let frame = await this.#writeFrame(seq, batch, bodyBytes)
+      while (frame === undefined && (await this.#findSpace(bodyBytes))) frame = await this.#writeFrame(seq, batch, bodyBytes)
+      if (frame === undefined) return this.#full()
+      // Another descriptor may have been told of a failure that concerns these bytes too.
+      if (this.#failure !== undefined) return { kind: 'unknown', cause: this.#failure }
+      this.#segments.appended(frame)
+      if (this.#maintenance.isDue) void this.#maintenance.request()
+      this.#fillAhead(bodyBytes)
+      return { kind: 'ok' }
     } catch (error) {
       this.#fail(error)
       return { kind: 'unknown', cause: this.#failure! }
     } finally {
       this.#appending = undefined
     }
-  }
-
-  async #write(seq: number, batch: readonly Uint8Array[], bodyBytes: number): Promise<AppendResult> {
-    if (!(await this.#makeRoom(bodyBytes))) return this.#full()
-    let frame = await this.#writeFrame(seq, batch, bodyBytes)
-    while (frame === undefined && (await this.#findSpace(bodyBytes))) frame = await this.#writeFrame(seq, batch, bodyBytes)
-    if (frame === undefined) return this.#full()
-    // Another descriptor may have been told of a failure that concerns these bytes too.
-    if (this.#failure !== undefined) return { kind: 'unknown', cause: this.#failure }
-    this.#segments.appended(frame)
-    if (this.#maintenance.isDue) void this.#maintenance.request()
-    this.#fillAhead(bodyBytes)
-    return { kind: 'ok' }
   }
 
   /** @returns undefined when there is no space */
@@ -166,13 +162,13 @@ export class DiskJournal implements Journal {
     return true
   }
 
-  /** Goes on to the next segment if the batch does not fit this one. @returns false when there is no space for one */
+  /** Goes on to a segment that the batch fits. @returns false when there is no space for one */
   async #makeRoom(bodyBytes: number): Promise<boolean> {
-    while (!this.#segments.active.hasRoomFor(bodyBytes)) {
+    do {
       const next = await this.#maintenance.takeSegment()
       if (next === undefined) return false
       await this.#goOn(next)
-    }
+    } while (!this.#segments.active.hasRoomFor(bodyBytes))
     return true
   }
 
