@@ -17,6 +17,8 @@ const WINDOW_BYTES = 32 * 1024 * 1024
 const BATCH_BYTES = 65_536
 /** Larger builders are not kept for the next batch. */
 const BUILDER_BYTES_MAX: number = 256 * 1024
+/** Messages of one turn that get the same time. */
+const TIMED_MESSAGES_MAX = 16
 /** Nor are more of them, after many partitions were filled in one turn. */
 const BUILDERS_MAX = 64
 
@@ -79,6 +81,8 @@ export class PublishChannel implements Publisher {
   readonly #windowBytes: number
   readonly #batchBytes: number
   readonly #lingerMs: number
+  #clockMs = 0
+  #timedMessages = 0
   readonly #producer: IdempotentProducer | undefined
   readonly #onConfirm: PublisherOptions['onConfirm']
   readonly #onError: PublisherOptions['onError']
@@ -349,7 +353,7 @@ export class PublishChannel implements Publisher {
   #take(body: Body, options: Omit<PublishOptions, 'signal'> | undefined, waiter: ReceiptWaiter | undefined): void {
     const value = encodeBody(body)
     const key = options?.key ?? null
-    const timestampMs = options?.timestampMs ?? this.#link.platform.nowMs()
+    const timestampMs = options?.timestampMs ?? this.#nowMs()
     const dueMs = options === undefined ? 0 : this.#dueMs(options)
     const headers =
       options === undefined ? encodeHeaders(body, undefined) : messageHeaders(body, options, Math.max(timestampMs, dueMs))
@@ -440,6 +444,15 @@ export class PublishChannel implements Publisher {
     const batch: SentBatch = { publisher: this, partition, bytes, messages, weight, dueMs, waiters, sequence }
     if (this.#producer === undefined) this.#link.send(batch)
     else this.#producer.send(batch)
+  }
+
+  /** One look at the clock for several messages that are sent in one go. */
+  #nowMs(): number {
+    if (!this.#flushScheduled || ++this.#timedMessages === TIMED_MESSAGES_MAX) {
+      this.#clockMs = this.#link.platform.nowMs()
+      this.#timedMessages = 0
+    }
+    return this.#clockMs
   }
 
   #scheduleFlush(): void {
