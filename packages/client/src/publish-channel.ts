@@ -7,10 +7,12 @@ import { MillraceError } from './errors.ts'
 import { Fifo } from './fifo.ts'
 import type { Link } from './link.ts'
 import { encodeBody, encodeHeaders, messageHeaders, weightOf } from './outgoing.ts'
+import { type EarlyMessage, type Gathering, newGathering } from './gathering.ts'
 import { IdempotentProducer } from './idempotent-producer.ts'
 import { dueTimeMs } from './due-time.ts'
+import type { SentBatch } from './sent-batch.ts'
 import { unlessAborted } from './unless-aborted.ts'
-import { ReceiptCollector, SingleReceipt, tellReceipts, tellScheduled, type ReceiptWaiter } from './receipts.ts'
+import { ReceiptCollector, SingleReceipt, tellReceipts, tellScheduled, type ReceiptWaiter, type RefusedRest } from './receipts.ts'
 
 const WINDOW = 65_536
 const WINDOW_BYTES = 32 * 1024 * 1024
@@ -21,43 +23,6 @@ const BUILDER_BYTES_MAX: number = 256 * 1024
 const TIMED_MESSAGES_MAX = 16
 /** Nor are more of them, after many partitions were filled in one turn. */
 const BUILDERS_MAX = 64
-
-/** A batch under way to the broker. Kept until its outcome is known, to be sent again on another connection. */
-export interface SentBatch {
-  readonly publisher: PublishChannel
-  readonly partition: number
-  readonly bytes: Uint8Array
-  readonly messages: number
-  /** What it takes from the window's bytes. */
-  readonly weight: number
-  /** When it is to be published, milliseconds since 1970; 0: now. */
-  readonly dueMs: number
-  /** Those who await single messages, by position in the batch. Sparse. */
-  readonly waiters: readonly (ReceiptWaiter | undefined)[] | undefined
-  /** Of an idempotent publisher: that of its first message in the partition; -1 while it has none. */
-  sequence: number
-}
-
-interface Gathering {
-  readonly partition: number
-  /** 0: now. */
-  readonly dueMs: number
-  /** Borrowed from the link while there is something in it. */
-  builder: RecordBatchBuilder | undefined
-  weight: number
-  waiters: (ReceiptWaiter | undefined)[] | undefined
-}
-
-/** A message that came before the broker told how many partitions there are. */
-interface Early {
-  readonly key: string | Uint8Array | null
-  readonly value: Uint8Array
-  readonly headers: readonly HeaderToWrite[]
-  readonly timestampMs: number
-  readonly dueMs: number
-  readonly weight: number
-  readonly waiter: ReceiptWaiter | undefined
-}
 
 interface Queued {
   readonly body: Body
@@ -95,7 +60,7 @@ export class PublishChannel implements Publisher {
   #filled: Gathering[] = []
   /** Of messages for later, by partition and time. */
   readonly #later = new Map<string, Gathering>()
-  #early: Early[] = []
+  #early: EarlyMessage[] = []
   #unconfirmedBytes = 0
   #flushScheduled = false
   #cancelLinger: (() => void) | undefined
@@ -267,9 +232,21 @@ export class PublishChannel implements Publisher {
     this.#fail(error, early.length, told)
   }
 
-  /** @param duplicates its messages that were published before @param placed where the others are, unless side by side from the base offset on */
-  confirmed(batch: SentBatch, baseOffset: number, duplicates?: readonly RecordPlace[], placed?: readonly RecordPlace[]): void {
-    const { messages, waiters, partition } = batch
+  /**
+   * @param duplicates its messages that were published before
+   * @param placed where the others are, unless side by side from the base offset on
+   * @param rest those for which the queue had no room
+   */
+  confirmed(
+    batch: SentBatch,
+    baseOffset: number,
+    duplicates?: readonly RecordPlace[],
+    placed?: readonly RecordPlace[],
+    rest?: RefusedRest,
+  ): void {
+    const { waiters: awaited, partition } = batch
+    const messages = rest?.position ?? batch.messages
+    const waiters = rest === undefined ? awaited : awaited?.slice(0, messages)
     this.#producer?.confirmed()
     if (waiters !== undefined && batch.dueMs !== 0) tellScheduled(waiters, partition, baseOffset)
     else if (waiters !== undefined && (duplicates !== undefined || placed !== undefined)) {
@@ -281,7 +258,8 @@ export class PublishChannel implements Publisher {
     this.#unconfirmedBytes -= batch.weight
     this.#finished += messages
     callUser(this.#onConfirm, messages)
-    this.#roomMade()
+    if (rest === undefined) this.#roomMade()
+    else this.#tellRefused(awaited?.slice(messages), batch.messages - messages, rest.error)
   }
 
   refused(batch: SentBatch, error: MillraceError): void {
@@ -294,14 +272,18 @@ export class PublishChannel implements Publisher {
   }
 
   #refuse(batch: SentBatch, error: MillraceError): void {
+    this.#unconfirmedBytes -= batch.weight
+    this.#tellRefused(batch.waiters, batch.messages, error)
+  }
+
+  #tellRefused(waiters: SentBatch['waiters'], messages: number, error: MillraceError): void {
     let told = 0
-    for (const waiter of batch.waiters ?? []) {
+    for (const waiter of waiters ?? []) {
       if (waiter === undefined) continue
       waiter.failed(error)
       told++
     }
-    this.#unconfirmedBytes -= batch.weight
-    this.#fail(error, batch.messages, told === batch.messages)
+    this.#fail(error, messages, told === messages)
   }
 
   /** Nothing can be sent any more. @param error why */
@@ -502,8 +484,4 @@ export class PublishChannel implements Publisher {
   #closedError(): MillraceError {
     return new MillraceError('closed', 'This publisher is closed.')
   }
-}
-
-function newGathering(partition: number, dueMs: number): Gathering {
-  return { partition, dueMs, builder: undefined, weight: 0, waiters: undefined }
 }

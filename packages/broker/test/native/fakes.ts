@@ -181,6 +181,7 @@ class FakeDestination implements Destination {
   readonly kind = 'queue'
   readonly duplicates = undefined
   readonly placed = undefined
+  readonly refused = undefined
   readonly name: string
   readonly #broker: FakeBroker
 
@@ -199,6 +200,10 @@ class FakeDestination implements Destination {
     if (problem !== undefined) throw new MillraceError('bad_batch', problem)
     this.#broker.published.push([this.name, partition, bytes.slice()])
     return this.#broker.offset++
+  }
+
+  publishWhatFits(partition: number, bytes: Uint8Array): number {
+    return this.publish(partition, bytes)
   }
 
   publishLater(partition: number, bytes: Uint8Array, dueMs: number): number {

@@ -220,7 +220,7 @@ describe('publishing', () => {
     expect(answer()).toEqual([])
     broker.commit()
     expect(answer()).toEqual([
-      { name: 'refused', publish: 1, reason: { code: 'disk_full', message: 'no room' } },
+      { name: 'refused', publish: 1, position: 0, reason: { code: 'disk_full', message: 'no room' } },
       { name: 'confirm', baseOffsets: [100, Number.NaN, 101] },
     ])
   })
@@ -233,7 +233,7 @@ describe('publishing', () => {
     expect(broker.scheduled).toEqual([['queue:q', 2, batch('b'), 1_900_000_000_000]])
     broker.commit()
     expect(answer()).toEqual([
-      { name: 'refused', publish: 2, reason: { code: 'bad_request', message: 'too late' } },
+      { name: 'refused', publish: 2, position: 0, reason: { code: 'bad_request', message: 'too late' } },
       { name: 'confirm', baseOffsets: [100, 101, Number.NaN] },
     ])
   })
@@ -253,8 +253,8 @@ describe('publishing', () => {
     broker.commit()
     const frames = answer()
     expect(frames).toMatchObject([
-      { name: 'refused', publish: 0, reason: { code: 'bad_batch' } },
-      { name: 'refused', publish: 1, reason: { code: 'bad_batch' } },
+      { name: 'refused', publish: 0, position: 0, reason: { code: 'bad_batch' } },
+      { name: 'refused', publish: 1, position: 0, reason: { code: 'bad_batch' } },
       { name: 'confirm', baseOffsets: [Number.NaN, Number.NaN, 100] },
     ])
   })
@@ -263,7 +263,7 @@ describe('publishing', () => {
     send('open', { publisher: 7, create: 0, destination: 'queue:missing' })
     expect(answer()).toEqual([{ name: 'openFailed', publisher: 7, reason: { code: 'not_found', message: 'no such queue' } }])
     send('publish', { publisher: 7, partition: 0, batch: batch('a') })
-    expect(answer()[0]).toMatchObject({ name: 'refused', publish: 0, reason: { code: 'not_found' } })
+    expect(answer()[0]).toMatchObject({ name: 'refused', publish: 0, position: 0, reason: { code: 'not_found' } })
     send('release', { publisher: 7 })
     open(7)
   })
