@@ -342,7 +342,7 @@ describe('time', () => {
 describe('limits', () => {
   test('are checked before anything is changed', async () => {
     const t = await open({
-      transactions: { partitionsMax: 2, transactionBytesMax: 2000, openBytesMax: 3000, producersMax: 2, timeoutMsMax: 1000 },
+      transactions: { partitionsMax: 2, bytesMax: 2000, openBytesMax: 3000, producersMax: 2, timeoutMsMax: 1000 },
     })
     expect(() => new TransactionalClient(t, 'p', 1001).open()).toThrow(refused('limit_reached'))
     expect(() => new TransactionalClient(t, '', 1000).open()).toThrow(refused('bad_request'))
