@@ -33,6 +33,16 @@ export interface StoredPartition {
   trim(offset: number): Ticket
 }
 
+/** An idempotent producer that wrote to a partition, or waits to in a transaction. */
+export interface PartitionProducer {
+  readonly producerId: number
+  readonly epoch: number
+  /** Of the last record that it wrote. */
+  readonly lastSequence: number
+  /** Milliseconds since 1970, to the minute. */
+  readonly usedMs: number
+}
+
 export interface RecordPlace {
   readonly offset: number
   readonly timestampMs: number

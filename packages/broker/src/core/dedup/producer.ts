@@ -70,6 +70,17 @@ export class Producer extends StateCell {
     return UNKNOWN_OFFSET
   }
 
+  /** That it wrote to, in this epoch. */
+  logs(): IterableIterator<LogId> {
+    return this.#logs.keys()
+  }
+
+  /** @param log one of `logs` */
+  lastIn(log: LogId): { readonly sequence: number; readonly usedMinutes: number } {
+    const { next, usedMinutes } = this.#logs.get(log)!
+    return { sequence: (next - 1) & SEQUENCE_MASK, usedMinutes }
+  }
+
   /** A batch is stored that was in order. @param offset of its first record; UNKNOWN_OFFSET where its records are not side by side */
   note(log: LogId, sequence: number, records: number, offset: number, nowMinutes: number): void {
     this.#changes.push(log, sequence, records, offset)

@@ -7,6 +7,7 @@ import type { Platform } from '../../ports/platform.ts'
 import type { LogId, LogStore } from '../../storage/log-store.ts'
 import type { ProducerIdentity } from '../broker.ts'
 import type { CommitCycle, CommitMember } from '../commit-cycle.ts'
+import type { PartitionProducer } from '../stored-topic.ts'
 import type { RecoveredCells } from '../state/read-cell-log.ts'
 import { StateLog } from '../state/state-log.ts'
 import type { Deadline, Timers } from '../timers.ts'
@@ -107,6 +108,22 @@ export class Producers implements CommitMember, Deadline {
     producer.note(log, batchBaseSequence(batch), batchRecordCount(batch), offset, this.#nowMinutes())
     this.#parts.cycle.gatheredBytes += PRODUCER_CHANGE_BYTES
     this.#parts.cycle.gather(this)
+  }
+
+  /** Those that wrote to some logs, by log, as far as they are remembered. */
+  of(logs: ReadonlySet<LogId>): ReadonlyMap<LogId, readonly PartitionProducer[]> {
+    const found = new Map<LogId, PartitionProducer[]>()
+    for (const producer of this.#byId.values()) {
+      for (const log of producer.logs()) {
+        if (!logs.has(log)) continue
+        const { id: producerId, epoch } = producer
+        const { sequence: lastSequence, usedMinutes } = producer.lastIn(log)
+        const writers = found.get(log) ?? []
+        writers.push({ producerId, epoch, lastSequence, usedMs: usedMinutes * MINUTE_MS })
+        found.set(log, writers)
+      }
+    }
+    return found
   }
 
   // ---- CommitMember, Deadline ---------------------------------------------------------------------------------------
