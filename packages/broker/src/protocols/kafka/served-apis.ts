@@ -11,6 +11,7 @@ import { initProducerIdApi } from './handlers/init-producer-id.ts'
 import { listOffsetsApi, offsetForLeaderEpochApi } from './handlers/list-offsets.ts'
 import { metadataApi } from './handlers/metadata.ts'
 import { produceApi } from './handlers/produce.ts'
+import { alterPartitionReassignmentsApi, electLeadersApi, listPartitionReassignmentsApi } from './handlers/replicas.ts'
 import { createPartitionsApi, createTopicsApi, deleteTopicsApi } from './handlers/topics.ts'
 import type { ServedApi } from './served-api.ts'
 
@@ -35,6 +36,9 @@ export function servedApis(): ReadonlyMap<number, ServedApi> {
     describeClusterApi,
     listConfigResourcesApi,
     describeTopicPartitionsApi,
+    electLeadersApi,
+    alterPartitionReassignmentsApi,
+    listPartitionReassignmentsApi,
     offsetCommitApi,
     offsetFetchApi,
     joinGroupApi,
