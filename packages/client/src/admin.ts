@@ -13,6 +13,7 @@ import type {
 } from './api.ts'
 import type { GroupInfo, GroupPartition, GroupReset, GroupSummary } from './groups.ts'
 import type { Link } from './link.ts'
+import type { ProducerTransactionInfo, ProducerTransactionSummary } from './producer-transactions.ts'
 import type { UserInfo, UserSpec } from './users.ts'
 
 const PAGE = 10_000
@@ -157,6 +158,19 @@ export class AdminCalls implements Admin {
   async resetGroup(name: string, reset: GroupReset): Promise<readonly GroupPartition[]> {
     const { partitions }: { partitions: readonly GroupPartition[] } = await this.#call('group.reset', { ...reset, name })
     return partitions
+  }
+
+  producerTransactions(): Promise<readonly ProducerTransactionSummary[]> {
+    return this.#list('transaction.list', {})
+  }
+
+  producerTransaction(transactionalId: string): Promise<ProducerTransactionInfo> {
+    return this.#call('transaction.get', { transactionalId })
+  }
+
+  async abortProducerTransaction(transactionalId: string): Promise<boolean> {
+    const { aborted }: { aborted: boolean } = await this.#call('transaction.abort', { transactionalId })
+    return aborted
   }
 
   status(): Promise<BrokerStatus> {

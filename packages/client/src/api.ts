@@ -5,9 +5,11 @@ import type { RedriveInfo, RedriveOptions } from './redrive.ts'
 import type { Requesting } from './request/types.ts'
 import type { Transaction, TransactionOptions, TransactionPublishOptions } from './transactions/types.ts'
 import type { SecurityOptions } from './security-options.ts'
+import type { ProducerTransactionInfo, ProducerTransactionSummary } from './producer-transactions.ts'
 import type { UserAdmin } from './users.ts'
 
 export type * from './groups.ts'
+export type * from './producer-transactions.ts'
 export type * from './security-options.ts'
 export type * from './users.ts'
 export type * from './prepared/types.ts'
@@ -321,6 +323,11 @@ export interface Admin extends UserAdmin {
   deleteGroup(name: string): Promise<void>
   /** Moves a group without members to another place of a topic. @returns where it is in that topic now */
   resetGroup(name: string, reset: GroupReset): Promise<readonly GroupPartition[]>
+  /** Transactional producers of doors whose transactions stay open over many requests, as Kafka's do. */
+  producerTransactions(): Promise<readonly ProducerTransactionSummary[]>
+  producerTransaction(transactionalId: string): Promise<ProducerTransactionInfo>
+  /** Its producer is told. @returns whether there was an open one */
+  abortProducerTransaction(transactionalId: string): Promise<boolean>
   status(): Promise<BrokerStatus>
 }
 

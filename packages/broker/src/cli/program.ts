@@ -18,6 +18,7 @@ const commandFiles: Readonly<Record<string, () => Promise<AddCommand>>> = {
   queue: async () => (await import('./commands/queue.ts')).addQueue,
   subscription: async () => (await import('./commands/subscription.ts')).addSubscription,
   group: async () => (await import('./commands/group.ts')).addGroup,
+  transaction: async () => (await import('./commands/transaction.ts')).addTransaction,
   dlq: async () => (await import('./commands/dlq.ts')).addDlq,
   msg: async () => (await import('./commands/msg.ts')).addMsg,
   scheduled: async () => (await import('./commands/scheduled.ts')).addScheduled,

@@ -1,5 +1,5 @@
 /** What comes in compressed is stored so, and everything that looks at records sees them plain. */
-import { batchCompression, encodeBatch } from '@millrace/wire'
+import { batchCompression, encodeBatch, setBatchProducer } from '@millrace/wire'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { TestBroker } from '../../test/core/harness.ts'
@@ -128,15 +128,73 @@ describe('a compressed batch', () => {
     expect(reader.values).toEqual(['b'])
   })
 
-  test('is refused where it cannot be looked into, in transactions, and when it holds too much', async () => {
+  test('is stored as it came by a transaction, alone and shared', async () => {
+    const t = await TestBroker.open({ decompress })
+    for (const name of ['log', 'other']) t.broker.createTopic({ name })
+    const [log, other] = ['log', 'other'].map((name) => t.broker.destination(`topic:${name}`, false))
+    t.broker.transact([
+      { kind: 'publish', to: log!, partition: 0, batch: gzipped(t, [[null, 'a']]) },
+      { kind: 'multicast', to: [log!, other!], batch: gzipped(t, [['k', 'b']]) },
+    ])
+    await t.settle()
+    expect([await stored(t, 'log'), await stored(t, 'other')]).toEqual([[1, 1], [1]])
+    const reader = t.read('topic:log', 'earliest')
+    await t.settle()
+    expect(reader.values).toEqual(['a', 'b'])
+  })
+
+  test('is plain where its records are looked at: by priorities and dedup, in transactions too', async () => {
+    const t = await TestBroker.open({ decompress })
+    t.broker.createTopic({ name: 'once', dedup: { windowMs: MINUTE } })
+    t.broker.createQueue({ name: 'urgent', priorities: 2 })
+    const [once, urgent] = ['topic:once', 'queue:urgent'].map((name) => t.broker.destination(name, false))
+    const batch = gzipped(t, [
+      [null, 'a', '1'],
+      [null, 'b', '2'],
+    ])
+    t.broker.transact([{ kind: 'publish', to: once!, partition: 0, batch: gzipped(t, [[null, 'first', '1']]) }])
+    t.broker.transact([{ kind: 'multicast', to: [once!, urgent!], batch }])
+    await t.settle()
+    const reader = t.read('topic:once', 'earliest')
+    const consumer = t.consume('queue:urgent')
+    await t.settle()
+    expect(reader.values).toEqual(['first', 'b'])
+    expect(consumer.values).toEqual(['a', 'b'])
+  })
+
+  test('waits compressed for the end of an open transaction, whatever its topic is changed to meanwhile', async () => {
+    const t = await TestBroker.open({ decompress })
+    for (const name of ['log', 'once']) t.broker.createTopic({ name })
+    const transactions = t.broker.producerTransactions
+    const identity = transactions.open('p', MINUTE)
+    const send = (topic: string, sequence: number, records: Records): boolean => {
+      const batch = gzipped(t, records)
+      setBatchProducer(batch, identity.producerId, identity.epoch, sequence)
+      return transactions.publish('p', t.broker.destination(`topic:${topic}`, false), 0, batch, 'begin')
+    }
+    const long = 'x'.repeat(10_000)
+    expect(send('log', 0, [[null, long]])).toBe(true)
+    send('once', 0, [[null, 'a', '1']])
+    send('once', 1, [[null, 'again', '1']])
+    t.broker.updateTopic('once', { dedup: { windowMs: MINUTE } })
+    await t.settle()
+    expect(transactions.describe('p')!.bytes).toBeLessThan(long.length)
+    await t.crash()
+    t.broker.producerTransactions.end({ transactionalId: 'p', ...identity }, 'commit', false)
+    await t.settle()
+    expect(await stored(t, 'log')).toEqual([1])
+    const readers = ['log', 'once'].map((name) => t.read(`topic:${name}`, 'earliest'))
+    await t.settle()
+    expect(readers.map(({ values }) => values)).toEqual([[long], ['a']])
+  })
+
+  test('is refused where it cannot be looked into, and when it is none', async () => {
     const blind = await TestBroker.open()
     blind.broker.createTopic({ name: 'log' })
     expect(() => blind.broker.destination('topic:log', false).publish(0, gzipped(blind, [[null, 'a']]))).toThrow(/compressed/)
     const t = await TestBroker.open({ decompress })
     t.broker.createTopic({ name: 'log' })
     const to = t.broker.destination('topic:log', false)
-    const batch = gzipped(t, [[null, 'a']])
-    expect(() => t.broker.transact([{ kind: 'publish', to, partition: 0, batch }])).toThrow(/compressed/)
     const wrong = compressed(encodeBatch([{ timestampMs: 1, value: null }]), 1, () => gzipSync(Buffer.from('no records')))
     expect(() => to.publish(0, wrong)).toThrow(/record batch was refused/)
     expect(t.broker.topic('log').partitionInfo[0]!.end).toBe(0)

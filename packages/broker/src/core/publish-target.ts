@@ -3,7 +3,6 @@
 import {
   BATCH_HAS_EXPIRY,
   batchAttributes,
-  batchCompression,
   batchOffsets,
   batchProblem,
   batchRecordCount,
@@ -115,12 +114,6 @@ export class PublishTarget implements Destination, DeadLetterTarget {
 
   // ---- for transactions: checked first, written later in the same turn -------------------------------------------------
 
-  /** @returns the partition that the batch would go to. @throws what `publish` would */
-  prepare(partition: number, batch: Uint8Array): number {
-    this.check(batch)
-    return this.partitionOrAny(partition)
-  }
-
   /** @param partition -1 for any. @throws `bad_request` */
   partitionOrAny(partition: number): number {
     const at = partition < 0 ? this.#anyPartition() : partition
@@ -132,8 +125,14 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   }
 
   /** What a batch that was checked becomes: by level, where there are priorities. What is no priority counts as 0. */
-  divide(partition: number, batch: Uint8Array): readonly BatchPart[] {
+  divide(partition: number, checked: Uint8Array): readonly BatchPart[] {
+    const batch = this.looksIntoBatches ? this.#shard.plain.of(checked) : checked
     return this.levels === undefined ? [{ partition, batch }] : this.levels.divide(batch)
+  }
+
+  /** Whether what it stores depends on records, so that batches are stored plain. */
+  get looksIntoBatches(): boolean {
+    return this.levels !== undefined || this.ids !== undefined
   }
 
   /** What parts take in a commit, with their message ids, at most. */
@@ -326,13 +325,14 @@ export class PublishTarget implements Destination, DeadLetterTarget {
     this.#checkSize(bytes)
   }
 
-  /** @throws as `publish`, and `bad_batch` for a compressed one */
-  check(batch: Uint8Array): void {
+  /** @returns the batch in the form in which it would be stored: compressed only where that is how it came. @throws as `publish` */
+  check(batch: Uint8Array): Uint8Array {
     this.accepts(batch.length)
-    if (batchCompression(batch) !== 0) throw refused('it is compressed, which batches of a transaction may not be')
-    this.#checkContent(batch)
-    this.levels?.check(batch)
-    this.limit?.check(batchRecordCount(batch), batch.length)
+    const plain = this.#checkContent(batch)
+    this.levels?.check(plain)
+    const stored = this.looksIntoBatches ? plain : batch
+    this.limit?.check(batchRecordCount(stored), stored.length)
+    return stored
   }
 
   /** @throws MillraceError `not_found` when it was deleted, or why the broker takes nothing any more */

@@ -21,7 +21,7 @@ export interface Core {
   close(): Promise<void>
 }
 
-export type CoreConfig = Pick<Config, 'engine' | 'data' | 'durability' | 'autoCreate' | 'limits' | 'groups'>
+export type CoreConfig = Pick<Config, 'engine' | 'data' | 'durability' | 'autoCreate' | 'limits' | 'groups' | 'transactions'>
 
 /** @throws MillraceError `data_in_use`, `data_unusable`, `data_corrupt` */
 export async function openCore(config: CoreConfig, platform: Platform, log: Log): Promise<Core> {
@@ -37,6 +37,7 @@ export async function openCore(config: CoreConfig, platform: Platform, log: Log)
       decompress,
       limits: brokerLimits(limits),
       groups: config.groups,
+      transactions: config.transactions,
       autoCreate: { queues: create, topics: create, subscriptions: create },
       onWarning,
     })

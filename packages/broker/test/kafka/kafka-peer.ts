@@ -97,8 +97,12 @@ export class KafkaPeer implements Connection {
   /** Sends a request, and gives its response once nothing more happens by itself. */
   async ask<A extends ApiDefinition>(api: A, version: number, request: Encodable<A['request']>): Promise<Decoded<A['response']>> {
     this.send(api, version, request)
-    await this.#core.settle()
+    await this.settle()
     return this.take(api, version)
+  }
+
+  async settle(): Promise<void> {
+    await this.#core.settle()
   }
 
   send<A extends ApiDefinition>(api: A, version: number, request: Encodable<A['request']>): void {

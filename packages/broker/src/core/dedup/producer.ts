@@ -70,6 +70,12 @@ export class Producer extends StateCell {
     return UNKNOWN_OFFSET
   }
 
+  /** What it wrote last to a log, in this epoch. */
+  lastIn(log: LogId): { readonly sequence: number; readonly usedMinutes: number } | undefined {
+    const known = this.#logs.get(log)
+    return known === undefined ? undefined : { sequence: (known.next - 1) & SEQUENCE_MASK, usedMinutes: known.usedMinutes }
+  }
+
   /** A batch is stored that was in order. @param offset of its first record; UNKNOWN_OFFSET where its records are not side by side */
   note(log: LogId, sequence: number, records: number, offset: number, nowMinutes: number): void {
     this.#changes.push(log, sequence, records, offset)

@@ -7,6 +7,7 @@ import type { Platform } from '../../ports/platform.ts'
 import type { LogId, LogStore } from '../../storage/log-store.ts'
 import type { ProducerIdentity } from '../broker.ts'
 import type { CommitCycle, CommitMember } from '../commit-cycle.ts'
+import type { PartitionProducer } from '../stored-topic.ts'
 import type { RecoveredCells } from '../state/read-cell-log.ts'
 import { StateLog } from '../state/state-log.ts'
 import type { Deadline, Timers } from '../timers.ts'
@@ -107,6 +108,18 @@ export class Producers implements CommitMember, Deadline {
     producer.note(log, batchBaseSequence(batch), batchRecordCount(batch), offset, this.#nowMinutes())
     this.#parts.cycle.gatheredBytes += PRODUCER_CHANGE_BYTES
     this.#parts.cycle.gather(this)
+  }
+
+  /** Those that wrote to a log, as far as they are remembered. */
+  of(log: LogId): readonly PartitionProducer[] {
+    const found: PartitionProducer[] = []
+    for (const producer of this.#byId.values()) {
+      const last = producer.lastIn(log)
+      if (last === undefined) continue
+      const { id: producerId, epoch } = producer
+      found.push({ producerId, epoch, lastSequence: last.sequence, usedMs: last.usedMinutes * MINUTE_MS })
+    }
+    return found
   }
 
   // ---- CommitMember, Deadline ---------------------------------------------------------------------------------------

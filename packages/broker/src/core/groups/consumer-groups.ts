@@ -42,10 +42,12 @@ export interface ConsumerGroups {
   offsets(group: string, topic?: string): readonly CommittedOffset[]
   /** One offset; undefined where there is none. */
   offset(group: string, topic: string, partition: number): CommittedOffset | undefined
+  /** Whether a transaction that is under way will set it, or not; there may be none yet. */
+  isPending(group: string, topic: string, partition: number): boolean
   /** Forgets offsets. @returns how many there were. @throws MillraceError `draining` */
   deleteOffsets(group: string, places: readonly OffsetPlace[]): number
   /**
-   * Offsets that a transaction will commit, or not: until `release`, reading them says `isPending`. Whoever holds them commits them with
+   * Offsets that a transaction will commit, or not: until `release`, they are pending. Whoever holds them commits them with
    * `Broker.transact`.
    */
   holdOffsets(group: string, places: readonly OffsetPlace[]): HeldOffsets

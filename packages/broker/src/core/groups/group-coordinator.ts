@@ -193,6 +193,11 @@ export class GroupCoordinator implements api.ConsumerGroups {
     return place === undefined ? undefined : this.#committed(group, topic, place)
   }
 
+  isPending(group: string, topic: string, partition: number): boolean {
+    const place = this.#placeOf({ topic, partition })
+    return place !== undefined && this.#isHeld(group, place)
+  }
+
   deleteOffsets(group: string, places: readonly api.OffsetPlace[]): number {
     this.#checkOpen()
     const known = places.map((place) => this.#placeOf(place)).filter((place) => place !== undefined)
@@ -333,7 +338,11 @@ export class GroupCoordinator implements api.ConsumerGroups {
   #committed(group: string, topic: string, place: Place): api.CommittedOffset | undefined {
     const stored = this.#shard.offsets.get(group)?.get(place)
     if (stored === undefined) return undefined
-    return { topic, partition: partitionOf(place), ...stored, isPending: this.#held.get(group)?.has(place) === true }
+    return { topic, partition: partitionOf(place), ...stored, isPending: this.#isHeld(group, place) }
+  }
+
+  #isHeld(group: string, place: Place): boolean {
+    return this.#held.get(group)?.has(place) === true
   }
 
   #placeOf({ topic: name, partition }: api.OffsetPlace): Place | undefined {

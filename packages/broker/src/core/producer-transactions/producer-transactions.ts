@@ -2,6 +2,7 @@
  * Transactions that stay open over many requests, each of a named producer, as doors see them. Part of the façade:
  * `Broker.producerTransactions`.
  */
+import type { Ticket } from '../../storage/log-store.ts'
 import type { Destination, ProducerIdentity } from '../broker.ts'
 import type { GroupProblem, OffsetCommit, OffsetCommitter, OffsetProblem } from '../groups/consumer-groups.ts'
 
@@ -42,7 +43,7 @@ export interface ProducerTransactions {
   publish(transactionalId: string, to: Destination, partition: number, batch: Uint8Array, mode: EnlistMode): boolean
 
   /**
-   * Adds offsets of a group, which are committed with the transaction. Until then reading them says `isPending`.
+   * Adds offsets of a group, which are committed with the transaction. Until then they are pending.
    * @param committer as for `ConsumerGroups.commitOffsets`
    * @returns what is wrong with the group or member; else for each offset what is wrong with it. The others are added
    * @throws `bad_transaction_state`, `transaction_busy`, `limit_reached`
@@ -63,12 +64,16 @@ export interface ProducerTransactions {
    */
   end(by: TransactionalProducer, outcome: TransactionOutcome, bumpEpoch: boolean): EndedTransaction
 
-  /** Resolves once all that was committed by it is in the open commit, or before it. Rejects when the broker stops first. */
-  whenPublished(transactionalId: string): Promise<void>
+  /**
+   * Resolves once all that was committed by it is written, with the ticket of a commit that is not before it. Rejects when the broker stops
+   * first (`draining`, `closed`), and with `data_corrupt` when a part cannot be read.
+   */
+  whenPublished(transactionalId: string): Promise<Ticket>
 
   list(): readonly TransactionSummary[]
   /** Undefined when nobody opened it, or too long ago. */
   describe(transactionalId: string): TransactionDescription | undefined
+  figures(): TransactionFigures
   /** By an operator. @returns whether there was an open one. @throws `not_found`, `transaction_busy` when it is being committed */
   abort(transactionalId: string): boolean
 }
@@ -114,6 +119,21 @@ export interface TransactionDescription extends TransactionSummary {
   readonly groups: readonly string[]
   /** What waits to be published. */
   readonly bytes: number
+}
+
+export interface TransactionFigures {
+  /** Producers that are remembered. */
+  readonly producers: number
+  readonly open: number
+  /** Decided, and being published. */
+  readonly committing: number
+  /** What waits for the end of transactions, or to be published. */
+  readonly bytes: number
+  /** When the one that is open for longest began, in milliseconds since 1970. */
+  readonly oldestStartedMs: number | undefined
+  /** Since the broker started; those that took too long, or that an operator ended, are `aborted` too. */
+  readonly committed: number
+  readonly aborted: number
 }
 
 export interface TransactionLimits {

@@ -1,7 +1,7 @@
 /** Publishes a transaction that was committed: a piece, and its end in the staging log, in one commit; all of it in one if it fits. */
 import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
-import type { LogId, StoredBatch } from '../../storage/log-store.ts'
+import type { LogId, StoredBatch, Ticket } from '../../storage/log-store.ts'
 import type { Task } from '../dispatcher.ts'
 import type { GroupCoordinator, PreparedOffsets } from '../groups/group-coordinator.ts'
 import { partitionOf, type Place } from '../groups/place.ts'
@@ -47,7 +47,7 @@ export class Publication implements Task {
   #failure: Error | undefined
   /** Records whose topic or queue is gone. */
   #lost = 0
-  readonly #waiters: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = []
+  readonly #waiters: { readonly resolve: (ticket: Ticket) => void; readonly reject: (error: Error) => void }[] = []
 
   constructor(shard: Shard, groups: GroupCoordinator, staging: Staging, host: PublicationHost) {
     this.#shard = shard
@@ -66,8 +66,8 @@ export class Publication implements Task {
     return this.#isOver
   }
 
-  /** @throws when the broker stops first, or it cannot be read */
-  whenOver(): Promise<void> {
+  /** @returns the ticket of a commit that is not before its last piece. @throws when the broker stops first, or it cannot be read */
+  whenOver(): Promise<Ticket> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }))
   }
@@ -200,7 +200,7 @@ export class Publication implements Task {
   #ended(): void {
     this.#isOver = true
     this.#host.over()
-    for (const { resolve } of this.#waiters.splice(0)) resolve()
+    for (const { resolve } of this.#waiters.splice(0)) resolve(this.#shard.store.ticket())
     if (this.#lost === 0) return
     this.#shard.warn(`${this.#title()} was committed without ${this.#lost} batches, whose topics or queues were deleted before`)
   }

@@ -2,7 +2,7 @@
 import { batchProducerEpoch, batchProducerId } from '@millrace/wire'
 import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
-import type { LogId } from '../../storage/log-store.ts'
+import type { LogId, Ticket } from '../../storage/log-store.ts'
 import type { Destination, ProducerIdentity } from '../broker.ts'
 import { PRODUCER_CHANGE_BYTES } from '../dedup/limits.ts'
 import { IN_ORDER, UNKNOWN_OFFSET } from '../dedup/producer.ts'
@@ -38,6 +38,7 @@ export class TransactionCoordinator implements api.ProducerTransactions {
   readonly #producers = new Map<string, Staging>()
   readonly #publications = new Map<string, Publication>()
   #openBytes = 0
+  readonly #ends = { commit: 0, abort: 0 }
 
   /** @param onLogCreated the log of transactions is there from now on: its id is to be kept in the open commit */
   constructor(shard: Shard, groups: GroupCoordinator, limits: api.TransactionLimits, onLogCreated: (log: LogId) => void) {
@@ -119,6 +120,18 @@ export class TransactionCoordinator implements api.ProducerTransactions {
     return { ...summary(staging.cell), partitions, groups: [...staging.cell.offsets.keys()], bytes: staging.bytes }
   }
 
+  figures(): api.TransactionFigures {
+    const phases = { idle: 0, open: 0, committing: 0 }
+    let oldestStartedMs: number | undefined
+    for (const { cell } of this.#producers.values()) {
+      phases[cell.phase]++
+      if (cell.phase === 'open') oldestStartedMs = Math.min(oldestStartedMs ?? cell.startedMs, cell.startedMs)
+    }
+    const { open, committing } = phases
+    const { commit: committed, abort: aborted } = this.#ends
+    return { producers: this.#producers.size, open, committing, bytes: this.#openBytes, oldestStartedMs, committed, aborted }
+  }
+
   // ---- what a transaction does ------------------------------------------------------------------------------------------
 
   enlist(by: api.TransactionalProducer, partitions: readonly api.TransactionPartition[]): void {
@@ -135,19 +148,19 @@ export class TransactionCoordinator implements api.ProducerTransactions {
     this.#touched(staging)
   }
 
-  publish(transactionalId: string, to: Destination, partition: number, batch: Uint8Array, mode: api.EnlistMode): boolean {
-    const by = { producerId: batchProducerId(batch), epoch: batchProducerEpoch(batch) }
+  publish(transactionalId: string, to: Destination, partition: number, sent: Uint8Array, mode: api.EnlistMode): boolean {
+    const by = { producerId: batchProducerId(sent), epoch: batchProducerEpoch(sent) }
     const staging = this.#known(transactionalId, by)
     const { producers, store } = this.#shard
     const target = targetOf(to)
     const log = target.logOf(target.existingPartition(partition))
-    const refusal = refusalOf(target, batch)
-    if (producers.check(batch, log) !== IN_ORDER) {
+    const batch = storedForm(target, sent)
+    if (producers.check(sent, log) !== IN_ORDER) {
       // The first one may not be durable yet: the open commit, which comes after it, has to be.
       store.touch()
       return false
     }
-    if (refusal !== undefined) throw refusal
+    if (batch instanceof MillraceError) throw batch
     this.#checkIdle(staging)
     const place = placeOf(target.entity, partition)
     if (mode === 'enlisted' && !staging.targets.has(place)) throw refusals.notEnlisted(transactionalId, nameOf(target, place))
@@ -217,8 +230,12 @@ export class TransactionCoordinator implements api.ProducerTransactions {
     return this.#ended(staging)
   }
 
-  whenPublished(transactionalId: string): Promise<void> {
-    return this.#publications.get(transactionalId)?.whenOver() ?? Promise.resolve()
+  whenPublished(transactionalId: string): Promise<Ticket> {
+    const publication = this.#publications.get(transactionalId)
+    if (publication !== undefined) return publication.whenOver()
+    const { store } = this.#shard
+    store.touch()
+    return Promise.resolve(store.ticket())
   }
 
   abort(transactionalId: string): boolean {
@@ -371,6 +388,7 @@ export class TransactionCoordinator implements api.ProducerTransactions {
     if (cell.log !== undefined) store.trim(cell.log, staging.end)
     this.#openBytes -= staging.bytes
     staging.clear()
+    this.#ends[outcome]++
     cell.end(outcome, platform.clock.nowMs())
     this.#deadlines.forget(staging)
     this.#log.changed(cell, 0)
@@ -417,11 +435,10 @@ function targetOf(destination: Destination): PublishTarget {
   return destination
 }
 
-/** Why the batch is not taken now; what is wrong with itself is thrown. */
-function refusalOf(target: PublishTarget, batch: Uint8Array): MillraceError | undefined {
+/** The batch as it is stored, or why it is not taken now; what is wrong with itself is thrown. */
+function storedForm(target: PublishTarget, batch: Uint8Array): Uint8Array | MillraceError {
   try {
-    target.check(batch)
-    return undefined
+    return target.check(batch)
   } catch (error) {
     // What is stored already needs no room, and its publisher must not be told that it is not.
     if (error instanceof MillraceError && error.retryable) return error

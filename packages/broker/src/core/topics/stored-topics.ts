@@ -6,7 +6,7 @@ import type { LogReader, LogTail } from '../log-tail.ts'
 import type { PublishTarget } from '../publish-target.ts'
 import type { Shard } from '../shard.ts'
 import type { Retention } from '../specs.ts'
-import type { RecordPlace, StoredPartition, StoredTopic } from '../stored-topic.ts'
+import type { PartitionProducer, RecordPlace, StoredPartition, StoredTopic } from '../stored-topic.ts'
 
 /** More than there can be in a log. */
 const ALL_BATCHES = Number.MAX_SAFE_INTEGER
@@ -131,6 +131,11 @@ class Partition implements StoredPartition {
       if (newest === undefined || batch.maxTimestampMs > newest.maxTimestampMs) newest = batch
     }
     return newest === undefined ? undefined : this.at(newest.maxTimestampMs)
+  }
+
+  producers(): readonly PartitionProducer[] {
+    this.#target.checkLife()
+    return this.#shard.producers.of(this.#tail.id)
   }
 
   watch(listener: () => void): () => void {

@@ -67,7 +67,7 @@ function apply(
   const places = actions.map((action, n) => {
     if (isWrite(action)) {
       const appended = writes[n]!.map((write) => append(shard, write))
-      return published(action, writes[n]!, appended)
+      return published(shard, action, writes[n]!, appended)
     }
     if (action.kind === 'offsets') {
       offsets[n]!.set()
@@ -114,33 +114,45 @@ function checkedWrites(shard: Shard, action: WriteAction): Write[] {
   const { batch } = action
   if (action.kind === 'publish') {
     const target = targetOf(action.to)
-    const partition = target.prepare(action.partition, batch)
+    const stored = target.check(batch)
+    const partition = target.partitionOrAny(action.partition)
     checkProducer(batch)
-    return target.divide(partition, batch).map((part) => ({ batch: part.batch, places: [{ target, partition: part.partition }] }))
+    return target
+      .divide(partition, stored)
+      .map((part) => ({ batch: part.batch, places: [{ target, partition: part.partition }] }))
   }
-  const targets = distinct(action.to)
-  const bytesMax = shard.store.limits.batchBytesMax - targets.length * SHARER_BYTES
-  if (batch.length > bytesMax) {
-    throw new MillraceError(
-      'record_too_large',
-      `a batch of ${batch.length} bytes for ${targets.length} destinations is larger than the limit of ${bytesMax}`,
-    )
-  }
+  return multicastWrites(shard, distinct(action.to), batch)
+}
+
+function multicastWrites(shard: Shard, targets: readonly PublishTarget[], batch: Uint8Array): Write[] {
+  checkSharedSize(shard, targets, batch)
   // The records are checked once, by the destination that asks most of them.
   const strictest = targets.find((target) => target.keyed) ?? targets[0]!
   strictest.check(batch)
   checkProducer(batch)
-  const key = firstKey(batch)
+  const plain = shard.plain.of(batch)
+  const stored = targets.some((target) => target.looksIntoBatches) ? plain : batch
+  checkSharedSize(shard, targets, stored)
+  const key = firstKey(plain)
   const shared: Place[] = []
   const writes: Write[] = []
   for (const target of targets) {
-    target.accepts(batch.length)
-    target.levels?.check(batch)
-    const parts = target.divide(target.partitionOrAny(target.partitionFor(key)), batch)
+    target.accepts(stored.length)
+    target.levels?.check(plain)
+    const parts = target.divide(target.partitionOrAny(target.partitionFor(key)), stored)
     if (parts.length === 1) shared.push({ target, partition: parts[0]!.partition })
     else for (const part of parts) writes.push({ batch: part.batch, places: [{ target, partition: part.partition }] })
   }
-  return shared.length === 0 ? writes : [{ batch, places: shared }, ...writes]
+  return shared.length === 0 ? writes : [{ batch: stored, places: shared }, ...writes]
+}
+
+function checkSharedSize(shard: Shard, targets: readonly PublishTarget[], { length }: Uint8Array): void {
+  const bytesMax = shard.store.limits.batchBytesMax - targets.length * SHARER_BYTES
+  if (length <= bytesMax) return
+  throw new MillraceError(
+    'record_too_large',
+    `a batch of ${length} bytes for ${targets.length} destinations is larger than the limit of ${bytesMax}`,
+  )
 }
 
 /** What a transaction publishes is not numbered: of a producer's sequence it would be unknown whether it came. */
@@ -229,7 +241,12 @@ function append(shard: Shard, { batch, places }: Write): AppendedPart[] {
 }
 
 /** @param appended by write and place */
-function published(action: WriteAction, writes: readonly Write[], appended: readonly (readonly AppendedPart[])[]): Published[] {
+function published(
+  shard: Shard,
+  action: WriteAction,
+  writes: readonly Write[],
+  appended: readonly (readonly AppendedPart[])[],
+): Published[] {
   const byTarget = new Map<string, AppendedPart[]>()
   for (const [n, { places }] of writes.entries()) {
     for (const [m, { target }] of places.entries()) {
@@ -239,13 +256,13 @@ function published(action: WriteAction, writes: readonly Write[], appended: read
     }
   }
   const to = action.kind === 'publish' ? [action.to] : action.to
-  return to.map((destination) => placeOf(action.batch, targetOf(destination), byTarget.get(addressOf(destination))!))
+  return to.map((destination) => placeOf(shard, action.batch, targetOf(destination), byTarget.get(addressOf(destination))!))
 }
 
-function placeOf(batch: Uint8Array, { levels }: PublishTarget, parts: readonly AppendedPart[]): Published {
+function placeOf(shard: Shard, batch: Uint8Array, { levels }: PublishTarget, parts: readonly AppendedPart[]): Published {
   const { partition, base: baseOffset, duplicates } = parts[0]!
   if (parts.length === 1) return { partition, baseOffset, ...(duplicates === undefined ? {} : { duplicates }) }
-  const places = placesOf(levels!.check(batch), parts)
+  const places = placesOf(levels!.check(shard.plain.of(batch)), parts)
   return {
     partition,
     baseOffset,

@@ -7,13 +7,17 @@ import { describeClusterApi, describeLogDirsApi, describeTopicPartitionsApi, fin
 import { alterConfigsApi, describeConfigsApi, incrementalAlterConfigsApi, listConfigResourcesApi } from './handlers/configs.ts'
 import { deleteRecordsApi } from './handlers/delete-records.ts'
 import { fetchApi } from './handlers/fetch.ts'
-import { initProducerIdApi } from './handlers/init-producer-id.ts'
 import { listOffsetsApi, offsetForLeaderEpochApi } from './handlers/list-offsets.ts'
 import { metadataApi } from './handlers/metadata.ts'
 import { produceApi } from './handlers/produce.ts'
 import { alterPartitionReassignmentsApi, electLeadersApi, listPartitionReassignmentsApi } from './handlers/replicas.ts'
 import { createPartitionsApi, createTopicsApi, deleteTopicsApi } from './handlers/topics.ts'
 import type { ServedApi } from './served-api.ts'
+import { addOffsetsToTxnApi, addPartitionsToTxnApi } from './transactions/adding.ts'
+import { describeProducersApi, describeTransactionsApi, listTransactionsApi } from './transactions/describing.ts'
+import { endTxnApi } from './transactions/end-txn.ts'
+import { initProducerIdApi } from './transactions/init-producer-id.ts'
+import { txnOffsetCommitApi } from './transactions/offset-commit.ts'
 
 /** Every API that is answered, by key. */
 export function servedApis(): ReadonlyMap<number, ServedApi> {
@@ -26,7 +30,6 @@ export function servedApis(): ReadonlyMap<number, ServedApi> {
     createTopicsApi,
     deleteTopicsApi,
     deleteRecordsApi,
-    initProducerIdApi,
     offsetForLeaderEpochApi,
     describeConfigsApi,
     alterConfigsApi,
@@ -51,6 +54,14 @@ export function servedApis(): ReadonlyMap<number, ServedApi> {
     offsetDeleteApi,
     consumerGroupHeartbeatApi,
     consumerGroupDescribeApi,
+    initProducerIdApi,
+    addPartitionsToTxnApi,
+    addOffsetsToTxnApi,
+    endTxnApi,
+    txnOffsetCommitApi,
+    describeProducersApi,
+    describeTransactionsApi,
+    listTransactionsApi,
   ]
   const byKey = new Map(apis.map((api) => [api.codec.key, api]))
   const versions = apiVersionsApi(() => byKey.values())

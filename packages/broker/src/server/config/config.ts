@@ -40,6 +40,15 @@ export interface Config {
     readonly consumerHeartbeatIntervalMs: number
     readonly membersMax: number
   }
+  /** Those that stay open over many requests. */
+  readonly transactions: {
+    readonly timeoutMsMax: number
+    readonly transactionBytesMax: number
+    readonly openBytesMax: number
+    readonly partitionsMax: number
+    readonly producersMax: number
+    readonly unusedMs: number
+  }
   readonly metrics: {
     readonly perObject: boolean
     readonly objectsMax: number
@@ -94,7 +103,7 @@ export interface TlsSettings {
   readonly clientCertificates: 'optional' | 'required'
 }
 
-type Group = 'log' | 'limits' | 'groups' | 'metrics' | 'kafka' | 'http' | 'tls' | 'security'
+type Group = 'log' | 'limits' | 'groups' | 'transactions' | 'metrics' | 'kafka' | 'http' | 'tls' | 'security'
 
 type KeyOf<T> = Extract<keyof T, string>
 

@@ -192,6 +192,37 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
     default: 10_000,
     description: 'Most members of one consumer group.',
   },
+  'transactions.timeoutMsMax': {
+    type: { kind: 'duration', min: 1, max: 7 * DAY_MS },
+    default: '15m',
+    description:
+      'Longest time that a producer may ask for its transactions. One that is open for longer than it asked for is aborted.',
+  },
+  'transactions.transactionBytesMax': {
+    type: { kind: 'bytes', min: KIB, max: 1024 * GIB },
+    default: '1GiB',
+    description: 'Most that one open transaction may hold. It is on the disk, not in memory.',
+  },
+  'transactions.openBytesMax': {
+    type: { kind: 'bytes', min: KIB, max: 1024 * GIB },
+    default: '16GiB',
+    description: 'Most that all open transactions may hold together.',
+  },
+  'transactions.partitionsMax': {
+    type: { kind: 'count', min: 1, max: 100_000 },
+    default: 1000,
+    description: 'Most partitions that one open transaction may publish to.',
+  },
+  'transactions.producersMax': {
+    type: { kind: 'count', min: 1, max: 10_000_000 },
+    default: 100_000,
+    description: 'Most transactional producers that are remembered. New ones beyond that are refused.',
+  },
+  'transactions.unusedMs': {
+    type: { kind: 'duration', min: 60_000, max: 10 * 365 * DAY_MS },
+    default: '7d',
+    description: 'A transactional producer that was not used for so long is forgotten.',
+  },
   'metrics.perObject': {
     type: { kind: 'switch' },
     default: false,

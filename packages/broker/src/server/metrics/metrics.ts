@@ -46,6 +46,7 @@ export class Metrics {
     const registry = new client.Registry()
     client.collectDefaultMetrics({ register: registry })
     addBrokerMetrics(client, registry, this.#sources)
+    addTransactionMetrics(client, registry, this.#sources)
     addStoreMetrics(client, registry, this.#sources)
     addConnectionMetrics(client, registry, this.#sources)
     if (this.#sources.config.perObject) {
@@ -88,6 +89,33 @@ function addBrokerMetrics(client: Client, registry: Registry, { broker }: Metric
   )
   gauge(client, registry, 'millrace_consumers', 'Consumers that are attached.', () => broker.stats().consumers)
   gauge(client, registry, 'millrace_congested', '1 while publishers are held back.', () => (broker.congested ? 1 : 0))
+}
+
+/** Transactions that stay open over many requests. */
+function addTransactionMetrics(
+  client: Client,
+  registry: Registry,
+  { broker: { producerTransactions }, nowMs }: MetricSources,
+): void {
+  const figures = (): ReturnType<typeof producerTransactions.figures> => producerTransactions.figures()
+  const ended = (outcome: string, help: string, read: () => number): void =>
+    counter(client, registry, `millrace_transactions_${outcome}_total`, help, read)
+  ended('committed', 'Open transactions that were committed.', () => figures().committed)
+  ended(
+    'aborted',
+    'Open transactions that were aborted, by their producer, their timeout or an operator.',
+    () => figures().aborted,
+  )
+  const now = (name: string, help: string, read: () => number): void =>
+    gauge(client, registry, `millrace_transactions_${name}`, help, read)
+  now('open', 'Transactions that are open.', () => figures().open)
+  now('committing', 'Transactions that are committed and still being published.', () => figures().committing)
+  now('waiting_bytes', 'What open transactions hold.', () => figures().bytes)
+  now('producers', 'Transactional producers that are remembered.', () => figures().producers)
+  now('oldest_open_seconds', 'Age of the transaction that is open for longest.', () => {
+    const { oldestStartedMs } = figures()
+    return oldestStartedMs === undefined ? 0 : Math.max(0, nowMs() - oldestStartedMs) / 1000
+  })
 }
 
 function addStoreMetrics(client: Client, registry: Registry, { store }: MetricSources): void {

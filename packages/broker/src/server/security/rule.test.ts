@@ -53,6 +53,7 @@ describe('rules', () => {
     expect(may('publish', 'queue:other')).toBe(false)
     expect(may('describe', 'broker')).toBe(true)
     expect(may('administer', 'broker')).toBe(false)
+    expect(isAllowed([parseRule('allow publish transaction:shop-*')], 'publish', 'transaction:shop-1')).toBe(true)
   })
 
   it.each([

@@ -12,7 +12,7 @@ export interface Rule {
 
 const FORM = 'write `allow ACTIONS RESOURCES` or `deny ACTIONS RESOURCES`, for example `allow publish,consume queue:orders.*`'
 const words: readonly string[] = [...actions, 'all']
-const resource = /^(\*\*|broker|(queue|topic|group):[^\s,]+)$/
+const resource = /^(\*\*|broker|(queue|topic|group|transaction):[^\s,]+)$/
 
 /** @param text as `allow publish,consume queue:orders.*,topic:logs/**` @throws MillraceError `bad_request` */
 export function parseRule(text: string): Rule {
@@ -26,7 +26,7 @@ export function parseRule(text: string): Rule {
       if (pattern.length <= PATTERN_LENGTH_MAX && resource.test(pattern)) return compilePattern(pattern)
       throw wrong(
         text,
-        `${JSON.stringify(pattern)} is no resource: there are queue:NAME, topic:NAME, topic:NAME/SUBSCRIPTION, group:NAME, broker and ** for all; * in a name stands for any characters`,
+        `${JSON.stringify(pattern)} is no resource: there are queue:NAME, topic:NAME, topic:NAME/SUBSCRIPTION, group:NAME, transaction:ID, broker and ** for all; * in a name stands for any characters`,
       )
     }),
   }

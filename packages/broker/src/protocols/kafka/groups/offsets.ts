@@ -122,8 +122,10 @@ function fetched(
       const known = nameOf(client, name, topicId)
       const partitions = partitionIndexes.map((index) =>
         known === undefined
-          ? { ...fetchedOffset(index, undefined, requireStable), errorCode: errors.UNKNOWN_TOPIC_ID }
-          : fetchedOffset(index, groups.offset(group, known, index), requireStable),
+          ? { ...fetchedOffset(index, undefined), errorCode: errors.UNKNOWN_TOPIC_ID }
+          : requireStable && groups.isPending(group, known, index)
+            ? unstableOffset(index)
+            : fetchedOffset(index, groups.offset(group, known, index)),
       )
       topics.push({ name, topicId, partitions })
     }
@@ -145,7 +147,7 @@ function allTopics({ broker }: Client, offsets: readonly CommittedOffset[], requ
     const { topic: name, partition } = offset
     let topic = topics.get(name)
     if (topic === undefined) topics.set(name, (topic = { name, topicId: broker.storedTopic(name).id, partitions: [] }))
-    topic.partitions.push(fetchedOffset(partition, offset, requireStable))
+    topic.partitions.push(requireStable && offset.isPending ? unstableOffset(partition) : fetchedOffset(partition, offset))
   }
   return [...topics.values()]
 }
@@ -158,10 +160,15 @@ interface TopicOffsets {
 
 type FetchedOffset = FetchedTopic['partitions'][number]
 
-function fetchedOffset(partitionIndex: number, offset: CommittedOffset | undefined, requireStable: boolean): FetchedOffset {
-  const nothing = { partitionIndex, committedOffset: -1, committedLeaderEpoch: -1, metadata: '' }
-  if (requireStable && offset?.isPending === true) return { ...nothing, errorCode: errors.UNSTABLE_OFFSET_COMMIT }
-  if (offset === undefined) return { ...nothing, errorCode: errors.NONE }
+const NO_OFFSET = { committedOffset: -1, committedLeaderEpoch: -1, metadata: '' }
+
+/** Whoever begins there must know how the transaction ends: it asks again. */
+function unstableOffset(partitionIndex: number): FetchedOffset {
+  return { partitionIndex, ...NO_OFFSET, errorCode: errors.UNSTABLE_OFFSET_COMMIT }
+}
+
+function fetchedOffset(partitionIndex: number, offset: CommittedOffset | undefined): FetchedOffset {
+  if (offset === undefined) return { partitionIndex, ...NO_OFFSET, errorCode: errors.NONE }
   return {
     partitionIndex,
     committedOffset: offset.offset,

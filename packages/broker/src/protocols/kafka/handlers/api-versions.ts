@@ -5,12 +5,17 @@ import { serve, type ServedApi } from '../served-api.ts'
 /** What a client calls itself, by KIP-511. */
 const SOFTWARE = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
 
-/** That the broker assigns partitions to members of a group. */
-const GROUP_VERSION = 1
+/** What of the protocol is in use besides versions of messages. Levels of 0 are not named: old clients cannot read them. */
+const levels = [
+  // The broker assigns partitions to members of a group.
+  { name: 'group.version', level: 1 },
+  // The first record of a transaction begins it, and each one has an epoch of its own.
+  { name: 'transaction.version', level: 2 },
+]
 const features = {
-  supportedFeatures: [{ name: 'group.version', minVersion: GROUP_VERSION, maxVersion: GROUP_VERSION }],
+  supportedFeatures: levels.map(({ name, level }) => ({ name, minVersion: 1, maxVersion: level })),
   finalizedFeaturesEpoch: 0,
-  finalizedFeatures: [{ name: 'group.version', minVersionLevel: GROUP_VERSION, maxVersionLevel: GROUP_VERSION }],
+  finalizedFeatures: levels.map(({ name, level }) => ({ name, minVersionLevel: level, maxVersionLevel: level })),
 }
 
 /** @param apis all that are served, this one included once it is made */

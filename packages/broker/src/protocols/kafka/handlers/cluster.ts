@@ -1,7 +1,7 @@
 /** What there is to tell of a cluster of one. */
 import type { StoredTopic } from '../../../core/broker.ts'
 import type { Encodable } from '../codec/notation.ts'
-import { errorCodeOf, errors } from '../errors.ts'
+import { errorCodeOf, errors, success } from '../errors.ts'
 import { LEADER_EPOCH, limits, NODE_ID } from '../limits.ts'
 import { describeCluster, describeLogDirs, describeTopicPartitions, findCoordinator } from '../messages/cluster.ts'
 import { type Client, serve, type ServedApi } from '../served-api.ts'
@@ -20,13 +20,19 @@ export const describeClusterApi: ServedApi = serve(describeCluster, (request, _,
   clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : NOT_TOLD,
 }))
 
+const GROUP = 0
+const TRANSACTION = 1
+
 /** This broker coordinates everything. */
-export const findCoordinatorApi: ServedApi = serve(findCoordinator, ({ coordinatorKeys }, _, { address }) => ({
-  errorCode: errors.NONE,
-  nodeId: NODE_ID,
-  ...address,
-  coordinators: coordinatorKeys.map((key) => ({ key, nodeId: NODE_ID, ...address, errorCode: errors.NONE, errorMessage: null })),
-}))
+export const findCoordinatorApi: ServedApi = serve(findCoordinator, ({ keyType, coordinatorKeys }, _, { address }) => {
+  const isKnown = keyType === GROUP || keyType === TRANSACTION
+  const about = isKnown
+    ? { ...success, nodeId: NODE_ID, ...address }
+    : { errorCode: errors.INVALID_REQUEST, errorMessage: `nothing coordinates keys of type ${keyType}`, ...NOWHERE }
+  return { ...about, coordinators: coordinatorKeys.map((key) => ({ key, ...about })) }
+})
+
+const NOWHERE = { nodeId: -1, host: '', port: -1 }
 
 /** One directory, as far as clients are concerned, with what the stored batches take. */
 export const describeLogDirsApi: ServedApi = serve(describeLogDirs, ({ topics }, _, client) => {

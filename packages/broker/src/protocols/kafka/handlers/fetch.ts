@@ -65,7 +65,7 @@ function partitionAnswer(
     partitionIndex: wanted.index,
     errorCode,
     highWatermark,
-    // There are no open transactions.
+    // What is not committed is not in the partition.
     lastStableOffset: highWatermark,
     logStartOffset,
     abortedTransactions: committedOnly ? [] : null,

@@ -95,7 +95,11 @@ describe('refused', () => {
     ['an old format', changed((batch) => (batch[16] = 1)), errors.UNSUPPORTED_FOR_MESSAGE_FORMAT],
     ['damaged bytes', changed((batch) => (batch[batch.length - 1]! ^= 1)), errors.INVALID_RECORD],
     ['a control batch', changed((batch) => (batch[22] = 0x20)), errors.INVALID_RECORD],
-    ['a batch of a transaction', changed((batch) => (batch[22] = 0x10)), errors.INVALID_TXN_STATE],
+    [
+      'a batch of nobody knows whose transaction',
+      changed((batch) => (batch[22] = 0x10)),
+      errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    ],
     ['an unknown compression', compressed(batchOf('a'), 7, (bytes) => bytes), errors.INVALID_RECORD],
     ['a wrong compression', compressed(batchOf('a'), 2, (bytes) => gzipSync(bytes)), errors.INVALID_RECORD],
     ['more than there may be', encodeBatch([{ timestampMs: 1, value: new Uint8Array(9_000_000) }]), errors.MESSAGE_TOO_LARGE],

@@ -6,6 +6,7 @@ import type { Decoded, Encodable } from '../codec/notation.ts'
 import { errors, failure, KafkaError } from '../errors.ts'
 import { produce } from '../messages/records.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
+import { publishInTransaction, UNKNOWN_OFFSET } from '../transactions/producing.ts'
 import { NO_TOPIC_ID, topicOf } from './topic-lookup.ts'
 
 type ProduceRequest = Decoded<typeof produce.request>
@@ -25,6 +26,12 @@ const MAGIC = 2
 const TRANSACTIONAL = 0x10
 const CONTROL = 0x20
 
+/** Whose transaction it is, if it is one, and what the client knows of such things. */
+interface By {
+  readonly transactionalId: string | null
+  readonly version: number
+}
+
 /** How far a request got. */
 interface Progress {
   /** Of the last batch that was stored. */
@@ -37,9 +44,10 @@ export const produceApi: ServedApi = serve(produce, (request, version, client) =
   const { acks } = request
   const progress: Progress = { ticket: 0, failed: false }
   const known = acks === ALL || acks === LEADER || acks === NOBODY
+  const by = { transactionalId: request.transactionalId, version }
   const responses = request.topicData.map((topic) =>
     known
-      ? publishTopic(client, topic, progress)
+      ? publishTopic(client, by, topic, progress)
       : refuseTopic(topic, new KafkaError(errors.INVALID_REQUIRED_ACKS, 'acks is -1, 0 or 1')),
   )
   // Nobody reads an answer: the end of the connection is all that can tell of a failure.
@@ -47,7 +55,7 @@ export const produceApi: ServedApi = serve(produce, (request, version, client) =
   return new Durable(progress.ticket, { responses })
 })
 
-function publishTopic(client: Client, topic: TopicData, progress: Progress): TopicAnswer {
+function publishTopic(client: Client, by: By, topic: TopicData, progress: Progress): TopicAnswer {
   const { name, topicId, partitionData } = topic
   let destination: Destination
   try {
@@ -58,12 +66,13 @@ function publishTopic(client: Client, topic: TopicData, progress: Progress): Top
     progress.failed = true
     return refuseTopic(topic, error)
   }
-  const partitionResponses = partitionData.map(({ index, records }) => publish(client, destination, index, records, progress))
+  const partitionResponses = partitionData.map(({ index, records }) => publish(client, by, destination, index, records, progress))
   return { name, topicId, partitionResponses }
 }
 
 function publish(
   client: Client,
+  by: By,
   destination: Destination,
   index: number,
   records: Uint8Array | null,
@@ -77,6 +86,11 @@ function publish(
       )
     }
     const batch = singleBatch(records)
+    if ((batchAttributes(batch) & TRANSACTIONAL) !== 0) {
+      publishInTransaction(client, by.transactionalId, by.version, destination, index, batch)
+      progress.ticket = client.broker.ticket()
+      return { index, errorCode: errors.NONE, baseOffset: UNKNOWN_OFFSET }
+    }
     const baseOffset = destination.publish(index, batch)
     progress.ticket = client.broker.ticket()
     if (destination.duplicates?.[0]?.offset === -1) {
@@ -100,12 +114,8 @@ function singleBatch(records: Uint8Array | null): Uint8Array {
   if (batchSize(records) !== records.length) {
     throw new KafkaError(errors.INVALID_RECORD, `a partition needs one record batch, of ${records.length} bytes`)
   }
-  const attributes = batchAttributes(records)
-  if ((attributes & CONTROL) !== 0) throw new KafkaError(errors.INVALID_RECORD, 'only the broker writes control batches')
-  if ((attributes & TRANSACTIONAL) !== 0) {
-    throw new KafkaError(errors.INVALID_TXN_STATE, 'the batch belongs to a transaction, and none is open')
-  }
-  return records
+  if ((batchAttributes(records) & CONTROL) === 0) return records
+  throw new KafkaError(errors.INVALID_RECORD, 'only the broker writes control batches')
 }
 
 function refuseTopic({ name, topicId, partitionData }: TopicData, error: unknown): TopicAnswer {

@@ -294,7 +294,7 @@ export const describeTransactions = {
 
 export const listTransactions = {
   key: 66,
-  versions: '0-2',
+  versions: '0-1',
   flexible: 0,
   request: {
     stateFilters: '[]string',

@@ -1,0 +1,126 @@
+/** What operators see of producers and transactions. */
+import type {
+  ProducerTransactions,
+  TransactionDescription,
+  TransactionState,
+  TransactionSummary,
+} from '../../../core/producer-transactions/producer-transactions.ts'
+import { isAllowed } from '../../session.ts'
+import type { Encodable } from '../codec/notation.ts'
+import { errors, failure, success } from '../errors.ts'
+import { NO_TOPIC_ID, partitionOf, topicOf } from '../handlers/topic-lookup.ts'
+import { describeProducers, describeTransactions, listTransactions } from '../messages/transactions.ts'
+import { type Client, serve, type ServedApi } from '../served-api.ts'
+
+type DescribedTransaction = Encodable<(typeof describeTransactions.response.transactionStates)[1]>
+type PartitionProducers = Encodable<(typeof describeProducers.response.topics)[1]>['partitions'][number]
+
+const states: Readonly<Record<TransactionState, string>> = {
+  empty: 'Empty',
+  open: 'Ongoing',
+  committing: 'PrepareCommit',
+  committed: 'CompleteCommit',
+  aborted: 'CompleteAbort',
+}
+/** Those that Kafka has besides: nothing is ever in them here. */
+const unusedStates: ReadonlySet<string> = new Set(['PrepareAbort', 'Dead', 'PrepareEpochFence'])
+
+const UNKNOWN = -1
+
+export const listTransactionsApi: ServedApi = serve(listTransactions, (request, _, { broker, context, principal }) => {
+  const { stateFilters, producerIdFilters, durationFilter } = request
+  const nowMs = context.platform.clock.nowMs()
+  const names = Object.values(states)
+  const isWanted = ({ state, producerId, startedMs }: TransactionSummary): boolean =>
+    (stateFilters.length === 0 || stateFilters.includes(states[state])) &&
+    (producerIdFilters.length === 0 || producerIdFilters.includes(producerId)) &&
+    (durationFilter < 0 || (startedMs !== undefined && nowMs - startedMs > durationFilter))
+  const wanted = listed(broker.producerTransactions)
+    .filter(isWanted)
+    .filter(({ transactionalId }) => isAllowed(context, principal, 'describe', `transaction:${transactionalId}`))
+  return {
+    errorCode: errors.NONE,
+    unknownStateFilters: stateFilters.filter((name) => !names.includes(name) && !unusedStates.has(name)),
+    transactionStates: wanted.map(({ transactionalId, producerId, state }) => ({
+      transactionalId,
+      producerId,
+      transactionState: states[state],
+    })),
+  }
+})
+
+function listed(transactions: ProducerTransactions): readonly TransactionSummary[] {
+  return transactions.list().toSorted((a, b) => (a.transactionalId < b.transactionalId ? -1 : 1))
+}
+
+export const describeTransactionsApi: ServedApi = serve(describeTransactions, ({ transactionalIds }, _, client) => ({
+  transactionStates: transactionalIds.map((transactionalId) => {
+    if (!isAllowed(client.context, client.principal, 'describe', `transaction:${transactionalId}`)) {
+      return noTransaction(transactionalId, errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+    }
+    if (transactionalId === '') return noTransaction(transactionalId, errors.INVALID_REQUEST)
+    const description = client.broker.producerTransactions.describe(transactionalId)
+    if (description === undefined) return noTransaction(transactionalId, errors.TRANSACTIONAL_ID_NOT_FOUND)
+    return described(client, description)
+  }),
+}))
+
+function described(client: Client, description: TransactionDescription): DescribedTransaction {
+  const { transactionalId, state, timeoutMs, startedMs, producerId, epoch } = description
+  const partitions = new Map<string, number[]>()
+  for (const { kind, name, partition } of description.partitions) {
+    if (kind !== 'topic' || !isAllowed(client.context, client.principal, 'describe', `topic:${name}`)) continue
+    const known = partitions.get(name)
+    if (known === undefined) partitions.set(name, [partition])
+    else known.push(partition)
+  }
+  return {
+    errorCode: errors.NONE,
+    transactionalId,
+    transactionState: states[state],
+    transactionTimeoutMs: timeoutMs,
+    transactionStartTimeMs: startedMs ?? UNKNOWN,
+    producerId,
+    producerEpoch: epoch,
+    topics: [...partitions].map(([topic, indexes]) => ({ topic, partitions: indexes })),
+  }
+}
+
+function noTransaction(transactionalId: string, errorCode: number): DescribedTransaction {
+  return {
+    errorCode,
+    transactionalId,
+    transactionState: '',
+    transactionTimeoutMs: 0,
+    transactionStartTimeMs: 0,
+    producerId: 0,
+    producerEpoch: 0,
+    topics: [],
+  }
+}
+
+export const describeProducersApi: ServedApi = serve(describeProducers, ({ topics }, _, client) => ({
+  topics: topics.map(({ name, partitionIndexes }) => ({
+    name,
+    partitions: partitionIndexes.map((index) => producersOf(client, name, index)),
+  })),
+}))
+
+function producersOf(client: Client, topic: string, partitionIndex: number): PartitionProducers {
+  try {
+    client.context.authorize(client.principal, 'read', `topic:${topic}`)
+    const producers = partitionOf(topicOf(client.broker, topic, NO_TOPIC_ID), partitionIndex).producers()
+    const activeProducers = producers.map(({ producerId, epoch, lastSequence, usedMs }) => ({
+      producerId,
+      producerEpoch: epoch,
+      lastSequence,
+      lastTimestamp: usedMs,
+      coordinatorEpoch: UNKNOWN,
+      // What is not committed is not in the partition.
+      currentTxnStartOffset: UNKNOWN,
+    }))
+    return { partitionIndex, ...success, activeProducers }
+  } catch (error) {
+    return { partitionIndex, ...failure(error), activeProducers: [] }
+  }
+}
