@@ -65,8 +65,8 @@ export const errors = {
   UNRELEASED_INSTANCE_ID: 111,
   UNSUPPORTED_ASSIGNOR: 112,
   STALE_MEMBER_EPOCH: 113,
-  INVALID_REGULAR_EXPRESSION: 128,
   TRANSACTION_ABORTABLE: 120,
+  INVALID_REGULAR_EXPRESSION: 128,
 } as const
 
 /** A failure that has a code of Kafka's own. */
