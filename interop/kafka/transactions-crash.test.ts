@@ -130,9 +130,7 @@ async function consume(kafka: Kafka, workers: readonly TransferWorker[]): Promis
     autoCommit: false,
     eachBatchAutoResolve: false,
     partitionsConsumedConcurrently: SOURCE_PARTITIONS,
-    async eachBatch({ batch, resolveOffset, isStale }) {
-      await workers[batch.partition]!.handle(batch.messages, resolveOffset, isStale)
-    },
+    eachBatch: (payload) => workers[payload.batch.partition]!.handle(payload),
   })
   return consumer
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Kafka, type KafkaMessage, Partitioners, type Producer, type Transaction } from 'kafkajs'
+import { type EachBatchPayload, type Kafka, type KafkaMessage, Partitioners, type Producer, type Transaction } from 'kafkajs'
 import type { SeededRandom } from '../../packages/broker/test/harness/seeded-random.ts'
 
 const CHUNK_MAX = 10
@@ -44,17 +44,19 @@ export class TransferWorker {
   }
 
   /** One batch after the other, also when a consumer that was cut off still has one. */
-  handle(messages: readonly KafkaMessage[], resolve: (offset: string) => void, isStale: () => boolean): Promise<void> {
-    this.#busy = this.#busy.then(async () => {
-      const news = messages.filter(({ offset }) => Number(offset) >= this.position)
-      for (let at = 0; at < news.length && !isStale() && !this.#isStopped;) {
-        const chunk = news.slice(at, at + this.#settings.random.between(1, CHUNK_MAX))
-        if (!(await this.#attempt(chunk))) continue
-        resolve(chunk.at(-1)!.offset)
-        at += chunk.length
-      }
-    })
+  handle(payload: EachBatchPayload): Promise<void> {
+    this.#busy = this.#busy.then(() => this.#handleNow(payload))
     return this.#busy
+  }
+
+  async #handleNow(payload: EachBatchPayload): Promise<void> {
+    const news = payload.batch.messages.filter(({ offset }) => Number(offset) >= this.position)
+    for (let at = 0; at < news.length && !payload.isStale() && !this.#isStopped;) {
+      const chunk = news.slice(at, at + this.#settings.random.between(1, CHUNK_MAX))
+      if (!(await this.#attempt(chunk))) continue
+      payload.resolveOffset(chunk.at(-1)!.offset)
+      at += chunk.length
+    }
   }
 
   async stop(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { MillraceError } from '../base/errors.ts'
 import type { Ticket } from '../storage/log-store.ts'
-import type { StoredTopic } from './stored-topic.ts'
+import type { PartitionProducer, StoredPartition, StoredTopic } from './stored-topic.ts'
 import type { ConsumerGroups, OffsetCommit, OffsetCommitter } from './groups/consumer-groups.ts'
 import type { ProducerTransactions } from './producer-transactions/producer-transactions.ts'
 import type {
@@ -112,6 +112,8 @@ export interface Broker {
   storedTopicById(id: string): StoredTopic | undefined
   /** All of them. */
   storedTopics(): readonly StoredTopic[]
+  /** Who wrote to each of these partitions, as far as it is remembered. It takes time in proportion to all that is remembered, once for all. */
+  producersOf(partitions: readonly StoredPartition[]): readonly (readonly PartitionProducer[])[]
 
   /** Consumers that share the partitions of topics, and how far they are. */
   readonly groups: ConsumerGroups

@@ -43,7 +43,7 @@ import type { Selector } from './selectors/selector.ts'
 import type { Shard } from './shard.ts'
 import { transact } from './transactions/transactions.ts'
 import { checkStartPosition } from './start-position.ts'
-import type { StoredTopic } from './stored-topic.ts'
+import type { PartitionProducer, StoredPartition, StoredTopic } from './stored-topic.ts'
 import { StoredTopics } from './topics/stored-topics.ts'
 
 export class CoreBroker implements Broker {
@@ -236,6 +236,10 @@ export class CoreBroker implements Broker {
 
   storedTopics(): readonly StoredTopic[] {
     return this.#storedTopics.all()
+  }
+
+  producersOf(partitions: readonly StoredPartition[]): readonly (readonly PartitionProducer[])[] {
+    return this.#storedTopics.producersOf(partitions)
   }
 
   // ---- dead letters -------------------------------------------------------------------------------------------------

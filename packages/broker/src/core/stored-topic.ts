@@ -27,14 +27,13 @@ export interface StoredPartition {
   at(timestampMs: number): Promise<RecordPlace | undefined>
   /** The first of the records with the highest timestamp. */
   latest(): Promise<RecordPlace | undefined>
-  /** Idempotent producers that wrote to it, or wait to in a transaction, as far as they are remembered. */
-  producers(): readonly PartitionProducer[]
   /** Calls back when there is more to read, or the topic is gone. @returns a function that stops it */
   watch(listener: () => void): () => void
   /** Drops the records before `offset`. @throws MillraceError `offset_out_of_range` */
   trim(offset: number): Ticket
 }
 
+/** An idempotent producer that wrote to a partition, or waits to in a transaction. */
 export interface PartitionProducer {
   readonly producerId: number
   readonly epoch: number

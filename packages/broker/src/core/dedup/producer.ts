@@ -70,10 +70,15 @@ export class Producer extends StateCell {
     return UNKNOWN_OFFSET
   }
 
-  /** What it wrote last to a log, in this epoch. */
-  lastIn(log: LogId): { readonly sequence: number; readonly usedMinutes: number } | undefined {
-    const known = this.#logs.get(log)
-    return known === undefined ? undefined : { sequence: (known.next - 1) & SEQUENCE_MASK, usedMinutes: known.usedMinutes }
+  /** That it wrote to, in this epoch. */
+  logs(): IterableIterator<LogId> {
+    return this.#logs.keys()
+  }
+
+  /** @param log one of `logs` */
+  lastIn(log: LogId): { readonly sequence: number; readonly usedMinutes: number } {
+    const { next, usedMinutes } = this.#logs.get(log)!
+    return { sequence: (next - 1) & SEQUENCE_MASK, usedMinutes }
   }
 
   /** A batch is stored that was in order. @param offset of its first record; UNKNOWN_OFFSET where its records are not side by side */

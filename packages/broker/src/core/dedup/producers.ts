@@ -110,14 +110,18 @@ export class Producers implements CommitMember, Deadline {
     this.#parts.cycle.gather(this)
   }
 
-  /** Those that wrote to a log, as far as they are remembered. */
-  of(log: LogId): readonly PartitionProducer[] {
-    const found: PartitionProducer[] = []
+  /** Those that wrote to some logs, by log, as far as they are remembered. */
+  of(logs: ReadonlySet<LogId>): ReadonlyMap<LogId, readonly PartitionProducer[]> {
+    const found = new Map<LogId, PartitionProducer[]>()
     for (const producer of this.#byId.values()) {
-      const last = producer.lastIn(log)
-      if (last === undefined) continue
-      const { id: producerId, epoch } = producer
-      found.push({ producerId, epoch, lastSequence: last.sequence, usedMs: last.usedMinutes * MINUTE_MS })
+      for (const log of producer.logs()) {
+        if (!logs.has(log)) continue
+        const { id: producerId, epoch } = producer
+        const { sequence: lastSequence, usedMinutes } = producer.lastIn(log)
+        const writers = found.get(log) ?? []
+        writers.push({ producerId, epoch, lastSequence, usedMs: usedMinutes * MINUTE_MS })
+        found.set(log, writers)
+      }
     }
     return found
   }

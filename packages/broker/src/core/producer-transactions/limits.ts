@@ -5,7 +5,7 @@ export const transactionDefaults: TransactionLimits = {
   timeoutMsMax: 15 * MINUTE_MS,
   producersMax: 100_000,
   partitionsMax: 1000,
-  transactionBytesMax: GIB,
+  bytesMax: GIB,
   openBytesMax: 16 * GIB,
   unusedMs: 7 * DAY_MS,
 }

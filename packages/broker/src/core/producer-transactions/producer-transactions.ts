@@ -144,7 +144,7 @@ export interface TransactionLimits {
   /** Partitions of one transaction. */
   readonly partitionsMax: number
   /** Stored for one transaction, and for all that are open. */
-  readonly transactionBytesMax: number
+  readonly bytesMax: number
   readonly openBytesMax: number
   /** A producer that was not used for so long is forgotten. */
   readonly unusedMs: number

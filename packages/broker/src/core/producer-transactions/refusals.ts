@@ -91,10 +91,10 @@ export function tooManyOffsets(transactionalId: string): MillraceError {
   )
 }
 
-export function tooLarge(transactionalId: string, { transactionBytesMax }: TransactionLimits): MillraceError {
+export function tooLarge(transactionalId: string, { bytesMax }: TransactionLimits): MillraceError {
   return new MillraceError(
     'limit_reached',
-    `the transaction of producer ${JSON.stringify(transactionalId)} would have more than ${transactionBytesMax} bytes: abort it and make it smaller`,
+    `the transaction of producer ${JSON.stringify(transactionalId)} would have more than ${bytesMax} bytes: abort it and make it smaller`,
   )
 }
 

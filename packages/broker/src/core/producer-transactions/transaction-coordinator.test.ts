@@ -97,6 +97,23 @@ describe('what others see', () => {
     expect(offsetOf(t)).toBe(7)
   })
 
+  test('figures tell how many there are, since when, and how they ended', async () => {
+    const t = await open()
+    const { producerTransactions } = t.broker
+    const none = { producers: 0, open: 0, committing: 0, bytes: 0, oldestStartedMs: undefined, committed: 0, aborted: 0 }
+    expect(producerTransactions.figures()).toEqual(none)
+    const startedMs = t.platform.clock.nowMs()
+    const [p, q] = ['p', 'q'].map((id) => new TransactionalClient(t, id).open())
+    p!.send('topic:t', 0, ['a'])
+    await t.advance(1000)
+    q!.send('topic:t', 0, ['b'])
+    expect(producerTransactions.figures()).toMatchObject({ producers: 2, open: 2, oldestStartedMs: startedMs })
+    expect(producerTransactions.figures().bytes).toBeGreaterThan(100)
+    p!.end('commit')
+    await t.advance(60_000)
+    expect(producerTransactions.figures()).toEqual({ ...none, producers: 2, committed: 1, aborted: 1 })
+  })
+
   test('a topic that is deleted takes its part with it, also when it is made again', async () => {
     const t = await open()
     const p = new TransactionalClient(t, 'p').open()
@@ -342,7 +359,7 @@ describe('time', () => {
 describe('limits', () => {
   test('are checked before anything is changed', async () => {
     const t = await open({
-      transactions: { partitionsMax: 2, transactionBytesMax: 2000, openBytesMax: 3000, producersMax: 2, timeoutMsMax: 1000 },
+      transactions: { partitionsMax: 2, bytesMax: 2000, openBytesMax: 3000, producersMax: 2, timeoutMsMax: 1000 },
     })
     expect(() => new TransactionalClient(t, 'p', 1001).open()).toThrow(refused('limit_reached'))
     expect(() => new TransactionalClient(t, '', 1000).open()).toThrow(refused('bad_request'))

@@ -284,8 +284,8 @@ export class TransactionCoordinator implements api.ProducerTransactions {
   }
 
   #checkBytes({ cell, bytes }: Staging, more: number): void {
-    const { transactionBytesMax, openBytesMax } = this.limits
-    if (bytes + more > transactionBytesMax) throw refusals.tooLarge(cell.transactionalId, this.limits)
+    const { bytesMax, openBytesMax } = this.limits
+    if (bytes + more > bytesMax) throw refusals.tooLarge(cell.transactionalId, this.limits)
     if (this.#openBytes + more > openBytesMax) throw refusals.tooMuchOpen(this.limits)
   }
 

@@ -1,6 +1,7 @@
 // hot path (packages/broker/test/kafka/throughput.mjs)
 import { RecordReader } from '@millrace/wire'
-import type { BatchInfo, LogBounds, StoredBatch, Ticket } from '../../storage/log-store.ts'
+import { assert } from '../../base/assert.ts'
+import type { BatchInfo, LogBounds, LogId, StoredBatch, Ticket } from '../../storage/log-store.ts'
 import type { Topic } from '../entities.ts'
 import type { LogReader, LogTail } from '../log-tail.ts'
 import type { PublishTarget } from '../publish-target.ts'
@@ -34,6 +35,15 @@ export class StoredTopics {
 
   all(): readonly StoredTopic[] {
     return [...this.#topics.values()].map((topic) => this.of(topic))
+  }
+
+  producersOf(partitions: readonly StoredPartition[]): readonly (readonly PartitionProducer[])[] {
+    const logs = partitions.map((partition) => {
+      assert(partition instanceof Partition, 'a partition comes from the broker that it is used with')
+      return partition.log
+    })
+    const found = this.#shard.producers.of(new Set(logs))
+    return logs.map((log) => found.get(log) ?? [])
   }
 
   byId(id: string): StoredTopic | undefined {
@@ -87,6 +97,7 @@ class CoreStoredTopic implements StoredTopic {
 }
 
 class Partition implements StoredPartition {
+  readonly log: LogId
   readonly #shard: Shard
   readonly #tail: LogTail
   readonly #target: PublishTarget
@@ -94,6 +105,7 @@ class Partition implements StoredPartition {
   constructor(shard: Shard, tail: LogTail, target: PublishTarget) {
     this.#shard = shard
     this.#tail = tail
+    this.log = tail.id
     this.#target = target
   }
 
@@ -131,11 +143,6 @@ class Partition implements StoredPartition {
       if (newest === undefined || batch.maxTimestampMs > newest.maxTimestampMs) newest = batch
     }
     return newest === undefined ? undefined : this.at(newest.maxTimestampMs)
-  }
-
-  producers(): readonly PartitionProducer[] {
-    this.#target.checkLife()
-    return this.#shard.producers.of(this.#tail.id)
   }
 
   watch(listener: () => void): () => void {

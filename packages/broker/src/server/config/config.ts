@@ -43,7 +43,7 @@ export interface Config {
   /** Those that stay open over many requests. */
   readonly transactions: {
     readonly timeoutMsMax: number
-    readonly transactionBytesMax: number
+    readonly bytesMax: number
     readonly openBytesMax: number
     readonly partitionsMax: number
     readonly producersMax: number

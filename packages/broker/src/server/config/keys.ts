@@ -198,7 +198,7 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
     description:
       'Longest time that a producer may ask for its transactions. One that is open for longer than it asked for is aborted.',
   },
-  'transactions.transactionBytesMax': {
+  'transactions.bytesMax': {
     type: { kind: 'bytes', min: KIB, max: 1024 * GIB },
     default: '1GiB',
     description: 'Most that one open transaction may hold. It is on the disk, not in memory.',

@@ -532,7 +532,6 @@ describe.each(['memory', 'disk'] as const)('the HTTP API over the %s engine', (e
         'millrace_journal_commits_total',
         'millrace_journal_live_bytes',
         'millrace_transactions_open',
-        'millrace_transactions_oldest_open_seconds',
         'process_resident_memory_bytes',
         'nodejs_eventloop_lag_p99_seconds',
       ]) {

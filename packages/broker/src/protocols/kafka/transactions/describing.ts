@@ -5,15 +5,16 @@ import type {
   TransactionState,
   TransactionSummary,
 } from '../../../core/producer-transactions/producer-transactions.ts'
+import type { PartitionProducer, StoredPartition } from '../../../core/broker.ts'
 import { isAllowed } from '../../session.ts'
 import type { Encodable } from '../codec/notation.ts'
-import { errors, failure, success } from '../errors.ts'
+import { errors, failure, KafkaError, success } from '../errors.ts'
 import { NO_TOPIC_ID, partitionOf, topicOf } from '../handlers/topic-lookup.ts'
 import { describeProducers, describeTransactions, listTransactions } from '../messages/transactions.ts'
 import { type Client, serve, type ServedApi } from '../served-api.ts'
 
 type DescribedTransaction = Encodable<(typeof describeTransactions.response.transactionStates)[1]>
-type PartitionProducers = Encodable<(typeof describeProducers.response.topics)[1]>['partitions'][number]
+type ActiveProducer = Encodable<(typeof describeProducers.response.topics)[1]>['partitions'][number]['activeProducers'][number]
 
 const states: Readonly<Record<TransactionState, string>> = {
   empty: 'Empty',
@@ -99,28 +100,42 @@ function noTransaction(transactionalId: string, errorCode: number): DescribedTra
   }
 }
 
-export const describeProducersApi: ServedApi = serve(describeProducers, ({ topics }, _, client) => ({
-  topics: topics.map(({ name, partitionIndexes }) => ({
-    name,
-    partitions: partitionIndexes.map((index) => producersOf(client, name, index)),
-  })),
-}))
+export const describeProducersApi: ServedApi = serve(describeProducers, ({ topics }, _, client) => {
+  const found = new Set<StoredPartition>()
+  const failures = topics.map(({ name, partitionIndexes }) =>
+    partitionIndexes.map((index) => {
+      try {
+        client.context.authorize(client.principal, 'read', `topic:${name}`)
+        const partition = partitionOf(topicOf(client.broker, name, NO_TOPIC_ID), index)
+        if (found.has(partition)) throw new KafkaError(errors.INVALID_REQUEST, 'a partition is asked about twice')
+        found.add(partition)
+        return undefined
+      } catch (error) {
+        return failure(error)
+      }
+    }),
+  )
+  const producers = client.broker.producersOf([...found]).values()
+  return {
+    topics: topics.map(({ name, partitionIndexes }, n) => ({
+      name,
+      partitions: partitionIndexes.map((partitionIndex, m) => {
+        const failed = failures[n]![m]
+        if (failed !== undefined) return { partitionIndex, ...failed, activeProducers: [] }
+        return { partitionIndex, ...success, activeProducers: (producers.next().value ?? []).map(shown) }
+      }),
+    })),
+  }
+})
 
-function producersOf(client: Client, topic: string, partitionIndex: number): PartitionProducers {
-  try {
-    client.context.authorize(client.principal, 'read', `topic:${topic}`)
-    const producers = partitionOf(topicOf(client.broker, topic, NO_TOPIC_ID), partitionIndex).producers()
-    const activeProducers = producers.map(({ producerId, epoch, lastSequence, usedMs }) => ({
-      producerId,
-      producerEpoch: epoch,
-      lastSequence,
-      lastTimestamp: usedMs,
-      coordinatorEpoch: UNKNOWN,
-      // What is not committed is not in the partition.
-      currentTxnStartOffset: UNKNOWN,
-    }))
-    return { partitionIndex, ...success, activeProducers }
-  } catch (error) {
-    return { partitionIndex, ...failure(error), activeProducers: [] }
+function shown({ producerId, epoch, lastSequence, usedMs }: PartitionProducer): ActiveProducer {
+  return {
+    producerId,
+    producerEpoch: epoch,
+    lastSequence,
+    lastTimestamp: usedMs,
+    coordinatorEpoch: UNKNOWN,
+    // What is not committed is not in the partition.
+    currentTxnStartOffset: UNKNOWN,
   }
 }

@@ -1,4 +1,3 @@
-import type { Ticket } from '../../../storage/log-store.ts'
 import type { Encodable } from '../codec/notation.ts'
 import { errors } from '../errors.ts'
 import { endTxn } from '../messages/transactions.ts'
@@ -43,7 +42,7 @@ function endCodes(version: number): TransactionCodes {
 function whenPublished(
   { waits, broker }: Client,
   transactionalId: string,
-  decided: Ticket,
+  decided: number,
   answer: Answer,
 ): Promise<Durable<Answer>> {
   return new Promise((resolve, reject) => {

@@ -14,7 +14,7 @@ import { errors } from '../errors.ts'
 import { apiVersions, findCoordinator } from '../messages/cluster.ts'
 import { offsetFetch } from '../messages/groups.ts'
 import { listOffsets } from '../messages/records.ts'
-import { describeProducers, describeTransactions, initProducerId, listTransactions } from '../messages/transactions.ts'
+import { describeProducers, describeTransactions, endTxn, initProducerId, listTransactions } from '../messages/transactions.ts'
 
 async function open(options: KafkaOptions = {}): Promise<{ broker: KafkaBroker; peer: KafkaPeer }> {
   const broker = await KafkaBroker.open(options)
@@ -240,6 +240,22 @@ describe('what is read', () => {
     expect(await valuesOf(broker)).toEqual(values)
   })
 
+  test('a broker that stops answers with the decision', async () => {
+    const { broker, peer } = await open({ storage: { commitBytesMax: 60_000 } })
+    const p = new TransactionalPeer(peer, NEW)
+    await p.init()
+    for (let n = 0; n < 20; n++) await p.produce('x'.repeat(10_000))
+    const { producerId, producerEpoch } = p
+    peer.send(endTxn, 5, { transactionalId: 'p', producerId, producerEpoch, committed: true })
+    peer.session.drain()
+    expect(broker.core.broker.producerTransactions.describe('p')!.state).toBe('committing')
+    await broker.core.settle()
+    expect(peer.take(endTxn, 5)).toMatchObject({ errorCode: errors.NONE, producerEpoch: producerEpoch + 1 })
+    expect(peer.closed).toBe(true)
+    await broker.core.restart()
+    expect(await valuesOf(broker)).toHaveLength(20)
+  })
+
   test('while it is published, who does not wait for the end is told to try again', async () => {
     const { broker, peer } = await open({ storage: { commitBytesMax: 60_000 } })
     const p = new TransactionalPeer(peer, NEW)
@@ -294,11 +310,11 @@ describe('operators', () => {
       errors.INVALID_REQUEST,
     ])
 
-    const { topics } = await peer.ask(describeProducers, 0, { topics: [{ name: 't', partitionIndexes: [0, 1, 2] }] })
-    const [none, one, wrong] = topics[0]!.partitions
+    const { topics } = await peer.ask(describeProducers, 0, { topics: [{ name: 't', partitionIndexes: [2, 0, 1, 1] }] })
+    const [wrong, none, one, again] = topics[0]!.partitions
     expect(none!.activeProducers).toEqual([])
     expect(one!.activeProducers).toMatchObject([{ ...identity, lastSequence: 0, currentTxnStartOffset: -1 }])
-    expect(wrong!.errorCode).toBe(errors.UNKNOWN_TOPIC_OR_PARTITION)
+    expect([wrong!.errorCode, again!.errorCode]).toEqual([errors.UNKNOWN_TOPIC_OR_PARTITION, errors.INVALID_REQUEST])
   })
 
   test('find the coordinator, and that transactions have epochs of their own', async () => {
