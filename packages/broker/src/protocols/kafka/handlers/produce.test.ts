@@ -31,6 +31,20 @@ async function produceTo(peer: KafkaPeer, records: Uint8Array | null, name = 't'
   return { errorCode, baseOffset }
 }
 
+test('the answer says where the log begins', async () => {
+  const { broker, peer } = await open()
+  await produceTo(peer, batchOf('a', 'b'))
+  const begin = async (): Promise<number> => {
+    const partitionData = [{ index: 0, records: batchOf('c') }]
+    const { responses } = await peer.ask(produce, 9, { acks: -1, timeoutMs: 1000, topicData: [{ name: 't', partitionData }] })
+    return responses[0]!.partitionResponses[0]!.logStartOffset
+  }
+  expect(await begin()).toBe(0)
+  broker.core.broker.storedTopic('t').partitions[0]!.trim(2)
+  await broker.core.settle()
+  expect(await begin()).toBe(2)
+})
+
 test('batches get the offsets of their partition, whatever confirmation is asked for', async () => {
   const { broker, peer } = await open()
   expect(await produceTo(peer, batchOf('a', 'b'))).toEqual({ errorCode: 0, baseOffset: 0 })

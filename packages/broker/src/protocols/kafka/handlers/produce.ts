@@ -1,7 +1,7 @@
 // hot path (packages/broker/test/kafka/throughput.mjs)
 import { BATCH_HEADER_BYTES, batchAttributes, batchSize } from '@millrace/wire'
 import { MillraceError } from '../../../base/errors.ts'
-import type { Destination } from '../../../core/broker.ts'
+import type { Destination, StoredTopic } from '../../../core/broker.ts'
 import type { Decoded, Encodable } from '../codec/notation.ts'
 import { errors, failure, KafkaError } from '../errors.ts'
 import { produce } from '../messages/records.ts'
@@ -32,6 +32,11 @@ interface By {
   readonly version: number
 }
 
+interface Target {
+  readonly destination: Destination
+  readonly stored: StoredTopic
+}
+
 /** How far a request got. */
 interface Progress {
   /** Of the last batch that was stored. */
@@ -57,23 +62,24 @@ export const produceApi: ServedApi = serve(produce, (request, version, client) =
 
 function publishTopic(client: Client, by: By, topic: TopicData, progress: Progress): TopicAnswer {
   const { name, topicId, partitionData } = topic
-  let destination: Destination
+  let target: Target
   try {
     const topicName = topicId === NO_TOPIC_ID ? name : topicOf(client.broker, name, topicId).name
     client.context.authorize(client.principal, 'publish', `topic:${topicName}`)
-    destination = client.broker.destination(`topic:${topicName}`, false)
+    const destination = client.broker.destination(`topic:${topicName}`, false)
+    target = { destination, stored: client.broker.storedTopic(topicName) }
   } catch (error) {
     progress.failed = true
     return refuseTopic(topic, error)
   }
-  const partitionResponses = partitionData.map(({ index, records }) => publish(client, by, destination, index, records, progress))
+  const partitionResponses = partitionData.map(({ index, records }) => publish(client, by, target, index, records, progress))
   return { name, topicId, partitionResponses }
 }
 
 function publish(
   client: Client,
   by: By,
-  destination: Destination,
+  { destination, stored }: Target,
   index: number,
   records: Uint8Array | null,
   progress: Progress,
@@ -89,18 +95,22 @@ function publish(
     if ((batchAttributes(batch) & TRANSACTIONAL) !== 0) {
       publishInTransaction(client, by.transactionalId, by.version, destination, index, batch)
       progress.ticket = client.broker.ticket()
-      return { index, errorCode: errors.NONE, baseOffset: UNKNOWN_OFFSET }
+      return { index, errorCode: errors.NONE, baseOffset: UNKNOWN_OFFSET, logStartOffset: startOf(stored, index) }
     }
     const baseOffset = destination.publish(index, batch)
     progress.ticket = client.broker.ticket()
     if (destination.duplicates?.[0]?.offset === -1) {
       throw new KafkaError(errors.DUPLICATE_SEQUENCE_NUMBER, 'the batch was stored before, and where is not known any more')
     }
-    return { index, errorCode: errors.NONE, baseOffset }
+    return { index, errorCode: errors.NONE, baseOffset, logStartOffset: startOf(stored, index) }
   } catch (error) {
     progress.failed = true
     return refusePartition(index, error)
   }
+}
+
+function startOf(stored: StoredTopic, index: number): number {
+  return stored.partitions[index]!.bounds().start
 }
 
 /** Since version 3 there is one batch for a partition. @throws KafkaError */
