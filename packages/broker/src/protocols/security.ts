@@ -1,6 +1,6 @@
 /** Who somebody is and what they may do, as doors and operations see it. Implemented in server/security. */
 import { MillraceError } from '../base/errors.ts'
-import type { Peer } from './session.ts'
+import type { Action, Peer } from './session.ts'
 
 /** What a peer says about itself in clear: user and password, or a token that stands for both. */
 export type Credentials =
@@ -25,6 +25,8 @@ export interface Security {
   isSecret(peer: Peer): boolean
   /** Whether somebody who once logged in is still a user. */
   knows(user: string): boolean
+  /** For what is about no resource: whether there may be one of the kind with which `authorize` allows the action. */
+  mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group'): boolean
   readonly users: UserDirectory
 }
 
@@ -74,7 +76,10 @@ export interface UserInfo {
   readonly tokens: readonly { readonly id: string; readonly label: string }[]
 }
 
+/** The user of those who do not log in. */
 export const ANONYMOUS = 'anonymous'
+/** The user whose rules count for all others too. */
+export const EVERYONE = 'everyone'
 
 /** For brokers that have no users: in a process, in tests. Goes with `allowAll`. */
 export const openToAll: Security = {
@@ -85,6 +90,7 @@ export const openToAll: Security = {
   unnamed: () => ANONYMOUS,
   isSecret: () => true,
   knows: () => true,
+  mayAnywhere: () => true,
   users: {
     list: () => [],
     get: refuseUsers,

@@ -53,7 +53,7 @@ export async function runOperation(
 export const operations: Readonly<Record<OperationName, Operation>> = {
   'topic.create': define({
     summary: 'Create a topic, or do nothing if it exists with the same settings',
-    action: 'define',
+    action: 'create',
     params: schemas.topicSpec,
     result: schemas.topicInfo,
     resource: ({ name }) => `topic:${name}`,
@@ -103,7 +103,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
 
   'queue.create': define({
     summary: 'Create a queue, or do nothing if it exists with the same settings',
-    action: 'define',
+    action: 'create',
     params: schemas.queueSpec,
     result: schemas.queueInfo,
     resource: ({ name }) => `queue:${name}`,
@@ -155,7 +155,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
 
   'subscription.create': define({
     summary: 'Create a subscription of a topic, or do nothing if it exists with the same settings',
-    action: 'define',
+    action: 'create',
     params: schemas.subscriptionSpec,
     result: schemas.subscriptionInfo,
     resource: ({ topic, name }) => `topic:${topic}/${name}`,

@@ -12,6 +12,7 @@ import { listOffsetsApi, offsetForLeaderEpochApi } from './handlers/list-offsets
 import { metadataApi } from './handlers/metadata.ts'
 import { produceApi } from './handlers/produce.ts'
 import { createPartitionsApi, createTopicsApi, deleteTopicsApi } from './handlers/topics.ts'
+import { saslAuthenticateApi, saslHandshakeApi } from './login/sasl-apis.ts'
 import type { ServedApi } from './served-api.ts'
 
 /** Every API that is answered, by key. */
@@ -47,6 +48,8 @@ export function servedApis(): ReadonlyMap<number, ServedApi> {
     offsetDeleteApi,
     consumerGroupHeartbeatApi,
     consumerGroupDescribeApi,
+    saslHandshakeApi,
+    saslAuthenticateApi,
   ]
   const byKey = new Map(apis.map((api) => [api.codec.key, api]))
   const versions = apiVersionsApi(() => byKey.values())

@@ -498,7 +498,7 @@ describe('calls', () => {
     send('consume', { consumer: 1, options: { source: 'topic:t', mode: 'read' } })
     send('call', { call: 1, method: 'queue.create', params: { name: 'q' } })
     await platform.settle()
-    expect(asked).toEqual(['ann publish queue:q', 'ann consume queue:q', 'ann read topic:t', 'ann define queue:q'])
+    expect(asked).toEqual(['ann publish queue:q', 'ann consume queue:q', 'ann read topic:t', 'ann create queue:q'])
     const frames = connection.take()
     expect(frames.map((frame) => frame.name)).toEqual(['openFailed', 'ended', 'ended', 'failure'])
     for (const frame of frames) expect(frame).toMatchObject({ reason: { code: 'forbidden' } })

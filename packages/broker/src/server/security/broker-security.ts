@@ -55,6 +55,10 @@ export class BrokerSecurity implements Security {
     )
   }
 
+  mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group'): boolean {
+    return this.users.isEmpty || this.users.mayAnywhere(user, action, kind)
+  }
+
   mechanisms(peer: Peer): readonly string[] {
     if (this.users.isEmpty) return []
     return [...scramHashes.keys(), ...(this.isSecret(peer) ? ['PLAIN'] : [])]

@@ -8,25 +8,28 @@ export interface Rule {
   readonly effect: 'allow' | 'deny'
   readonly actions: ReadonlySet<Action>
   readonly patterns: readonly ResourcePattern[]
+  readonly resources: readonly string[]
 }
 
 const FORM = 'write `allow ACTIONS RESOURCES` or `deny ACTIONS RESOURCES`, for example `allow publish,consume queue:orders.*`'
 const words: readonly string[] = [...actions, 'all']
-const resource = /^(\*\*|broker|(queue|topic|group):[^\s,]+)$/
+const resource = /^(\*\*|broker|(queue|topic|group|transaction):[^\s,]+)$/
 
 /** @param text as `allow publish,consume queue:orders.*,topic:logs/**` @throws MillraceError `bad_request` */
 export function parseRule(text: string): Rule {
   const [effect, actionList, resourceList, ...rest] = text.trim().split(/\s+/)
   if ((effect !== 'allow' && effect !== 'deny') || actionList === undefined || resourceList === undefined || rest.length > 0)
     throw wrong(text, FORM)
+  const resources = resourceList.split(',')
   return {
     effect,
+    resources,
     actions: new Set(actionList.split(',').flatMap((word) => actionsOf(word, text))),
-    patterns: resourceList.split(',').map((pattern) => {
+    patterns: resources.map((pattern) => {
       if (pattern.length <= PATTERN_LENGTH_MAX && resource.test(pattern)) return compilePattern(pattern)
       throw wrong(
         text,
-        `${JSON.stringify(pattern)} is no resource: there are queue:NAME, topic:NAME, topic:NAME/SUBSCRIPTION, group:NAME, broker and ** for all; * in a name stands for any characters`,
+        `${JSON.stringify(pattern)} is no resource: there are queue:NAME, topic:NAME, topic:NAME/SUBSCRIPTION, group:NAME, transaction:ID, broker and ** for all; * in a name stands for any characters`,
       )
     }),
   }
@@ -34,6 +37,7 @@ export function parseRule(text: string): Rule {
 
 function actionsOf(word: string, text: string): readonly Action[] {
   if (word === 'all') return actions
+  if (word === 'define') return ['define', 'create']
   const action = actions.find((each) => each === word)
   if (action !== undefined) return [action]
   const near = nearestName(word, words)
@@ -56,4 +60,14 @@ export function isAllowed(rules: readonly Rule[], action: Action, name: string):
     allowed = true
   }
   return allowed
+}
+
+/** Whether there may be a resource of the kind for which `isAllowed`: something is allowed, and no denial covers all. */
+export function isAllowedSomewhere(rules: readonly Rule[], action: Action, kind: 'topic' | 'queue' | 'group'): boolean {
+  const about = rules.filter((rule) => rule.actions.has(action))
+  const all = ['**', `${kind}:*`, `${kind}:**`]
+  if (about.some(({ effect, resources }) => effect === 'deny' && resources.some((each) => all.includes(each)))) return false
+  return about.some(
+    ({ effect, resources }) => effect === 'allow' && resources.some((each) => each === '**' || each.startsWith(`${kind}:`)),
+  )
 }

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { prepareText } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import type { UserDirectory, UserInfo, UserSpec } from '../../protocols/security.ts'
-import { ANONYMOUS } from '../../protocols/security.ts'
+import { ANONYMOUS, EVERYONE } from '../../protocols/security.ts'
 import type { Action } from '../../protocols/session.ts'
 import { digest, passwordKeys } from './password-keys.ts'
-import { isAllowed, parseRule, type Rule } from './rule.ts'
+import { isAllowed, isAllowedSomewhere, parseRule, type Rule } from './rule.ts'
 import type { StoredUser, StoredUsers } from './user-file.ts'
 
 const USERS_MAX = 100_000
@@ -68,6 +68,10 @@ export class Users implements UserDirectory {
 
   may(user: string, action: Action, resource: string): boolean {
     return isAllowed(this.#users.get(user)?.rules ?? [], action, resource)
+  }
+
+  mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group'): boolean {
+    return isAllowedSomewhere(this.#users.get(user)?.rules ?? [], action, kind)
   }
 
   // ---- UserDirectory --------------------------------------------------------------------------------------------------
@@ -176,7 +180,8 @@ function compile({ users }: StoredUsers): Map<string, User> {
           'bad_request',
           `${JSON.stringify(name)} has the role ${JSON.stringify(unknown)}, which is no user.`,
         )
-      return [name, { stored, rules: [name, ...roles].flatMap((each) => own.get(each)!) }] as const
+      const counted = new Set([name, ...roles, ...(own.has(EVERYONE) ? [EVERYONE] : [])])
+      return [name, { stored, rules: [...counted].flatMap((each) => own.get(each)!) }] as const
     }),
   )
 }
@@ -185,8 +190,8 @@ function changed(user: StoredUser, { password, rules, roles }: Omit<UserSpec, 'n
   if (rules !== undefined && rules.length > RULES_MAX)
     throw new MillraceError('limit_reached', `A user has at most ${RULES_MAX} rules; a * in a pattern stands for many names.`)
   if (password === '') throw new MillraceError('bad_request', 'A password is not empty; leave it out for a user who has none.')
-  if (password !== undefined && user.name === ANONYMOUS)
-    throw new MillraceError('bad_request', `${ANONYMOUS} is who gives no password, and has none.`)
+  if (password !== undefined && (user.name === ANONYMOUS || user.name === EVERYONE))
+    throw new MillraceError('bad_request', `${user.name} is nobody who logs in, and has no password.`)
   return {
     ...user,
     ...(rules === undefined ? {} : { rules }),

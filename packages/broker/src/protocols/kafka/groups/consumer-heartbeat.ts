@@ -1,5 +1,6 @@
 /** Members that the broker assigns to (KIP-848). */
 import type { ConsumerHeartbeat, TopicPartitions } from '../../../core/broker.ts'
+import { permitSeeingTopic } from '../access.ts'
 import type { Decoded } from '../codec/notation.ts'
 import { errors, failure, KafkaError } from '../errors.ts'
 import { consumerGroupHeartbeat } from '../messages/groups.ts'
@@ -20,6 +21,7 @@ export const consumerGroupHeartbeatApi: ServedApi = serve(consumerGroupHeartbeat
     if (request.subscribedTopicRegex !== null && request.subscribedTopicRegex !== '') {
       throw new KafkaError(errors.UNSUPPORTED_VERSION, 'consumers name the topics that they read; patterns are not served')
     }
+    for (const name of request.subscribedTopicNames ?? []) permitSeeingTopic(client, name)
     const result = client.broker.groups.consumerHeartbeat({
       group: groupId,
       memberId,

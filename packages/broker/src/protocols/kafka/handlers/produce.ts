@@ -2,6 +2,7 @@
 import { BATCH_HEADER_BYTES, batchAttributes, batchSize } from '@millrace/wire'
 import { MillraceError } from '../../../base/errors.ts'
 import type { Destination } from '../../../core/broker.ts'
+import { permit } from '../access.ts'
 import type { Decoded, Encodable } from '../codec/notation.ts'
 import { errors, failure, KafkaError } from '../errors.ts'
 import { produce } from '../messages/records.ts'
@@ -52,7 +53,7 @@ function publishTopic(client: Client, topic: TopicData, progress: Progress): Top
   let destination: Destination
   try {
     const topicName = topicId === NO_TOPIC_ID ? name : topicOf(client.broker, name, topicId).name
-    client.context.authorize(client.principal, 'publish', `topic:${topicName}`)
+    permit(client, 'publish', `topic:${topicName}`)
     destination = client.broker.destination(`topic:${topicName}`, false)
   } catch (error) {
     progress.failed = true

@@ -1,0 +1,143 @@
+import { Admin, Consumer, Producer, stringDeserializers, stringSerializers } from '@platformatic/kafka'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Kafka, type KafkaConfig, logLevel, Partitioners } from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { testCertificate } from '../../packages/broker/test/harness/test-certificate.ts'
+import { startServer } from '../../packages/broker/src/server/compose.ts'
+import { loadConfig } from '../../packages/broker/src/server/config/load.ts'
+import { silentLog } from '../../packages/broker/src/server/log/log.ts'
+import { KafkaServer } from './kafka-server.ts'
+import { consume } from './kafkajs-consumer.ts'
+
+const users = [
+  { name: 'root', password: 'toor', rules: ['allow all **'] },
+  { name: 'shop', password: 'a long one', rules: ['allow publish,read topic:orders*', 'allow consume group:shop-*'] },
+]
+const mechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const
+
+let server: KafkaServer
+
+beforeAll(async () => {
+  server = await KafkaServer.start({}, users)
+})
+
+afterAll(() => server.stop())
+
+const common = { clientId: 'tests', logLevel: logLevel.NOTHING, retry: { retries: 1, initialRetryTime: 20 } }
+
+type Sasl = NonNullable<KafkaConfig['sasl']>
+
+function kafkaAs(username: string, password: string, mechanism = 'plain', more: Partial<KafkaConfig> = {}): Kafka {
+  const sasl = { mechanism, username, password } as Sasl
+  return new Kafka({ ...common, brokers: server.brokers, sasl, ...more })
+}
+
+async function publish(kafka: Kafka, topic: string, value: string): Promise<void> {
+  const producer = kafka.producer({ idempotent: true, createPartitioner: Partitioners.DefaultPartitioner })
+  await producer.connect()
+  try {
+    await producer.send({ topic, messages: [{ value }] })
+  } finally {
+    await producer.disconnect()
+  }
+}
+
+describe('kafkajs', () => {
+  test.each(mechanisms)('logs in with %s, publishes and consumes what it may', async (name) => {
+    const mechanism = name.toLowerCase()
+    const kafka = kafkaAs('shop', 'a long one', mechanism)
+    const topic = `orders-${mechanism}`
+    await publish(kafka, topic, 'a book')
+    const reading = await consume(kafka, `shop-${mechanism}`, topic)
+    await reading.until(1)
+    await reading.consumer.disconnect()
+    await expect(publish(kafka, 'invoices', '1')).rejects.toThrow(/topic authorization failed/i)
+    const admin = kafka.admin()
+    await admin.connect()
+    await expect(admin.fetchOffsets({ groupId: 'other', topics: [topic] })).rejects.toThrow(
+      /find group coordinator|not authorized/i,
+    )
+    await admin.disconnect()
+  })
+
+  test.each(mechanisms)('is refused with a wrong password, by %s', async (name) => {
+    const kafka = kafkaAs('shop', 'wrong', name.toLowerCase())
+    await expect(publish(kafka, 'orders', 'x')).rejects.toThrow(/not right|authentication failed/i)
+  })
+
+  test('sees the topics that it may, and no others', async () => {
+    await publish(kafkaAs('root', 'toor'), 'secret', 'x')
+    await publish(kafkaAs('root', 'toor'), 'orders-seen', 'x')
+    const admin = kafkaAs('shop', 'a long one').admin()
+    await admin.connect()
+    const names = await admin.listTopics()
+    expect(names).toContain('orders-seen')
+    expect(names).not.toContain('secret')
+    await expect(admin.fetchTopicMetadata({ topics: ['secret'] })).rejects.toMatchObject({ type: 'TOPIC_AUTHORIZATION_FAILED' })
+    await expect(admin.createTopics({ topics: [{ topic: 'orders-made' }] })).rejects.toThrow(/.+/)
+    await admin.disconnect()
+  })
+})
+
+describe('@platformatic/kafka', () => {
+  test.each(mechanisms)('logs in with %s, publishes and consumes', async (mechanism) => {
+    const options = {
+      clientId: 'tests',
+      bootstrapBrokers: server.brokers,
+      retries: 0,
+      sasl: { mechanism, username: 'shop', password: 'a long one' },
+    }
+    const topic = `orders-platformatic-${mechanism}`
+    const producer = new Producer({ ...options, serializers: stringSerializers, autocreateTopics: true })
+    await producer.send({ messages: [{ topic, key: 'k', value: 'a book' }] })
+    await producer.close()
+    const consumer = new Consumer({ ...options, groupId: 'shop-platformatic', deserializers: stringDeserializers })
+    const stream = await consumer.consume({ topics: [topic], mode: 'earliest' })
+    for await (const message of stream) {
+      expect(message.value).toBe('a book')
+      break
+    }
+    await stream.close()
+    await consumer.close()
+  })
+
+  test('is refused with a wrong password', async () => {
+    const sasl = { mechanism: 'SCRAM-SHA-256', username: 'shop', password: 'wrong' } as const
+    const admin = new Admin({ clientId: 'tests', bootstrapBrokers: server.brokers, retries: 0, sasl })
+    await expect(admin.listTopics()).rejects.toThrow(/.+/)
+    await admin.close()
+  })
+})
+
+test('clients log in over TLS, with a password and by certificate', async () => {
+  const authority = testCertificate('test authority')
+  const broker = testCertificate('localhost', authority)
+  const shop = testCertificate('shop', authority)
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-kafka-tls-'))
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(directory, name), text)
+    return join(directory, name)
+  }
+  const config = await loadConfig({
+    flags: {
+      engine: 'memory',
+      listen: ['none', 'kafka=127.0.0.1:0'],
+      drainTimeoutMs: 0,
+      tlsCert: file('cert.pem', broker.cert),
+      tlsKey: file('key.pem', broker.key),
+      tlsCa: file('ca.pem', authority.cert),
+    },
+  })
+  const secure = await startServer(config, silentLog)
+  for (const user of users) secure.security.users.create(user)
+  const brokers = [secure.listeners['kafka']!]
+  const ssl = { ca: [authority.cert], servername: 'localhost' }
+  await publish(kafkaAs('shop', 'a long one', 'plain', { brokers, ssl }), 'orders', 'by password')
+  await publish(new Kafka({ ...common, brokers, ssl: { ...ssl, ...shop } }), 'orders', 'by certificate')
+  await expect(publish(new Kafka({ ...common, brokers, ssl }), 'orders', 'by nobody')).rejects.toThrow(/.+/)
+  expect(secure.broker.topic('orders').partitionInfo[0]).toMatchObject({ start: 0, end: 2 })
+  await secure.close()
+  rmSync(directory, { recursive: true })
+})
