@@ -2,7 +2,16 @@ import { Admin, Consumer, Producer, stringDeserializers, stringSerializers } fro
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Kafka, type KafkaConfig, logLevel, Partitioners } from 'kafkajs'
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  Kafka,
+  type KafkaConfig,
+  logLevel,
+  Partitioners,
+  ResourcePatternTypes,
+} from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { testCertificate } from '../../packages/broker/test/harness/test-certificate.ts'
 import { startServer } from '../../packages/broker/src/server/compose.ts'
@@ -78,6 +87,54 @@ describe('kafkajs', () => {
     await expect(admin.fetchTopicMetadata({ topics: ['secret'] })).rejects.toMatchObject({ type: 'TOPIC_AUTHORIZATION_FAILED' })
     await expect(admin.createTopics({ topics: [{ topic: 'orders-made' }] })).rejects.toThrow(/.+/)
     await admin.disconnect()
+  })
+})
+
+describe('ACLs', () => {
+  const orders = {
+    resourceType: AclResourceTypes.TOPIC,
+    resourceName: 'acl-',
+    resourcePatternType: ResourcePatternTypes.PREFIXED,
+  }
+  const permission = { principal: 'User:shop', host: '*', permissionType: AclPermissionTypes.ALLOW }
+
+  test('by kafkajs', async () => {
+    const admin = kafkaAs('root', 'toor').admin()
+    await admin.connect()
+    const filter = { ...orders, ...permission, operation: AclOperationTypes.ANY }
+    await admin.createAcls({
+      acl: [AclOperationTypes.WRITE, AclOperationTypes.READ].map((operation) => ({ ...orders, ...permission, operation })),
+    })
+    await publish(kafkaAs('shop', 'a long one'), 'acl-made', 'x')
+    const { resources } = await admin.describeAcls(filter)
+    expect(resources).toMatchObject([{ resourceName: 'acl-', acls: [{ principal: 'User:shop' }, { principal: 'User:shop' }] }])
+    const { filterResponses } = await admin.deleteAcls({ filters: [filter] })
+    expect(filterResponses[0]!.matchingAcls).toHaveLength(2)
+    await expect(publish(kafkaAs('shop', 'a long one'), 'acl-made', 'x')).rejects.toThrow(/topic authorization failed/i)
+    await admin.disconnect()
+  })
+
+  test('by @platformatic/kafka', async () => {
+    const sasl = { mechanism: 'PLAIN', username: 'root', password: 'toor' } as const
+    const admin = new Admin({ clientId: 'tests', bootstrapBrokers: server.brokers, retries: 0, sasl })
+    const acl = {
+      resourceType: 2,
+      resourceName: 'by-platformatic',
+      resourcePatternType: 3,
+      principal: 'User:shop',
+      host: '*',
+      operation: 3,
+      permissionType: 3,
+    } as const
+    await admin.createAcls({ creations: [acl] })
+    expect(await server.native.admin.user('shop')).toMatchObject({
+      rules: expect.arrayContaining(['allow read topic:by-platformatic']),
+    })
+    expect(await admin.describeAcls({ filter: acl })).toMatchObject([
+      { resourceName: 'by-platformatic', acls: [{ principal: 'User:shop', operation: 3 }] },
+    ])
+    expect(await admin.deleteAcls({ filters: [acl] })).toHaveLength(1)
+    await admin.close()
   })
 })
 

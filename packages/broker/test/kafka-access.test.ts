@@ -27,6 +27,7 @@ function refused(api: ApiDefinition, request: object, version = parseVersions(ap
 }
 
 const batch = encodeBatch([{ timestampMs: 1, value: new Uint8Array(1) }])
+const anyAcl = { resourceNameFilter: null, principalFilter: null, hostFilter: null }
 const partition = { partitionIndex: 0 }
 
 const all: readonly Refused[] = [
@@ -64,6 +65,15 @@ const all: readonly Refused[] = [
   refused(groups.deleteGroups, { groupsNames: ['g'] }),
   refused(groups.consumerGroupHeartbeat, { groupId: 'g' }),
   refused(groups.consumerGroupDescribe, { groupIds: ['g'] }),
+  refused(security.describeAcls, { resourceTypeFilter: 1, patternTypeFilter: 1, operation: 1, permissionType: 1, ...anyAcl }),
+  refused(security.createAcls, {
+    creations: [{ resourceType: 2, resourceName: 't', principal: 'User:nobody', host: '*', operation: 2, permissionType: 3 }],
+  }),
+  refused(security.deleteAcls, {
+    filters: [{ resourceTypeFilter: 1, patternTypeFilter: 1, operation: 1, permissionType: 1, ...anyAcl }],
+  }),
+  refused(security.describeUserScramCredentials, { users: null }),
+  refused(security.alterUserScramCredentials, { deletions: [{ name: 'root', mechanism: 1 }], upsertions: [] }),
 ]
 
 /** What leaves out all that the client may not know of. */

@@ -56,6 +56,22 @@ export interface UserDirectory {
   createToken(name: string, label: string): { readonly id: string; readonly token: string }
   /** @throws MillraceError `not_found` */
   revokeToken(name: string, id: string): void
+  /** What is kept for the mechanisms of SCRAM; nothing for a user without a password. @throws MillraceError `not_found` */
+  scram(name: string): readonly { readonly mechanism: ScramMechanism; readonly iterations: number }[]
+  /**
+   * Replaces or takes away what is kept for mechanisms, of a user who is made if need be. The others stay as they are, so that there may
+   * be several passwords; where one is sent in clear, that of SCRAM-SHA-256 counts if there is one.
+   * @throws MillraceError `bad_request`, `in_use` for the last who may administer the broker
+   */
+  changeScram(name: string, changes: readonly ScramChange[]): void
+}
+
+export type ScramMechanism = 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+
+export interface ScramChange {
+  readonly mechanism: ScramMechanism
+  /** Undefined takes it away. `saltedPassword`: Hi() of RFC 5802. */
+  readonly credential: { readonly iterations: number; readonly salt: Uint8Array; readonly saltedPassword: Uint8Array } | undefined
 }
 
 export interface UserSpec {
@@ -99,6 +115,8 @@ export const openToAll: Security = {
     delete: refuseUsers,
     createToken: refuseUsers,
     revokeToken: refuseUsers,
+    scram: refuseUsers,
+    changeScram: refuseUsers,
   },
 }
 

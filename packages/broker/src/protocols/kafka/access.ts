@@ -64,6 +64,7 @@ export function permitOffsets(client: Client, name: string): void {
 /** Being idempotent needs no more than some topic to publish to. @throws KafkaError CLUSTER_AUTHORIZATION_FAILED */
 export function permitIdempotence({ context, principal }: Client): void {
   if (context.security.mayAnywhere(principal.user, 'publish', 'topic')) return
+  if (isAllowed(context, principal, 'publish', 'broker')) return
   throw new KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED, `${principal.user} may publish to no topic`)
 }
 

@@ -13,6 +13,8 @@ import { metadataApi } from './handlers/metadata.ts'
 import { produceApi } from './handlers/produce.ts'
 import { createPartitionsApi, createTopicsApi, deleteTopicsApi } from './handlers/topics.ts'
 import { saslAuthenticateApi, saslHandshakeApi } from './login/sasl-apis.ts'
+import { createAclsApi, deleteAclsApi, describeAclsApi } from './security/acl-apis.ts'
+import { alterUserScramCredentialsApi, describeUserScramCredentialsApi } from './security/scram-apis.ts'
 import type { ServedApi } from './served-api.ts'
 
 /** Every API that is answered, by key. */
@@ -50,6 +52,11 @@ export function servedApis(): ReadonlyMap<number, ServedApi> {
     consumerGroupDescribeApi,
     saslHandshakeApi,
     saslAuthenticateApi,
+    describeAclsApi,
+    createAclsApi,
+    deleteAclsApi,
+    describeUserScramCredentialsApi,
+    alterUserScramCredentialsApi,
   ]
   const byKey = new Map(apis.map((api) => [api.codec.key, api]))
   const versions = apiVersionsApi(() => byKey.values())
