@@ -168,6 +168,31 @@ describe('@platformatic/kafka', () => {
   })
 })
 
+test('quotas by @platformatic/kafka, and kafkajs is slowed down by them', async () => {
+  const sasl = { mechanism: 'PLAIN', username: 'root', password: 'toor' } as const
+  const admin = new Admin({ clientId: 'tests', bootstrapBrokers: server.brokers, retries: 0, sasl })
+  const entities = [{ entityType: 'user', entityName: 'shop' }] as const
+  await admin.alterClientQuotas({
+    entries: [{ entities: [...entities], ops: [{ key: 'producer_byte_rate', value: 10_000, remove: false }] }],
+    validateOnly: false,
+  })
+  expect(await server.native.admin.quotas()).toEqual([{ user: 'shop', publishBytesPerSecond: 10_000 }])
+  const components = [{ entityType: 'user', matchType: 0, match: 'shop' }] as const
+  expect(await admin.describeClientQuotas({ components: [...components], strict: true })).toMatchObject([
+    { values: [{ key: 'producer_byte_rate', value: 10_000 }] },
+  ])
+  const producer = kafkaAs('shop', 'a long one').producer({ createPartitioner: Partitioners.DefaultPartitioner })
+  await producer.connect()
+  const [sent] = await producer.send({ topic: 'orders', messages: [{ value: 'x'.repeat(11_000) }] })
+  expect(sent).toMatchObject({ errorCode: 0 })
+  const before = performance.now()
+  await producer.send({ topic: 'orders', messages: [{ value: 'x' }] })
+  expect(performance.now() - before).toBeGreaterThan(50)
+  await producer.disconnect()
+  await server.native.admin.removeQuota({ user: 'shop' })
+  await admin.close()
+})
+
 test('clients log in over TLS, with a password and by certificate', async () => {
   const authority = testCertificate('test authority')
   const broker = testCertificate('localhost', authority)

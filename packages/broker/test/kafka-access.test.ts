@@ -72,6 +72,8 @@ const all: readonly Refused[] = [
   refused(security.deleteAcls, {
     filters: [{ resourceTypeFilter: 1, patternTypeFilter: 1, operation: 1, permissionType: 1, ...anyAcl }],
   }),
+  refused(security.describeClientQuotas, { components: [], strict: false }),
+  refused(security.alterClientQuotas, { entries: [{ entity: [{ entityType: 'user', entityName: 'x' }], ops: [] }] }),
   refused(security.describeUserScramCredentials, { users: null }),
   refused(security.alterUserScramCredentials, { deletions: [{ name: 'root', mechanism: 1 }], upsertions: [] }),
 ]

@@ -5,10 +5,12 @@ import type { RedriveInfo, RedriveOptions } from './redrive.ts'
 import type { Requesting } from './request/types.ts'
 import type { Transaction, TransactionOptions, TransactionPublishOptions } from './transactions/types.ts'
 import type { SecurityOptions } from './security-options.ts'
+import type { QuotaAdmin } from './quotas.ts'
 import type { UserAdmin } from './users.ts'
 
 export type * from './groups.ts'
 export type * from './security-options.ts'
+export type * from './quotas.ts'
 export type * from './users.ts'
 export type * from './prepared/types.ts'
 export type * from './redrive.ts'
@@ -285,7 +287,7 @@ export interface Publisher extends AsyncDisposable {
 }
 
 /** Definitions; JSON shapes are those of the HTTP API. */
-export interface Admin extends UserAdmin {
+export interface Admin extends UserAdmin, QuotaAdmin {
   createTopic(spec: TopicSpec): Promise<void>
   updateTopic(name: string, change: Omit<Partial<TopicSpec>, 'name'>): Promise<void>
   deleteTopic(name: string): Promise<void>

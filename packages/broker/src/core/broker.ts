@@ -3,6 +3,7 @@ import type { Ticket } from '../storage/log-store.ts'
 import type { StoredTopic } from './stored-topic.ts'
 import type { ConsumerGroups, OffsetCommit, OffsetCommitter } from './groups/consumer-groups.ts'
 import type { ProducerTransactions } from './producer-transactions/producer-transactions.ts'
+import type { Quotas } from './quotas/quotas.ts'
 import type {
   DedupPolicy,
   DeliveryPolicy,
@@ -16,6 +17,7 @@ import type {
 } from './specs.ts'
 
 export type * from './groups/consumer-groups.ts'
+export type * from './quotas/quotas.ts'
 export type * from './specs.ts'
 export type * from './stored-topic.ts'
 
@@ -118,6 +120,9 @@ export interface Broker {
 
   /** Transactions of named producers, which stay open over many requests. */
   readonly producerTransactions: ProducerTransactions
+
+  /** How fast users and clients may be. */
+  readonly quotas: Quotas
 
   // ---- dead letters -----------------------------------------------------------------------------------------------
   /**

@@ -10,6 +10,7 @@ import { check, type Typed } from './json-schema.ts'
 import { define, type Operation } from './operation.ts'
 import { page } from './page.ts'
 import { peek } from './peek.ts'
+import { type QuotaOperation, quotaOperations } from './quota-operations.ts'
 import * as schemas from './schemas.ts'
 import { type TransactionOperation, transactionOperations } from './transaction-operations.ts'
 import { type UserOperation, userOperations } from './user-operations.ts'
@@ -20,6 +21,7 @@ export type OperationName =
   | GroupOperation
   | TransactionOperation
   | UserOperation
+  | QuotaOperation
   | 'producer.open'
   | 'scheduled.cancel'
   | 'peek'
@@ -212,6 +214,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
   ...transactionOperations,
 
   ...userOperations,
+  ...quotaOperations,
 
   'producer.open': define({
     summary: 'Open an idempotent producer of a name for a destination, and fence whoever had it',

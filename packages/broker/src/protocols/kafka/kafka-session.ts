@@ -1,6 +1,7 @@
 // hot path (packages/broker/test/kafka/throughput.mjs)
 import { FrameReader, ProtocolError } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
+import type { Timer } from '../../ports/platform.ts'
 import type { CommitWaiter } from '../commit-waiters.ts'
 import type { Connection, Principal, Session, SessionContext } from '../session.ts'
 import { MessageFormatError, MessageReader } from './codec/message-reader.ts'
@@ -40,6 +41,7 @@ export class KafkaSession implements Session, CommitWaiter, Client {
   #state: State = 'open'
   #paused = false
   #stopRelief: (() => void) | undefined
+  #throttle: Timer | undefined
   #flushing = false
   #waitsForCommit = false
   #received = true
@@ -178,11 +180,21 @@ export class KafkaSession implements Session, CommitWaiter, Client {
     this.#answer(api, { key: API_VERSIONS, version: 0, correlationId }, { ...reply, errorCode: errors.UNSUPPORTED_VERSION })
   }
 
+  /** By KIP-219: what was asked for is answered, and nothing more is taken up for a while. */
+  throttle(ms: number): void {
+    this.#throttle?.cancel()
+    this.#throttle = this.context.platform.scheduler.after(ms, () => {
+      this.#throttle = undefined
+      this.#proceed()
+    })
+  }
+
   // ---- pace -----------------------------------------------------------------------------------------------------------
 
   /** Whether nothing more is to be taken up for now. */
   get #isBusy(): boolean {
     return (
+      this.#throttle !== undefined ||
       this.#replies.length >= limits.requestsMax ||
       this.#replies.fetches >= limits.fetchesMax ||
       this.#connection.backlogBytes >= limits.backlogBytesHigh ||
@@ -250,6 +262,8 @@ export class KafkaSession implements Session, CommitWaiter, Client {
   }
 
   #release(): void {
+    this.#throttle?.cancel()
+    this.#throttle = undefined
     this.#stopRelief?.()
     this.#stopRelief = undefined
     this.#waiting.length = 0

@@ -25,6 +25,8 @@ export interface Client {
   fetchSession: FetchSession | undefined
   /** Requests that wait for something to happen; ended when the broker or the connection goes. */
   readonly waits: Set<Wait>
+  /** Takes up nothing more for so long. */
+  throttle(ms: number): void
   /** Reads nothing more, answers what was asked, and ends the connection. */
   drain(): void
 }

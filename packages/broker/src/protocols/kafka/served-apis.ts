@@ -14,6 +14,7 @@ import { produceApi } from './handlers/produce.ts'
 import { createPartitionsApi, createTopicsApi, deleteTopicsApi } from './handlers/topics.ts'
 import { saslAuthenticateApi, saslHandshakeApi } from './login/sasl-apis.ts'
 import { createAclsApi, deleteAclsApi, describeAclsApi } from './security/acl-apis.ts'
+import { alterClientQuotasApi, describeClientQuotasApi } from './security/quota-apis.ts'
 import { alterUserScramCredentialsApi, describeUserScramCredentialsApi } from './security/scram-apis.ts'
 import type { ServedApi } from './served-api.ts'
 
@@ -57,6 +58,8 @@ export function servedApis(): ReadonlyMap<number, ServedApi> {
     deleteAclsApi,
     describeUserScramCredentialsApi,
     alterUserScramCredentialsApi,
+    describeClientQuotasApi,
+    alterClientQuotasApi,
   ]
   const byKey = new Map(apis.map((api) => [api.codec.key, api]))
   const versions = apiVersionsApi(() => byKey.values())

@@ -279,6 +279,21 @@ describe('publishing', () => {
     expect(answer()).toEqual([{ name: 'opened', publisher: 0, partitions: 8 }])
   })
 
+  it('whoever is over its quota is not read from for a while, and stays alive', () => {
+    broker.quotaWaitMs = 30_000
+    send('publish', { publisher: 0, partition: -1, batch: batch('a') })
+    expect(broker.charged).toEqual([['anonymous', '', 'publish', expect.any(Number)]])
+    expect(broker.charged[0]![3]).toBeGreaterThanOrEqual(batch('a').length)
+    expect(connection.paused).toBe(true)
+    for (let second = 0; second < 29; second++) nextSecond()
+    expect([connection.paused, connection.closed]).toEqual([true, false])
+    nextSecond()
+    expect(connection.paused).toBe(false)
+    broker.quotaWaitMs = 0
+    send('publish', { publisher: 0, partition: -1, batch: batch('a') })
+    expect(connection.paused).toBe(false)
+  })
+
   it('stops reading while the broker has too much to write', () => {
     broker.congested = true
     send('publish', { publisher: 0, partition: 0, batch: batch('a') })

@@ -7,6 +7,7 @@ import type { Decoded, Encodable } from '../codec/notation.ts'
 import { errors, failure, KafkaError } from '../errors.ts'
 import { produce } from '../messages/records.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
+import { throttled } from '../throttling.ts'
 import { NO_TOPIC_ID, topicOf } from './topic-lookup.ts'
 
 type ProduceRequest = Decoded<typeof produce.request>
@@ -31,21 +32,24 @@ interface Progress {
   /** Of the last batch that was stored. */
   ticket: number
   failed: boolean
+  /** Of the batches that were stored. */
+  bytes: number
 }
 
 export const produceApi: ServedApi = serve(produce, (request, version, client) => {
   if (version < FIRST_VERSION) return 'close'
   const { acks } = request
-  const progress: Progress = { ticket: 0, failed: false }
+  const progress: Progress = { ticket: 0, failed: false, bytes: 0 }
   const known = acks === ALL || acks === LEADER || acks === NOBODY
   const responses = request.topicData.map((topic) =>
     known
       ? publishTopic(client, topic, progress)
       : refuseTopic(topic, new KafkaError(errors.INVALID_REQUIRED_ACKS, 'acks is -1, 0 or 1')),
   )
+  const throttleTimeMs = throttled(client, 'publish', progress.bytes)
   // Nobody reads an answer: the end of the connection is all that can tell of a failure.
   if (acks === NOBODY) return progress.failed ? 'close' : undefined
-  return new Durable(progress.ticket, { responses })
+  return new Durable(progress.ticket, { responses, throttleTimeMs })
 })
 
 function publishTopic(client: Client, topic: TopicData, progress: Progress): TopicAnswer {
@@ -80,6 +84,7 @@ function publish(
     const batch = singleBatch(records)
     const baseOffset = destination.publish(index, batch)
     progress.ticket = client.broker.ticket()
+    progress.bytes += batch.length
     if (destination.duplicates?.[0]?.offset === -1) {
       throw new KafkaError(errors.DUPLICATE_SEQUENCE_NUMBER, 'the batch was stored before, and where is not known any more')
     }
