@@ -330,7 +330,10 @@ export interface TopicSpec {
   readonly name: string
   readonly partitions?: number
   readonly retention?: { readonly ms?: number; readonly bytes?: number; readonly records?: number }
-  readonly cleanup?: 'delete' | 'compact'
+  /** `compact,delete` keeps the last record of every key, until `retention` drops it. */
+  readonly cleanup?: 'delete' | 'compact' | 'compact,delete'
+  /** Largest record batch, and so the largest message. 0, like the default: that of the broker, which is the most. */
+  readonly batchBytesMax?: number
   readonly dedup?: DedupPolicy
 }
 
@@ -412,7 +415,9 @@ export interface TopicInfo {
   readonly name: string
   readonly partitions: number
   readonly retention: { readonly ms?: number; readonly bytes?: number; readonly records?: number }
-  readonly cleanup: 'delete' | 'compact'
+  readonly cleanup: 'delete' | 'compact' | 'compact,delete'
+  /** Absent where it is that of the broker. */
+  readonly batchBytesMax?: number
   readonly partitionInfo: readonly { readonly start: number; readonly end: number; readonly bytes: number }[]
   readonly subscriptions: readonly string[]
   /** Messages that wait for their time to be published into it. */

@@ -163,7 +163,9 @@ export interface Broker {
   close(): Promise<void>
 }
 
-export interface TopicInfo extends Required<Omit<TopicSpec, 'retention' | 'dedup'>> {
+export interface TopicInfo extends Required<Omit<TopicSpec, 'retention' | 'dedup' | 'batchBytesMax'>> {
+  /** Absent where it is that of the broker. */
+  readonly batchBytesMax?: number
   /** Absent while it is off. */
   readonly dedup?: DedupPolicy
   readonly retention: Retention

@@ -415,6 +415,7 @@ export class CoreBroker implements Broker {
       partitions: topic.tails.length,
       retention: topic.retention,
       cleanup: topic.cleanup,
+      ...(topic.target.batchBytesMax === undefined ? {} : { batchBytesMax: topic.target.batchBytesMax }),
       ...(topic.target.ids === undefined ? {} : { dedup: topic.target.ids.settings }),
       scheduled: this.#shard.schedule.pending(topic.target),
       partitionInfo: topic.tails.map((tail) => this.#store.bounds(tail.id)),

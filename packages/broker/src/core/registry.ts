@@ -7,10 +7,12 @@ import {
   type QueueDefinition,
   type SubscriptionDefinition,
   type TopicDefinition,
+  checkBatchBytes,
   checkCleanup,
   checkExpiry,
   checkPartitions,
   checkRetention,
+  isCompacted,
   same,
 } from './definitions.ts'
 import { checkDelivery, checkPolicyChange } from './delivery-policy.ts'
@@ -121,17 +123,19 @@ export class Registry {
     const partitions = checkPartitions(spec.partitions ?? 1, this.#shard.limits)
     const retention = checkRetention(spec.retention)
     const cleanup = checkCleanup(spec.cleanup)
+    const batchBytesMax = checkBatchBytes(spec.batchBytesMax, this.#shard.limits)
     const dedup = checkDedup(spec.dedup)
     const existing = this.topics.get(spec.name)
     if (existing !== undefined) {
       const isSame = existing.tails.length === partitions && existing.cleanup === cleanup && existing.target.hasDedup(dedup)
-      if (isSame && same(existing.retention, retention)) return
+      if (isSame && same(existing.retention, retention) && existing.target.batchBytesMax === batchBytesMax) return
       throw alreadyExists('topic', spec.name)
     }
     this.#checkNew(this.topics.size, 'topics')
     this.#shard.store.reserve(partitions * LOG_CHANGE_BYTES + KIB)
     const topic = this.#makeTopic(this.#nextId++, { kind: 'topic', name: spec.name, logs: [], retention, cleanup })
     for (let n = 0; n < partitions; n++) topic.tails.push(this.#newLog())
+    topic.target.batchBytesMax = batchBytesMax
     topic.target.changeDedup(dedup)
     this.#shard.stateLog.snapshot(topic.cell)
   }
@@ -141,6 +145,8 @@ export class Registry {
     const topic = this.topic(name)
     const retention = change.retention === undefined ? topic.retention : checkRetention(change.retention)
     const cleanup = change.cleanup === undefined ? topic.cleanup : checkCleanup(change.cleanup)
+    const { batchBytesMax = topic.target.batchBytesMax } = change
+    const checkedBatchBytes = checkBatchBytes(batchBytesMax, this.#shard.limits)
     const partitions =
       change.partitions === undefined ? topic.tails.length : checkPartitions(change.partitions, this.#shard.limits)
     const dedup = change.dedup === undefined ? topic.target.ids?.settings : checkDedup(change.dedup)
@@ -155,7 +161,8 @@ export class Registry {
     }
     topic.retention = retention
     topic.cleanup = cleanup
-    topic.target.keyed = cleanup === 'compact'
+    topic.target.keyed = isCompacted(cleanup)
+    topic.target.batchBytesMax = checkedBatchBytes
     topic.target.changeDedup(dedup)
     this.#shard.stateLog.snapshot(topic.cell)
   }
@@ -338,10 +345,12 @@ export class Registry {
         retention: topic.retention,
         cleanup: topic.cleanup,
         ...dedupOf(topic.target),
-        ...(topic.cleanup === 'compact' ? { compaction: tails.map((tail) => tail.compaction ?? null) } : {}),
+        ...(topic.target.batchBytesMax === undefined ? {} : { batchBytesMax: topic.target.batchBytesMax }),
+        ...(isCompacted(topic.cleanup) ? { compaction: tails.map((tail) => tail.compaction ?? null) } : {}),
       })),
     }
-    topic.target.keyed = topic.cleanup === 'compact'
+    topic.target.keyed = isCompacted(topic.cleanup)
+    topic.target.batchBytesMax = definition.batchBytesMax
     topic.target.restoreDedup(definition.dedup)
     this.topics.set(name, topic)
     this.#topicsById.set(id, topic)

@@ -1,5 +1,5 @@
 // hot path (packages/broker/test/kafka/throughput.mjs)
-import { BATCH_HEADER_BYTES, batchAttributes, batchSize } from '@millrace/wire'
+import { BATCH_HEADER_BYTES, batchAttributes, batchCrc, batchSize, crc32c } from '@millrace/wire'
 import { MillraceError } from '../../../base/errors.ts'
 import type { Destination } from '../../../core/broker.ts'
 import { permit } from '../access.ts'
@@ -24,6 +24,8 @@ const NOBODY = 0
 
 const MAGIC_AT = 16
 const MAGIC = 2
+/** Where that begins which the checksum is about. */
+const CHECKED_AT = 21
 const TRANSACTIONAL = 0x10
 const CONTROL = 0x20
 
@@ -91,8 +93,15 @@ function publish(
     return { index, errorCode: errors.NONE, baseOffset }
   } catch (error) {
     progress.failed = true
+    if (isDamaged(error, records)) return refusePartition(index, new KafkaError(errors.CORRUPT_MESSAGE, (error as Error).message))
     return refusePartition(index, error)
   }
+}
+
+/** Whether it was changed on the way: clients then send it again. */
+function isDamaged(error: unknown, records: Uint8Array | null): boolean {
+  if (records === null || !(error instanceof MillraceError) || error.code !== 'bad_batch') return false
+  return crc32c(records.subarray(CHECKED_AT)) !== batchCrc(records)
 }
 
 /** Since version 3 there is one batch for a partition. @throws KafkaError */
