@@ -17,7 +17,7 @@ import {
 } from './definitions.ts'
 import { checkDelivery, checkPolicyChange } from './delivery-policy.ts'
 import { Cursor } from './delivery/cursor.ts'
-import { checkDedup, type DedupDefinition } from './dedup/dedup-settings.ts'
+import { checkDedup } from './dedup/dedup-settings.ts'
 import type { MessageIds } from './dedup/message-ids.ts'
 import { DeadLetters } from './delivery/dead-letter.ts'
 import { DeliveryGroup } from './delivery/delivery-group.ts'
@@ -31,6 +31,7 @@ import { checkGrowth, checkPriorities, QueueLevels, usePriorities } from './prio
 import { PublishTarget } from './publish-target.ts'
 import { QueueExpiry } from './queue-expiry.ts'
 import type { Shard } from './shard.ts'
+import { dedupOf, topicDefinition } from './topics/topic-definition.ts'
 import { checkStartPosition, offsetAtTimestamp, startState } from './start-position.ts'
 import type { StateCell } from './state/state-log.ts'
 
@@ -338,16 +339,7 @@ export class Registry {
       subscriptions: new Map(),
       retention: definition.retention,
       cleanup: definition.cleanup,
-      cell: new DefinitionCell(id, () => ({
-        kind: 'topic',
-        name,
-        logs: tails.map((tail) => tail.id),
-        retention: topic.retention,
-        cleanup: topic.cleanup,
-        ...dedupOf(topic.target),
-        ...(topic.target.batchBytesMax === undefined ? {} : { batchBytesMax: topic.target.batchBytesMax }),
-        ...(isCompacted(topic.cleanup) ? { compaction: tails.map((tail) => tail.compaction ?? null) } : {}),
-      })),
+      cell: new DefinitionCell(id, () => topicDefinition(topic)),
     }
     topic.target.keyed = isCompacted(topic.cleanup)
     topic.target.batchBytesMax = definition.batchBytesMax
@@ -499,8 +491,4 @@ export class Registry {
     if (kind === 'queue') this.queueOrCreate(name, true)
     else this.topicOrCreate(name, true)
   }
-}
-
-function dedupOf({ ids }: PublishTarget): { dedup?: DedupDefinition } {
-  return ids === undefined ? {} : { dedup: ids.definition }
 }
