@@ -87,7 +87,8 @@ export class Login {
       case 'proving':
         return key === SASL_AUTHENTICATE || key === SASL_HANDSHAKE
       case 'known':
-        return this.#isStillKnown(state) && (key === SASL_HANDSHAKE || this.#clock.monotonicMs() < state.untilMs)
+        if (!this.#isStillKnown(state)) return false
+        return state.untilMs === Infinity || key === SASL_HANDSHAKE || this.#clock.monotonicMs() < state.untilMs
       default:
         return false
     }

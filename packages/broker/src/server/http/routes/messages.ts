@@ -247,7 +247,7 @@ export async function admission({ session: { broker, platform } }: HttpServices)
 }
 
 /** Over their quota, publishers are answered late. */
-function quotaWait({ session: { broker, platform } }: HttpServices, principal: Principal, bytes: number): Promise<void> {
+export function quotaWait({ session: { broker, platform } }: HttpServices, principal: Principal, bytes: number): Promise<void> {
   const waitMs = broker.quotas.charge(principal.user, principal.clientId ?? '', 'publish', bytes)
   return waitMs === 0 ? Promise.resolve() : new Promise((resolve) => void platform.scheduler.after(waitMs, resolve))
 }
