@@ -72,8 +72,8 @@ async function started(script: string, directory: string, port: number, settings
       clearTimeout(timer)
       resolve()
     }
-    child.stdout!.setEncoding('utf8').on('data', onText)
-    child.stderr!.setEncoding('utf8').on('data', onText)
+    child.stdout.setEncoding('utf8').on('data', onText)
+    child.stderr.setEncoding('utf8').on('data', onText)
     child.once('close', () => reject(new Error(`Kafka ended:\n${output}`)))
   })
   return child
@@ -102,11 +102,11 @@ async function freePort(): Promise<number> {
       next.once('error', () => resolve(false))
       next.listen(port + 1, '127.0.0.1', () => resolve(true))
     })
-    await Promise.all([closed(server), isFree ? closed(next) : undefined])
+    await Promise.all([close(server), isFree ? close(next) : undefined])
     if (isFree) return port
   }
 }
 
-function closed(server: ReturnType<typeof createServer>): Promise<void> {
+function close(server: ReturnType<typeof createServer>): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()))
 }

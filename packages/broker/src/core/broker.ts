@@ -4,6 +4,7 @@ import type { PartitionProducer, StoredPartition, StoredTopic } from './stored-t
 import type { Destination, DuplicateRecord, PlacedRun } from './destination.ts'
 import type { ConsumerGroups, OffsetCommit, OffsetCommitter } from './groups/consumer-groups.ts'
 import type { ProducerTransactions } from './producer-transactions/producer-transactions.ts'
+import type { Quotas } from './quotas/quotas.ts'
 import type {
   DedupPolicy,
   DeliveryPolicy,
@@ -18,6 +19,7 @@ import type {
 
 export type * from './destination.ts'
 export type * from './groups/consumer-groups.ts'
+export type * from './quotas/quotas.ts'
 export type * from './specs.ts'
 export type * from './stored-topic.ts'
 
@@ -123,6 +125,9 @@ export interface Broker {
   /** Transactions of named producers, which stay open over many requests. */
   readonly producerTransactions: ProducerTransactions
 
+  /** How fast users and clients may be. */
+  readonly quotas: Quotas
+
   // ---- dead letters -----------------------------------------------------------------------------------------------
   /**
    * Moves messages of a queue back to where they died, or elsewhere: each in one commit with the end of the original. Runs in
@@ -162,7 +167,9 @@ export interface Broker {
   close(): Promise<void>
 }
 
-export interface TopicInfo extends Required<Omit<TopicSpec, 'retention' | 'dedup'>> {
+export interface TopicInfo extends Required<Omit<TopicSpec, 'retention' | 'dedup' | 'batchBytesMax'>> {
+  /** Absent where it is that of the broker. */
+  readonly batchBytesMax?: number
   /** Absent while it is off. */
   readonly dedup?: DedupPolicy
   readonly retention: Retention

@@ -42,6 +42,8 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   /** Whether each record must have a key. */
   keyed = false
   deleted = false
+  /** Of a topic that takes less than the broker. */
+  batchBytesMax: number | undefined
   /** The ids of its messages, while dedup is on. */
   ids: MessageIds | undefined
   duplicates: readonly DuplicateRecord[] | undefined
@@ -361,7 +363,8 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   }
 
   #checkSize(bytes: number): void {
-    const { batchBytesMax } = this.#shard.limits
+    const ofBroker = this.#shard.limits.batchBytesMax
+    const batchBytesMax = this.batchBytesMax === undefined ? ofBroker : Math.min(this.batchBytesMax, ofBroker)
     if (bytes <= batchBytesMax) return
     throw new MillraceError('record_too_large', `a batch of ${bytes} bytes is larger than the limit of ${batchBytesMax}`)
   }

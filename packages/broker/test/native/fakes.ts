@@ -75,6 +75,15 @@ export class FakeBroker {
   congested = false
   offset = 100
   partitions = 3
+  /** What whoever publishes has to wait, and who was asked about. */
+  quotaWaitMs = 0
+  readonly charged: [string, string, string, number][] = []
+  readonly quotas = {
+    charge: (...charge: [string, string, string, number]) => {
+      this.charged.push(charge)
+      return this.quotaWaitMs
+    },
+  }
   readonly published: [string, number, Uint8Array][] = []
   readonly scheduled: [string, number, Uint8Array, number][] = []
   readonly consumers: FakeConsumer[] = []

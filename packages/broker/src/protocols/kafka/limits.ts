@@ -19,6 +19,12 @@ export const limits = {
   idleMs: 600_000,
   /** Characters of a pattern of topics. */
   patternLengthMax: 4096,
+  /** What a request may hold before it is known who sends it, where that matters. */
+  loginRequestBytesMax: 65_536,
+  /** Whoever did not log in by then is cut off. */
+  loginDeadlineMs: 30_000,
+  /** A login that failed is told of after so long. */
+  failedLoginDelayMs: 100,
   /** Topics and partitions in one answer of DescribeTopicPartitions. */
   describedPartitionsMax: 2000,
 } as const

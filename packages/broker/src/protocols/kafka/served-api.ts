@@ -5,6 +5,7 @@ import type { MessageReader } from './codec/message-reader.ts'
 import type { MessageWriter } from './codec/message-writer.ts'
 import type { ApiDefinition, Decoded, Encodable } from './codec/notation.ts'
 import type { FetchSession } from './fetch/fetch-session.ts'
+import type { Login } from './login/login.ts'
 
 /** Where clients shall connect to. */
 export interface HostPort {
@@ -17,12 +18,17 @@ export interface Client {
   readonly context: SessionContext
   readonly broker: Broker
   readonly principal: Principal
+  readonly login: Login
   /** Of this broker, as this client should see it. */
   readonly address: HostPort
   /** What its fetches have told so far. */
   fetchSession: FetchSession | undefined
   /** Requests that wait for something to happen; ended when the broker or the connection goes. */
   readonly waits: Set<Wait>
+  /** Takes up nothing more for so long. */
+  throttle(ms: number): void
+  /** Reads nothing more, answers what was asked, and ends the connection. */
+  drain(): void
 }
 
 export interface Wait {

@@ -279,6 +279,21 @@ describe('publishing', () => {
     expect(answer()).toEqual([{ name: 'opened', publisher: 0, partitions: 8 }])
   })
 
+  it('whoever is over its quota is not read from for a while, and stays alive', () => {
+    broker.quotaWaitMs = 30_000
+    send('publish', { publisher: 0, partition: -1, batch: batch('a') })
+    expect(broker.charged).toEqual([['anonymous', '', 'publish', expect.any(Number)]])
+    expect(broker.charged[0]![3]).toBeGreaterThanOrEqual(batch('a').length)
+    expect(connection.paused).toBe(true)
+    for (let second = 0; second < 29; second++) nextSecond()
+    expect([connection.paused, connection.closed]).toEqual([true, false])
+    nextSecond()
+    expect(connection.paused).toBe(false)
+    broker.quotaWaitMs = 0
+    send('publish', { publisher: 0, partition: -1, batch: batch('a') })
+    expect(connection.paused).toBe(false)
+  })
+
   it('stops reading while the broker has too much to write', () => {
     broker.congested = true
     send('publish', { publisher: 0, partition: 0, batch: batch('a') })
@@ -498,7 +513,7 @@ describe('calls', () => {
     send('consume', { consumer: 1, options: { source: 'topic:t', mode: 'read' } })
     send('call', { call: 1, method: 'queue.create', params: { name: 'q' } })
     await platform.settle()
-    expect(asked).toEqual(['ann publish queue:q', 'ann consume queue:q', 'ann read topic:t', 'ann define queue:q'])
+    expect(asked).toEqual(['ann publish queue:q', 'ann consume queue:q', 'ann read topic:t', 'ann create queue:q'])
     const frames = connection.take()
     expect(frames.map((frame) => frame.name)).toEqual(['openFailed', 'ended', 'ended', 'failure'])
     for (const frame of frames) expect(frame).toMatchObject({ reason: { code: 'forbidden' } })
