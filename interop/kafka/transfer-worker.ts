@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type EachBatchPayload, type Kafka, type KafkaMessage, Partitioners, type Producer, type Transaction } from 'kafkajs'
+import {
+  CompressionTypes,
+  type EachBatchPayload,
+  type Kafka,
+  type KafkaMessage,
+  Partitioners,
+  type Producer,
+  type Transaction,
+} from 'kafkajs'
 import type { SeededRandom } from '../../packages/broker/test/harness/seeded-random.ts'
 
 const CHUNK_MAX = 10
@@ -99,7 +107,8 @@ export class TransferWorker {
         { partition: to % targetPartitions, value: JSON.stringify({ id, account: to, amount }) },
       ]
     })
-    await transaction.send({ topic: target, messages })
+    const compression = this.#settings.random.next() < 0.5 ? CompressionTypes.GZIP : CompressionTypes.None
+    await transaction.send({ topic: target, messages, compression })
     const partitions = [{ partition: this.#partition, offset: String(next) }]
     await transaction.sendOffsets({ consumerGroupId: group, topics: [{ topic: source, partitions }] })
   }

@@ -11,6 +11,7 @@ import { MessageWriter } from '../../dist/protocols/kafka/codec/message-writer.j
 import { kafkaDoor } from '../../dist/protocols/kafka/kafka-door.js'
 import { fetch, produce } from '../../dist/protocols/kafka/messages/records.js'
 import { nativeDoor } from '../../dist/protocols/native/native-door.js'
+import { openToAll } from '../../dist/protocols/security.js'
 import { allowAll } from '../../dist/protocols/session.js'
 import { decompress } from '../../dist/server/decompress/decompress.js'
 import { nodePlatform } from '../../dist/server/node-platform.js'
@@ -36,7 +37,7 @@ async function withBroker(run) {
   broker.createTopic({ name: 't', retention: { bytes: 64 * 1024 * 1024 } })
   const commits = new CommitWaiters(broker)
   const identity = { brokerId: broker.id, brokerVersion: '0' }
-  const context = { broker, platform, commits, identity, authorize: allowAll, status: () => ({}) }
+  const context = { broker, platform, commits, identity, authorize: allowAll, security: openToAll, status: () => ({}) }
   await run(context)
   commits.close()
   await broker.close()
