@@ -357,7 +357,7 @@ export class PublishChannel implements Publisher {
     this.#early.push({
       key: key?.slice() ?? null,
       value: value === body ? value.slice() : value,
-      headers,
+      headers: headers.map((header) => ({ key: header.key, value: header.value?.slice() ?? null })),
       timestampMs,
       dueMs,
       weight,
