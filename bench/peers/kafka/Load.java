@@ -1,5 +1,4 @@
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -33,6 +32,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 public final class Load {
   private static final double PRODUCE_WARMUP_SECONDS = 3;
   private static final double LATENCY_WARMUP_SECONDS = 8;
+  private static final int TOPICS_AT_ONCE = 100;
 
   public static void main(String[] arguments) throws Exception {
     String address = arguments[1];
@@ -54,11 +54,12 @@ public final class Load {
     AtomicReference<Exception> failure = new AtomicReference<>();
     long warmAt;
     long warmConfirmed = 0;
-    long startedAt = System.nanoTime();
     long countsFrom = 0;
     double measured;
     try (KafkaProducer<byte[], byte[]> producer = producer(address, 5)) {
-      warmAt = startedAt + nanos(PRODUCE_WARMUP_SECONDS);
+      // The first send to a topic waits until its leader is known.
+      for (String topic : topics) producer.partitionsFor(topic);
+      warmAt = System.nanoTime() + nanos(PRODUCE_WARMUP_SECONDS);
       long endAt = warmAt + nanos(seconds);
       for (long n = 0; ; n++) {
         if ((n & 63) == 0) {
@@ -173,12 +174,13 @@ public final class Load {
 
   private static void createTopics(String address, List<String> names) throws Exception {
     try (Admin admin = Admin.create(Map.of("bootstrap.servers", address, "default.api.timeout.ms", "300000", "request.timeout.ms", "300000"))) {
-      List<NewTopic> topics = new ArrayList<>();
-      for (String name : names) topics.add(new NewTopic(name, 1, (short) 1));
-      try {
-        admin.createTopics(topics).all().get();
-      } catch (ExecutionException error) {
-        if (!(error.getCause() instanceof TopicExistsException)) throw error;
+      for (int from = 0; from < names.size(); from += TOPICS_AT_ONCE) {
+        List<String> some = names.subList(from, Math.min(names.size(), from + TOPICS_AT_ONCE));
+        try {
+          admin.createTopics(some.stream().map(name -> new NewTopic(name, 1, (short) 1)).toList()).all().get();
+        } catch (ExecutionException error) {
+          if (!(error.getCause() instanceof TopicExistsException)) throw error;
+        }
       }
     }
   }

@@ -1,11 +1,11 @@
 // `npm run bench:kafka -- [--seconds N] [--durability fsync|os]...`: Millrace and Apache Kafka, one after the other, under the same loads from
 // Kafka's own client. Needs Java 17 and Maven. Prints a table for docs/kafka.md.
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
 import { repository } from '../broker-process.ts'
 import { apacheKafka, millraceByKafka, type Durability, type KafkaBroker, type KafkaSystem } from './kafka-peer.ts'
 
@@ -48,26 +48,30 @@ writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
 async function measured(system: KafkaSystem, durability: Durability): Promise<readonly Row[]> {
   const broker = await system.start(durability)
   try {
-    return await rows(broker)
+    return await rows(system.name, broker)
   } finally {
     await broker.stop()
   }
 }
 
-async function rows(broker: KafkaBroker): Promise<readonly Row[]> {
+async function rows(name: string, broker: KafkaBroker): Promise<readonly Row[]> {
   const { address } = broker
+  const load = (...parameters: readonly (string | number)[]): Promise<Record<string, number>> => {
+    process.stderr.write(`${name}: ${parameters.join(' ')}\n`)
+    return loaded(parameters)
+  }
   const list: Row[] = [{ name: 'start', unit: 'ms', value: broker.readyMs, better: 'less' }]
   await sleep(IDLE_SECONDS * 1000)
   list.push({ name: 'memory, idle', unit: 'MiB', value: broker.memory().rss / MIB, better: 'less' })
   for (const rate of [1000, 50_000]) {
-    const { p50, p99 } = load('latency', address, `latency-${rate}`, rate, seconds)
+    const { p50, p99 } = await load('latency', address, `latency-${rate}`, rate, seconds)
     list.push({ name: `end to end at ${rate}/s, p50`, unit: 'ms', value: p50!, better: 'less' })
     list.push({ name: `end to end at ${rate}/s, p99`, unit: 'ms', value: p99!, better: 'less' })
   }
-  list.push(throughput('produce 100 B', load('produce', address, 'one', 1, 100, seconds)))
-  list.push(throughput('consume 100 B', load('consume', address, 'one', seconds * 4)))
-  list.push(throughput(`produce 100 B, ${MANY_TOPICS} topics`, load('produce', address, 'many', MANY_TOPICS, 100, seconds)))
-  const large = load('produce', address, 'large', 1, LARGE_BYTES, seconds)
+  list.push(throughput('produce 100 B', await load('produce', address, 'one', 1, 100, seconds)))
+  list.push(throughput('consume 100 B', await load('consume', address, 'one', seconds * 4)))
+  list.push(throughput(`produce 100 B, ${MANY_TOPICS} topics`, await load('produce', address, 'many', MANY_TOPICS, 100, seconds)))
+  const large = await load('produce', address, 'large', 1, LARGE_BYTES, seconds)
   list.push({
     name: 'produce 64 KiB',
     unit: 'MB/s',
@@ -82,10 +86,18 @@ function throughput(name: string, { messages, seconds: taken }: Record<string, n
   return { name, unit: 'k/s', value: messages! / taken! / 1000, better: 'more' }
 }
 
-function load(...parameters: readonly (string | number)[]): Record<string, number> {
-  const all = ['-Xmx512m', '-cp', `${jars}:${classes}`, 'Load', ...parameters.map(String)]
-  const text = execFileSync('java', all, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-  return JSON.parse(text.slice(text.lastIndexOf('{'))) as Record<string, number>
+/** Not synchronous: what the broker writes has to be read meanwhile, or it stops. */
+async function loaded(parameters: readonly (string | number)[]): Promise<Record<string, number>> {
+  const all = [
+    '-Xmx512m',
+    '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+    '-cp',
+    `${jars}:${classes}`,
+    'Load',
+    ...parameters.map(String),
+  ]
+  const { stdout } = await promisify(execFile)('java', all)
+  return JSON.parse(stdout.slice(stdout.lastIndexOf('{'))) as Record<string, number>
 }
 
 function print(durability: Durability, systems: Record<string, readonly Row[]>): void {
