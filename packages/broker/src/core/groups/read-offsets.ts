@@ -4,13 +4,13 @@ import { MIB } from '../../base/units.ts'
 import type { LogId, LogStore } from '../../storage/log-store.ts'
 import { ByteReader, StateFormatError } from '../state/bytes.ts'
 import { DELTA, FORMAT_VERSION, RECORD_OVERHEAD_BYTES, SNAPSHOT, TOMBSTONE } from '../state/state-log.ts'
-import type { RecoveredOffsets } from './committed-offsets.ts'
+import type { RecoveredCells } from '../state/read-cell-log.ts'
 import { GroupOffsets } from './group-offsets.ts'
 
 const READ_BYTES: number = MIB
 
 interface Recovered {
-  readonly offsets: GroupOffsets
+  readonly cell: GroupOffsets
   rebuiltFrom: number
   snapshotBytes: number
   /** A snapshot that has begun and not ended. */
@@ -18,7 +18,7 @@ interface Recovered {
 }
 
 /** Reads the whole log of committed offsets. @throws MillraceError `data_corrupt`, `data_unusable` */
-export async function readOffsets(store: LogStore, log: LogId): Promise<RecoveredOffsets> {
+export async function readOffsets(store: LogStore, log: LogId): Promise<RecoveredCells<GroupOffsets>> {
   const found = new Map<number, Recovered>()
   const { start, end } = store.bounds(log)
   let highestEntity = 0
@@ -40,7 +40,7 @@ export async function readOffsets(store: LogStore, log: LogId): Promise<Recovere
       cause: error,
     })
   }
-  return { log, groups: [...found.values()], highestEntity }
+  return { log, cells: [...found.values()], highestEntity }
 }
 
 /** @returns the entity that the record speaks of */
@@ -60,7 +60,7 @@ function apply(found: Map<number, Recovered>, at: number, keyBytes: Uint8Array |
   else if (kind === SNAPSHOT) applySnapshot(found, entity, at, content)
   else if (kind !== DELTA) throw new StateFormatError(`unknown kind ${kind} of record`)
   // One that comes before all snapshots of its group is contained in them.
-  else found.get(entity)?.offsets.applyDelta(new ByteReader(content))
+  else found.get(entity)?.cell.applyDelta(new ByteReader(content))
   return entity
 }
 
@@ -71,12 +71,12 @@ function applySnapshot(found: Map<number, Recovered>, entity: number, at: number
   if (group === undefined) {
     // The end of a snapshot that was given up, or is not needed any more.
     if (!isFirst) return
-    const offsets = GroupOffsets.readHeader(entity, new ByteReader(content))
-    group = { offsets, rebuiltFrom: at, snapshotBytes: bytes, pending: undefined }
+    const cell = GroupOffsets.readHeader(entity, new ByteReader(content))
+    group = { cell, rebuiltFrom: at, snapshotBytes: bytes, pending: undefined }
     found.set(entity, group)
   }
   if (isFirst) group.pending = { from: at, bytes: 0 }
-  const isFinal = group.offsets.applySnapshotPart(new ByteReader(content))
+  const isFinal = group.cell.applySnapshotPart(new ByteReader(content))
   if (group.pending === undefined) return
   group.pending.bytes += bytes
   if (!isFinal) return

@@ -4,34 +4,23 @@ import { MillraceError } from '../../base/errors.ts'
 import { MIB } from '../../base/units.ts'
 import type { LogId, LogStore } from '../../storage/log-store.ts'
 import { ByteReader, StateFormatError } from './bytes.ts'
-import {
-  DELTA,
-  FORMAT_VERSION,
-  type RecoveredCell,
-  RECORD_OVERHEAD_BYTES,
-  SNAPSHOT,
-  type StateCell,
-  TOMBSTONE,
-} from './state-log.ts'
+import type { LoggedCell } from './cell-log.ts'
+import { DELTA, FORMAT_VERSION, type RecoveredCell, RECORD_OVERHEAD_BYTES, SNAPSHOT, TOMBSTONE } from './state-log.ts'
 
 const READ_BYTES: number = MIB
 
 /** What a restart found. */
-export interface RecoveredCells<C extends StateCell> {
+export interface RecoveredCells<C extends LoggedCell> {
   readonly log: LogId
   readonly cells: readonly (RecoveredCell & { readonly cell: C })[]
   readonly highestEntity: number
-}
-
-interface DeltaCell extends StateCell {
-  applyDelta(from: ByteReader): void
 }
 
 /**
  * @param what `the log of producers`, for messages
  * @throws MillraceError `data_corrupt`, `data_unusable`
  */
-export async function readCellLog<C extends DeltaCell>(
+export async function readCellLog<C extends LoggedCell>(
   store: LogStore,
   log: LogId,
   what: string,
