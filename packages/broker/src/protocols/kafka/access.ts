@@ -1,6 +1,17 @@
 /** What a client may do: asked of the broker's one authorization, told in Kafka's codes. */
 import { MillraceError } from '../../base/errors.ts'
 import { type Action, isAllowed } from '../session.ts'
+import {
+  ALTER,
+  ALTER_CONFIGS,
+  CREATE,
+  DELETE,
+  DESCRIBE,
+  DESCRIBE_CONFIGS,
+  IDEMPOTENT_WRITE,
+  READ,
+  WRITE,
+} from './acl-operations.ts'
 import { errors, KafkaError } from './errors.ts'
 import type { Client } from './served-api.ts'
 
@@ -79,16 +90,6 @@ function codeOf(resource: Resource): number {
 }
 
 // ---- authorized operations, as bits -------------------------------------------------------------------------------------
-
-const READ = 3
-const WRITE = 4
-const CREATE = 5
-const DELETE = 6
-const ALTER = 7
-const DESCRIBE = 8
-const DESCRIBE_CONFIGS = 10
-const ALTER_CONFIGS = 11
-const IDEMPOTENT_WRITE = 12
 
 /** Where nobody asked. */
 export const NOT_TOLD = -2_147_483_648

@@ -2,6 +2,18 @@
  * Access control lists as the rules of users, and back. Kafka tells some things apart that rules do not: what one rule says is then
  * more than one ACL, and is shown, made and taken away as such. Rules that no ACL says (about queues, or `a*b`) are not shown.
  */
+import {
+  ALL,
+  ALTER,
+  ALTER_CONFIGS,
+  CREATE,
+  DELETE,
+  DESCRIBE,
+  DESCRIBE_CONFIGS,
+  IDEMPOTENT_WRITE,
+  READ,
+  WRITE,
+} from '../acl-operations.ts'
 import { errors, KafkaError } from '../errors.ts'
 
 export interface Acl {
@@ -11,17 +23,6 @@ export interface Acl {
   readonly operation: number
   readonly permissionType: number
 }
-
-const ALL = 2
-const READ = 3
-const WRITE = 4
-const CREATE = 5
-const DELETE = 6
-const ALTER = 7
-const DESCRIBE = 8
-const DESCRIBE_CONFIGS = 10
-const ALTER_CONFIGS = 11
-const IDEMPOTENT_WRITE = 12
 
 const DENY = 2
 const ALLOW = 3
