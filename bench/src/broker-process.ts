@@ -34,6 +34,8 @@ export class BrokerProcess {
   url = ''
   /** `http://HOST:PORT` */
   httpUrl = ''
+  /** `HOST:PORT` where `arguments` open Kafka's door, and else empty. */
+  kafkaAddress = ''
   /** From the spawn to the ready file. */
   readyMs = 0
   stderr = ''
@@ -143,6 +145,7 @@ export class BrokerProcess {
     const ready = JSON.parse(readFileSync(this.#readyFile, 'utf8')) as { listeners: Record<string, string> }
     this.url = `millrace://${hostOf(ready.listeners['native'])}`
     this.httpUrl = `http://${hostOf(ready.listeners['http'])}`
+    this.kafkaAddress = ready.listeners['kafka'] ?? ''
   }
 }
 

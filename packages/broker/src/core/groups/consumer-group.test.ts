@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { ConsumerHeartbeat, TopicPartitions, TopicPattern } from './consumer-groups.ts'
 import { ConsumerClient } from '../../../test/core/consumer-client.ts'
 import { GroupClient } from '../../../test/core/group-client.ts'
 import { TestBroker } from '../../../test/core/harness.ts'
@@ -25,6 +26,53 @@ function comeToRest(...clients: ConsumerClient[]): void {
 function state(t: TestBroker): string | undefined {
   return t.broker.groups.describe('g')?.state
 }
+
+function startingWith(source: string): TopicPattern {
+  return { source, matches: (topic) => topic.startsWith(source) }
+}
+
+function topicsOf({ last }: ConsumerClient): string[] {
+  return (last as { assignment?: TopicPartitions[] }).assignment!.map(({ topic }) => topic)
+}
+
+describe('patterns', () => {
+  test('take topics that come and let go of those that are deleted, whatever their names', async () => {
+    const { t, client } = await open()
+    const a = client('a', [])
+    a.beat({ pattern: startingWith('orders') })
+    expect(topicsOf(a)).toEqual([])
+    for (const name of ['orders-1', 'orders-2', 'other']) t.broker.createTopic({ name })
+    a.beat()
+    expect(topicsOf(a)).toEqual(['orders-1', 'orders-2'])
+    a.follow()
+    t.broker.deleteTopic('orders-1')
+    comeToRest(a)
+    expect(a.reads).toBe('orders-2-0')
+    t.broker.createTopic({ name: 'orders-1', partitions: 2 })
+    comeToRest(a)
+    expect(a.reads).toBe('orders-1-0 orders-1-1 orders-2-0')
+  })
+
+  test('are shared, changed and given up', async () => {
+    const { t, client } = await open()
+    for (const name of ['x-1', 'x-2', 'y-1']) t.broker.createTopic({ name })
+    const [a, b] = [client('a', []), client('b', ['y-1'])]
+    a.beat({ pattern: startingWith('x') })
+    b.beat({ pattern: startingWith('x') })
+    comeToRest(a, b)
+    expect([...a.owned, ...b.owned].toSorted()).toEqual(['x-1-0', 'x-2-0', 'y-1-0'])
+    expect(b.owned).toContain('y-1-0')
+    a.beat({ pattern: startingWith('y') })
+    comeToRest(a, b)
+    expect(b.owned).toEqual(new Set(['x-1-0', 'x-2-0']))
+    expect(a.reads).toBe('y-1-0')
+    a.beat({ pattern: null })
+    comeToRest(a, b)
+    expect(a.reads).toBe('')
+    expect(b.reads).toBe('x-1-0 x-2-0 y-1-0')
+    expect(client('c').beat({ topics: undefined } as unknown as Partial<ConsumerHeartbeat>)).toBe('bad-request')
+  })
+})
 
 describe('assignment', () => {
   test('the first member gets everything at once', async () => {

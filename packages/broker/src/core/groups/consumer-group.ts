@@ -14,9 +14,11 @@ import type {
   LeavingMember,
   OffsetCommitter,
   TopicPartitions,
+  TopicPattern,
 } from './consumer-groups.ts'
 import { AWAY_EPOCH, ConsumerMember, type Owners } from './consumer-member.ts'
 import type { Topic } from '../entities.ts'
+import { PatternTopics } from './pattern-topics.ts'
 import { partitionOf, type Place, placeOf, topicOf } from './place.ts'
 
 /** The topics that there are. */
@@ -41,6 +43,8 @@ export class ConsumerGroup {
   readonly #owners: Owners = new Map()
   /** All that members name. */
   #named = new Set<string>()
+  /** By source: their members' patterns. */
+  #patterns = new Map<string, PatternTopics>()
   /** Partitions of those that exist, by entity. */
   #partitions = new Map<number, number>()
 
@@ -157,10 +161,10 @@ export class ConsumerGroup {
     this.#epoch = this.#assignmentEpoch + 1
   }
 
-  /** Looks whether the topics that members name are as they were. */
+  /** Looks whether the topics that members name, or that their patterns take, are as they were. */
   #followTopics(): void {
     let found = 0
-    for (const name of this.#named) {
+    for (const name of this.#wanted()) {
       const topic = this.#registry.topics.get(name)
       if (topic === undefined) continue
       found++
@@ -171,18 +175,39 @@ export class ConsumerGroup {
 
   #assign(): void {
     this.#named = new Set([...this.#members.values()].flatMap(({ topics }) => topics))
+    this.#patterns = this.#patternsOfMembers()
     this.#partitions = new Map()
-    for (const name of this.#named) {
+    for (const name of this.#wanted()) {
       const topic = this.#registry.topics.get(name)
       if (topic !== undefined) this.#partitions.set(topic.id, topic.tails.length)
     }
-    const members: AssignedMember[] = [...this.#members.values()].map(({ id, instanceId, target, topics }) => {
-      const found = topics.map((name) => this.#registry.topics.get(name)?.id).filter((topic) => topic !== undefined)
-      return { id, instanceId, target, topics: new Set(found) }
+    const members: AssignedMember[] = [...this.#members.values()].map(({ id, instanceId, target, topics, pattern }) => {
+      const found = [...topics, ...this.#takenBy(pattern)].map((name) => this.#registry.topics.get(name)?.id)
+      return { id, instanceId, target, topics: new Set(found.filter((topic) => topic !== undefined)) }
     })
     const targets = assignors[this.#assignor()]!(members, this.#partitions)
     for (const member of this.#members.values()) member.target = targets.get(member.id)!
     this.#assignmentEpoch = this.#epoch
+  }
+
+  /** Names of topics that some member reads; some may not be there. */
+  #wanted(): ReadonlySet<string> {
+    if (this.#patterns.size === 0) return this.#named
+    const { topics } = this.#registry
+    return new Set([...this.#named, ...[...this.#patterns.values()].flatMap((pattern) => pattern.names(topics))])
+  }
+
+  #takenBy(pattern: TopicPattern | undefined): readonly string[] {
+    return pattern === undefined ? [] : this.#patterns.get(pattern.source)!.names(this.#registry.topics)
+  }
+
+  #patternsOfMembers(): Map<string, PatternTopics> {
+    const patterns = new Map<string, PatternTopics>()
+    for (const { pattern } of this.#members.values()) {
+      if (pattern === undefined || patterns.has(pattern.source)) continue
+      patterns.set(pattern.source, this.#patterns.get(pattern.source) ?? new PatternTopics(pattern))
+    }
+    return patterns
   }
 
   /** The one that most members ask for. */
@@ -231,12 +256,18 @@ export class ConsumerGroup {
       protocol: this.#assignor(),
       generation: this.#epoch,
       assignmentEpoch: this.#assignmentEpoch,
-      members: [...this.#members.values()].map(({ id, instanceId, clientId, clientHost, epoch, topics, assigned, target }) => ({
-        memberId: id,
-        ...(instanceId === undefined ? {} : { instanceId }),
-        clientId,
-        clientHost,
-        consumer: { epoch, topics, assigned: this.#byTopic(assigned), target: this.#byTopic(target) },
+      members: [...this.#members.values()].map((member) => ({
+        memberId: member.id,
+        ...(member.instanceId === undefined ? {} : { instanceId: member.instanceId }),
+        clientId: member.clientId,
+        clientHost: member.clientHost,
+        consumer: {
+          epoch: member.epoch,
+          topics: member.topics,
+          ...(member.pattern === undefined ? {} : { pattern: member.pattern.source }),
+          assigned: this.#byTopic(member.assigned),
+          target: this.#byTopic(member.target),
+        },
       })),
     }
   }

@@ -199,12 +199,21 @@ export interface ConsumerHeartbeat {
   readonly clientHost: string
   /** How long it may take to stop reading what it shall not read any more. Needed to join. */
   readonly rebalanceTimeoutMs?: number
-  /** Names of topics; some may not be there yet. Needed to join. */
+  /** Names of topics; some may not be there yet. To join, these or a pattern are needed. */
   readonly topics?: readonly string[]
+  /** Topics besides those, also those that come later; null for none any more. */
+  readonly pattern?: TopicPattern | null
   /** `uniform` (default): evenly, moving little. `range`: ranges of each topic, the same of topics with as many partitions. */
   readonly assignor?: string
   /** What it reads. Empty to join. */
   readonly owned?: readonly TopicPartitions[]
+}
+
+/** Two with the same source take the same topics. */
+export interface TopicPattern {
+  readonly source: string
+  /** @param topic a name */
+  matches(topic: string): boolean
 }
 
 export interface TopicPartitions {
@@ -303,7 +312,10 @@ export interface MemberDescription {
   /** Of a consumer group. */
   readonly consumer?: {
     readonly epoch: number
+    /** Those that it names. */
     readonly topics: readonly string[]
+    /** Source of its pattern. */
+    readonly pattern?: string
     /** What it may read now. */
     readonly assigned: readonly TopicPartitions[]
     /** What it shall read. */

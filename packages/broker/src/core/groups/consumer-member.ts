@@ -1,6 +1,6 @@
 import type { Timers } from '../timers.ts'
 import { Alarm } from './alarm.ts'
-import type { ConsumerHeartbeat } from './consumer-groups.ts'
+import type { ConsumerHeartbeat, TopicPattern } from './consumer-groups.ts'
 import type { Place } from './place.ts'
 
 /** Of a static member that left for a while. */
@@ -19,6 +19,7 @@ export class ConsumerMember {
   clientId = ''
   clientHost = ''
   topics: readonly string[] = []
+  pattern: TopicPattern | undefined
   assignor: string | undefined
   rebalanceTimeoutMs = 0
   epoch = 0
@@ -50,14 +51,19 @@ export class ConsumerMember {
   }
 
   /** @returns whether that changes what it shall read */
-  update({ clientId, clientHost, topics, assignor, rebalanceTimeoutMs }: ConsumerHeartbeat): boolean {
+  update({ clientId, clientHost, topics, pattern, assignor, rebalanceTimeoutMs }: ConsumerHeartbeat): boolean {
     this.clientId = clientId
     this.clientHost = clientHost
     this.rebalanceTimeoutMs = rebalanceTimeoutMs ?? this.rebalanceTimeoutMs
     const named = topics === undefined ? this.topics : [...new Set(topics)].toSorted()
-    const isChanged = (assignor !== undefined && assignor !== this.assignor) || !isSame(named, this.topics)
+    const patterned = pattern === undefined ? this.pattern : (pattern ?? undefined)
+    const isChanged =
+      (assignor !== undefined && assignor !== this.assignor) ||
+      !isSame(named, this.topics) ||
+      patterned?.source !== this.pattern?.source
     this.assignor = assignor ?? this.assignor
     this.topics = named
+    this.pattern = patterned
     return isChanged
   }
 
@@ -74,6 +80,7 @@ export class ConsumerMember {
     for (const place of this.#assigned) owners.set(place, this)
     for (const place of other.#revoking) owners.delete(place)
     this.topics = other.topics
+    this.pattern = other.pattern
     this.assignor = other.assignor
   }
 

@@ -17,6 +17,8 @@ export const MEMBER_BYTES_MAX: number = 512 * KIB
 export const PROTOCOLS_MAX = 64
 /** Topics that one member of a group may name. */
 export const SUBSCRIBED_TOPICS_MAX = 10_000
+/** Characters of a pattern of topics. */
+export const PATTERN_LENGTH_MAX = 4096
 /** A member that joined for the first time is given up when the group does not answer it for so long. */
 export const FIRST_JOIN_MS_MAX: number = 5 * MINUTE_MS
 export const REBALANCE_TIMEOUT_MS_MAX: number = DAY_MS

@@ -17,6 +17,8 @@ export const limits = {
   fetchSessionPartitionsMax: 100_000,
   /** A connection on which nothing was asked for so long is closed, as Kafka does. */
   idleMs: 600_000,
+  /** Characters of a pattern of topics. */
+  patternLengthMax: 4096,
   /** Topics and partitions in one answer of DescribeTopicPartitions. */
   describedPartitionsMax: 2000,
 } as const

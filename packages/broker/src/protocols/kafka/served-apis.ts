@@ -10,6 +10,7 @@ import { fetchApi } from './handlers/fetch.ts'
 import { listOffsetsApi, offsetForLeaderEpochApi } from './handlers/list-offsets.ts'
 import { metadataApi } from './handlers/metadata.ts'
 import { produceApi } from './handlers/produce.ts'
+import { alterPartitionReassignmentsApi, electLeadersApi, listPartitionReassignmentsApi } from './handlers/replicas.ts'
 import { createPartitionsApi, createTopicsApi, deleteTopicsApi } from './handlers/topics.ts'
 import type { ServedApi } from './served-api.ts'
 import { addOffsetsToTxnApi, addPartitionsToTxnApi } from './transactions/adding.ts'
@@ -38,6 +39,9 @@ export function servedApis(): ReadonlyMap<number, ServedApi> {
     describeClusterApi,
     listConfigResourcesApi,
     describeTopicPartitionsApi,
+    electLeadersApi,
+    alterPartitionReassignmentsApi,
+    listPartitionReassignmentsApi,
     offsetCommitApi,
     offsetFetchApi,
     joinGroupApi,

@@ -30,9 +30,12 @@ export class ApiCodec<A extends ApiDefinition = ApiDefinition> {
     return version >= (this.#definition.flexible ?? Infinity)
   }
 
-  /** @throws MessageFormatError */
+  /**
+   * Bytes after the message are passed over, as by Kafka: librdkafka 2.16 sends some when it asks for all topics.
+   * @throws MessageFormatError
+   */
   readRequest(reader: MessageReader, version: number): Decoded<A['request']> {
-    return finished(reader, this.#of(version).request.read(reader)) as Decoded<A['request']>
+    return this.#of(version).request.read(reader) as Decoded<A['request']>
   }
 
   writeRequest(writer: MessageWriter, version: number, request: Encodable<A['request']>): void {

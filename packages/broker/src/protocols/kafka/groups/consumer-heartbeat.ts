@@ -1,25 +1,35 @@
 /** Members that the broker assigns to (KIP-848). */
-import type { ConsumerHeartbeat, TopicPartitions } from '../../../core/broker.ts'
-import type { Decoded } from '../codec/notation.ts'
-import { errors, failure, KafkaError } from '../errors.ts'
+import type { ConsumerHeartbeat, TopicPartitions, TopicPattern } from '../../../core/broker.ts'
+import type { Decoded, Encodable } from '../codec/notation.ts'
+import { errorCodeOf, errors, failure } from '../errors.ts'
 import { consumerGroupHeartbeat } from '../messages/groups.ts'
 import { type Client, serve, type ServedApi } from '../served-api.ts'
 import { withIds } from './describing.ts'
 import { groupErrorCode, mayUseGroup, problemCode } from './group-errors.ts'
 import { instanceOf, whoIs } from './membership.ts'
+import { patternOf } from './topic-pattern.ts'
 
 type Request = Decoded<typeof consumerGroupHeartbeat.request>
+type Answer = Encodable<typeof consumerGroupHeartbeat.response>
 
 /** Where it is as it was. */
 const UNCHANGED = -1
 
 export const consumerGroupHeartbeatApi: ServedApi = serve(consumerGroupHeartbeat, (request, _, client) => {
+  const { subscribedTopicRegex: source } = request
+  if (source === null) return answer(client, request, undefined)
+  if (source === '') return answer(client, request, null)
+  return patternOf(client, source).then(
+    (pattern) => answer(client, request, pattern),
+    (error: unknown) => refused(errorCodeOf(error), failure(error).errorMessage),
+  )
+})
+
+/** @param pattern what a heartbeat of the core has */
+function answer(client: Client, request: Request, pattern: TopicPattern | null | undefined): Answer {
   const { groupId, memberId, memberEpoch, instanceId } = request
   try {
     mayUseGroup(client, 'consume', groupId)
-    if (request.subscribedTopicRegex !== null && request.subscribedTopicRegex !== '') {
-      throw new KafkaError(errors.UNSUPPORTED_VERSION, 'consumers name the topics that they read; patterns are not served')
-    }
     const result = client.broker.groups.consumerHeartbeat({
       group: groupId,
       memberId,
@@ -27,6 +37,7 @@ export const consumerGroupHeartbeatApi: ServedApi = serve(consumerGroupHeartbeat
       ...instanceOf(instanceId),
       ...whoIs(client),
       ...(memberEpoch < 0 ? {} : sayings(client, request)),
+      ...(pattern === undefined ? {} : { pattern }),
     })
     if (result.problem !== undefined) return refused(problemCode(result.problem), null)
     const { assignment } = result
@@ -40,7 +51,7 @@ export const consumerGroupHeartbeatApi: ServedApi = serve(consumerGroupHeartbeat
   } catch (error) {
     return refused(groupErrorCode(error), failure(error).errorMessage)
   }
-})
+}
 
 /** What a member tells of itself, which is of no interest when it leaves. */
 function sayings(client: Client, request: Request): Partial<ConsumerHeartbeat> {
@@ -54,10 +65,7 @@ function sayings(client: Client, request: Request): Partial<ConsumerHeartbeat> {
   }
 }
 
-function refused(
-  errorCode: number,
-  errorMessage: string | null,
-): { errorCode: number; errorMessage: string | null; memberEpoch: number; heartbeatIntervalMs: number } {
+function refused(errorCode: number, errorMessage: string | null): Answer {
   return { errorCode, errorMessage, memberEpoch: 0, heartbeatIntervalMs: 0 }
 }
 

@@ -107,6 +107,7 @@ function consumerGroup(client: Client, groupId: string, group: GroupDescription)
     clientId,
     clientHost,
     subscribedTopicNames: consumer?.topics ?? [],
+    subscribedTopicRegex: consumer?.pattern ?? null,
     assignment: { topicPartitions: withIds(client, consumer?.assigned ?? []) },
     targetAssignment: { topicPartitions: withIds(client, consumer?.target ?? []) },
     memberType: CONSUMER_MEMBER,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { KafkaBroker, type KafkaPeer } from '../../../../test/kafka/kafka-peer.ts'
+import type { Decoded } from '../codec/notation.ts'
 import { errors } from '../errors.ts'
 import {
   consumerGroupDescribe,
@@ -248,17 +249,42 @@ describe('groups', () => {
     })
     expect(groups[0]!.members[0]!.assignment.topicPartitions).toEqual([{ topicId: id, topicName: 't', partitions: [0, 1] }])
     expect(groups[1]!.errorCode).toBe(errors.GROUP_ID_NOT_FOUND)
-    const pattern = await peer.ask(consumerGroupHeartbeat, 1, {
-      ...join,
-      memberId: 'p',
-      subscribedTopicNames: null,
-      subscribedTopicRegex: 't.*',
-    })
-    expect(pattern.errorCode).toBe(errors.UNSUPPORTED_VERSION)
     const wrong = await peer.ask(consumerGroupHeartbeat, 1, { ...join, memberEpoch: 77 })
     expect(wrong.errorCode).toBe(errors.FENCED_MEMBER_EPOCH)
     // Clients leave with times and lists that mean nothing.
     const left = await peer.ask(consumerGroupHeartbeat, 1, { ...join, memberEpoch: -1, rebalanceTimeoutMs: 0 })
     expect(left).toMatchObject({ errorCode: 0, memberEpoch: -1 })
+  })
+
+  test('read the topics that their pattern takes, also those that come later', async () => {
+    // So that the answers come in the same turn.
+    await import('re2js')
+    const { broker, peer } = await open()
+    const reader = { groupId: 'c', memberId: 'm', rebalanceTimeoutMs: 10_000, topicPartitions: [] }
+    const pattern = { ...reader, memberEpoch: 0, subscribedTopicNames: null, subscribedTopicRegex: 'orders-(eu|us)' }
+    broker.core.broker.createTopic({ name: 'orders-eu' })
+    broker.core.broker.createTopic({ name: 'old-orders-eu' })
+    const namesOf = ({ assignment }: Decoded<typeof consumerGroupHeartbeat.response>): string[] | undefined =>
+      assignment?.topicPartitions.map(({ topicId }) => broker.core.broker.storedTopicById(topicId)!.name)
+    const joined = await peer.ask(consumerGroupHeartbeat, 1, pattern)
+    expect(namesOf(joined)).toEqual(['orders-eu'])
+    broker.core.broker.createTopic({ name: 'orders-us' })
+    const later = await peer.ask(consumerGroupHeartbeat, 1, {
+      ...reader,
+      memberEpoch: joined.memberEpoch,
+      rebalanceTimeoutMs: -1,
+      topicPartitions: null,
+    })
+    expect(namesOf(later)).toEqual(['orders-eu', 'orders-us'])
+    const { groups } = await peer.ask(consumerGroupDescribe, 1, { groupIds: ['c'], includeAuthorizedOperations: false })
+    expect(groups[0]!.members[0]).toMatchObject({ subscribedTopicRegex: 'orders-(eu|us)', subscribedTopicNames: [] })
+    // Offsets of what it reads are its own.
+    const topics = [{ name: 'orders-us', partitions: [{ partitionIndex: 0 }] }]
+    const kept = await peer.ask(offsetDelete, 0, { groupId: 'c', topics })
+    expect(kept.topics[0]!.partitions[0]!.errorCode).toBe(errors.GROUP_SUBSCRIBED_TO_TOPIC)
+    for (const subscribedTopicRegex of ['orders-(', 'a'.repeat(5000)]) {
+      const refused = await peer.ask(consumerGroupHeartbeat, 1, { ...pattern, memberId: 'n', subscribedTopicRegex })
+      expect(refused.errorCode).toBe(errors.INVALID_REGULAR_EXPRESSION)
+    }
   })
 })

@@ -9,7 +9,8 @@ export function subscribedTopics({ protocolType, members }: GroupDescription): R
   const topics = new Set<string>()
   for (const { classic, consumer } of members) {
     const ofMember =
-      consumer?.topics ?? (protocolType === CONSUMER && classic !== undefined ? named(classic.metadata) : undefined)
+      (consumer && [...consumer.topics, ...consumer.target.map(({ topic }) => topic)]) ??
+      (protocolType === CONSUMER && classic !== undefined ? named(classic.metadata) : undefined)
     if (ofMember === undefined) return undefined
     for (const topic of ofMember) topics.add(topic)
   }

@@ -94,6 +94,8 @@ function describeTopic(client: Client, name: string, from: number, max: number):
       leaderEpoch: LEADER_EPOCH,
       replicaNodes: [NODE_ID],
       isrNodes: [NODE_ID],
+      eligibleLeaderReplicas: [],
+      lastKnownElr: [],
       offlineReplicas: [],
     }))
     const about = { topicId: topic.id, isInternal: false, topicAuthorizedOperations: TOPIC_OPERATIONS }

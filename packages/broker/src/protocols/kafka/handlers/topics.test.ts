@@ -5,6 +5,7 @@ import type { Decoded, Encodable } from '../codec/notation.ts'
 import { errors } from '../errors.ts'
 import { describeCluster, describeLogDirs, describeTopicPartitions, findCoordinator, metadata } from '../messages/cluster.ts'
 import { deleteRecords, listOffsets, offsetForLeaderEpoch } from '../messages/records.ts'
+import { alterPartitionReassignments, electLeaders, listPartitionReassignments } from '../messages/replicas.ts'
 import {
   alterConfigs,
   createPartitions,
@@ -232,8 +233,38 @@ describe('metadata', () => {
       ['c', [0, 1]],
     ])
     expect(rest.nextCursor).toBeNull()
+    // Kafka's own client takes null for no list in neither.
+    expect(page.topics[0]!.partitions[0]).toMatchObject({ eligibleLeaderReplicas: [], lastKnownElr: [], offlineReplicas: [] })
     const missing = await peer.ask(describeTopicPartitions, 0, { topics: [{ name: 'x' }], cursor: null })
     expect(missing.topics[0]!.errorCode).toBe(errors.UNKNOWN_TOPIC_OR_PARTITION)
+  })
+
+  test('that partitions stay where they are', async () => {
+    const { peer } = await open()
+    await create(peer, {})
+    const topicPartitions = [{ topic: 't', partitions: [0, 9] }]
+    const elected = await peer.ask(electLeaders, 2, { electionType: 0, topicPartitions, timeoutMs: 1000 })
+    expect(elected).toMatchObject({
+      errorCode: 0,
+      replicaElectionResults: [
+        { partitionResult: [{ errorCode: errors.ELECTION_NOT_NEEDED }, { errorCode: errors.UNKNOWN_TOPIC_OR_PARTITION }] },
+      ],
+    })
+    const all = await peer.ask(electLeaders, 2, { electionType: 0, topicPartitions: null, timeoutMs: 1000 })
+    expect(all).toMatchObject({ errorCode: 0, replicaElectionResults: [] })
+    const partitions = [
+      { partitionIndex: 0, replicas: [1] },
+      { partitionIndex: 0, replicas: [1, 2] },
+      { partitionIndex: 0, replicas: null },
+    ]
+    const moved = await peer.ask(alterPartitionReassignments, 1, { topics: [{ name: 't', partitions }], timeoutMs: 1000 })
+    expect(moved.responses[0]!.partitions.map(({ errorCode }) => errorCode)).toEqual([
+      errors.NONE,
+      errors.INVALID_REPLICA_ASSIGNMENT,
+      errors.NO_REASSIGNMENT_IN_PROGRESS,
+    ])
+    const underWay = await peer.ask(listPartitionReassignments, 0, { topics: null, timeoutMs: 1000 })
+    expect(underWay).toMatchObject({ errorCode: 0, topics: [] })
   })
 
   test('of a cluster of one', async () => {
