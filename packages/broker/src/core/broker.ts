@@ -2,6 +2,7 @@ import type { MillraceError } from '../base/errors.ts'
 import type { Ticket } from '../storage/log-store.ts'
 import type { PartitionProducer, StoredPartition, StoredTopic } from './stored-topic.ts'
 import type { ConsumerGroups, OffsetCommit, OffsetCommitter } from './groups/consumer-groups.ts'
+import type { SubscriptionGroups } from './subscription-groups/subscription-groups.ts'
 import type { ProducerTransactions } from './producer-transactions/producer-transactions.ts'
 import type {
   DedupPolicy,
@@ -16,6 +17,7 @@ import type {
 } from './specs.ts'
 
 export type * from './groups/consumer-groups.ts'
+export type * from './subscription-groups/subscription-groups.ts'
 export type * from './specs.ts'
 export type * from './stored-topic.ts'
 
@@ -117,6 +119,9 @@ export interface Broker {
 
   /** Consumers that share the partitions of topics, and how far they are. */
   readonly groups: ConsumerGroups
+
+  /** Subscriptions of one name: what an application reads of several topics. */
+  readonly subscriptionGroups: SubscriptionGroups
 
   /** Transactions of named producers, which stay open over many requests. */
   readonly producerTransactions: ProducerTransactions
@@ -418,6 +423,10 @@ export interface Consumer {
   grant(messages: number): void
   /** Takes back all credit that is not used. */
   revoke(): void
+  /** From now on it gets messages of these partitions alone. By default of all. */
+  restrict(partitions: ReadonlySet<number>): void
+  /** How long it may hold a message that is delivered now. */
+  readonly leaseMs: number
   /**
    * Settles `first..last` (inclusive) of a partition, all held by this consumer.
    * @param attempt when given, the deliveries must have this attempt number

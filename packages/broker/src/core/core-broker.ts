@@ -17,6 +17,7 @@ import type {
   Reader,
   ScheduleId,
   StartPosition,
+  SubscriptionGroups,
   RedriveInfo,
   RedriveSpec,
   SubscriptionChange,
@@ -50,6 +51,7 @@ export class CoreBroker implements Broker {
   readonly id: string
   readonly limits: BrokerLimits
   readonly groups: GroupCoordinator
+  readonly subscriptionGroups: SubscriptionGroups
   readonly producerTransactions: TransactionCoordinator
   readonly #shard: Shard
   readonly #store: LogStore
@@ -67,6 +69,7 @@ export class CoreBroker implements Broker {
     shard: Shard,
     registry: Registry,
     groups: GroupCoordinator,
+    subscriptionGroups: SubscriptionGroups,
     producerTransactions: TransactionCoordinator,
     waiters: CommittedWaiters,
     background: readonly { stop(): void }[],
@@ -74,6 +77,7 @@ export class CoreBroker implements Broker {
     this.id = shard.id
     this.limits = shard.limits
     this.groups = groups
+    this.subscriptionGroups = subscriptionGroups
     this.producerTransactions = producerTransactions
     this.#shard = shard
     this.#store = shard.store

@@ -74,6 +74,15 @@ export class Cursor extends CursorState implements LogFollower {
     this.owner.activate(this)
   }
 
+  /** Nobody holds any: all below `offset` is done, and all from there on is delivered, also what was settled. */
+  seek(offset: number): void {
+    const place = Math.min(Math.max(offset, this.log.start), this.log.end)
+    if (this.seekingMs === undefined) this.rearrange(place)
+    else this.sought(place)
+    this.shard.store.touch()
+    this.activate()
+  }
+
   /** Takes no part in anything any more. */
   close(): void {
     this.isClosed = true

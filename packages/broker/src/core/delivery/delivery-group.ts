@@ -188,14 +188,20 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
   /** Hands out slices: one per partition and consumer in turn, or those of the highest level. */
   work(): boolean {
     if (this.policy.paused === true) return false
+    let passedOver = 0
     for (let slices = 0; slices < SLICES_PER_SHARE;) {
       const consumer = this.#nextConsumer()
       if (consumer === undefined) return false
       const allowed = this.#rate === undefined ? Infinity : this.#allowed(this.#rate)
       if (allowed === 0) return false
-      const cursor = this.#active.next()
-      if (cursor === undefined) return false
+      const cursor = this.#active.next(consumer.partitions)
+      if (cursor === undefined) {
+        if (consumer.partitions === undefined || this.#isSingle || ++passedOver > this.#turns.count) return false
+        this.#turns.passOver(consumer)
+        continue
+      }
       this.#deliver(cursor, consumer, allowed)
+      passedOver = 0
       slices++
     }
     return true

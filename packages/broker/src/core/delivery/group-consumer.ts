@@ -24,6 +24,8 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
   /** Stands in the group's queue of turns. Owned by the group. */
   queued = false
   closed = false
+  /** It gets messages of these alone, if there are any. */
+  partitions: ReadonlySet<number> | undefined
   readonly #shard: Shard
   readonly #group: DeliveryGroup
   readonly #leaseMs: number | undefined
@@ -62,6 +64,15 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
 
   revoke(): void {
     this.credit = 0
+  }
+
+  restrict(partitions: ReadonlySet<number>): void {
+    this.partitions = partitions
+    if (this.credit > 0 && !this.closed) this.#group.offer(this)
+  }
+
+  get leaseMs(): number {
+    return this.#leaseMs ?? this.#group.policy.leaseMs
   }
 
   settle(partition: number, first: number, last: number, outcome: Outcome, attempt: number = 0): void {
@@ -121,7 +132,7 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
 
   /** When a delivery that is made now has to be settled. */
   deadlineMs(nowMs: number): number {
-    const leaseMs = this.#leaseMs ?? this.#group.policy.leaseMs
+    const { leaseMs } = this
     const stepMs = Math.min(Math.max(1, Math.floor(leaseMs / LEASE_STEPS)), LEASE_STEP_MS_MAX)
     return Math.ceil((nowMs + leaseMs) / stepMs) * stepMs
   }

@@ -9,7 +9,7 @@ import type { FetchSession } from './fetch/fetch-session.ts'
 import { limits } from './limits.ts'
 import { type PendingReply, Replies } from './replies.ts'
 import { readClientId, readRequestHeader, type RequestHeader } from './request-header.ts'
-import { type Client, Durable, type HostPort, type Reply, type ServedApi, type Wait } from './served-api.ts'
+import { type Attached, type Client, Durable, type HostPort, type Reply, type ServedApi, type Wait } from './served-api.ts'
 
 const API_VERSIONS = 18
 
@@ -27,6 +27,7 @@ export class KafkaSession implements Session, CommitWaiter, Client {
   principal: Principal
   fetchSession: FetchSession | undefined
   readonly waits: Set<Wait> = new Set()
+  readonly attached: Set<Attached> = new Set()
   readonly #connection: Connection
   readonly #apis: ReadonlyMap<number, ServedApi>
   readonly #reader: FrameReader
@@ -229,6 +230,7 @@ export class KafkaSession implements Session, CommitWaiter, Client {
     this.#waiting.length = 0
     this.#replies.clear()
     for (const wait of this.waits) wait.end()
+    for (const each of this.attached) each.close()
     this.fetchSession = undefined
   }
 }

@@ -23,6 +23,13 @@ export interface Client {
   fetchSession: FetchSession | undefined
   /** Requests that wait for something to happen; ended when the broker or the connection goes. */
   readonly waits: Set<Wait>
+  /** What ends with the connection. */
+  readonly attached: Set<Attached>
+}
+
+/** Something that is kept for a connection, and is not asked for by the next one. */
+export interface Attached {
+  close(): void
 }
 
 export interface Wait {

@@ -13,6 +13,9 @@ import { produceApi } from './handlers/produce.ts'
 import { alterPartitionReassignmentsApi, electLeadersApi, listPartitionReassignmentsApi } from './handlers/replicas.ts'
 import { createPartitionsApi, createTopicsApi, deleteTopicsApi } from './handlers/topics.ts'
 import type { ServedApi } from './served-api.ts'
+import { shareAcknowledgeApi, shareFetchApi } from './shares/fetching.ts'
+import { shareGroupDescribeApi, shareGroupHeartbeatApi } from './shares/membership.ts'
+import { alterShareGroupOffsetsApi, deleteShareGroupOffsetsApi, describeShareGroupOffsetsApi } from './shares/offsets.ts'
 import { addOffsetsToTxnApi, addPartitionsToTxnApi } from './transactions/adding.ts'
 import { describeProducersApi, describeTransactionsApi, listTransactionsApi } from './transactions/describing.ts'
 import { endTxnApi } from './transactions/end-txn.ts'
@@ -54,6 +57,13 @@ export function servedApis(): ReadonlyMap<number, ServedApi> {
     offsetDeleteApi,
     consumerGroupHeartbeatApi,
     consumerGroupDescribeApi,
+    shareGroupHeartbeatApi,
+    shareGroupDescribeApi,
+    shareFetchApi,
+    shareAcknowledgeApi,
+    describeShareGroupOffsetsApi,
+    alterShareGroupOffsetsApi,
+    deleteShareGroupOffsetsApi,
     initProducerIdApi,
     addPartitionsToTxnApi,
     addOffsetsToTxnApi,
