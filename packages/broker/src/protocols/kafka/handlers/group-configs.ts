@@ -1,4 +1,4 @@
-import { MillraceError } from '../../../base/errors.ts'
+import { isAllowed } from '../../session.ts'
 import { describeGroupConfigs, groupSettingsFrom } from '../configs/group-configs.ts'
 import type { DescribedConfig, NamedValue } from '../configs/topic-configs.ts'
 import { failure, success } from '../errors.ts'
@@ -52,13 +52,6 @@ export function changeGroup(
 
 /** Groups with a configuration that the client may know of. */
 export function configuredGroups(client: Client): readonly string[] {
-  return client.broker.subscriptionGroups.configured().filter((group) => {
-    try {
-      mayUseGroup(client, 'describe', group)
-      return true
-    } catch (error) {
-      if (error instanceof MillraceError && error.code === 'forbidden') return false
-      throw error
-    }
-  })
+  const { broker, context, principal } = client
+  return broker.subscriptionGroups.configured().filter((group) => isAllowed(context, principal, 'describe', `group:${group}`))
 }

@@ -1,3 +1,4 @@
+import { MillraceError } from '../../../base/errors.ts'
 import type { Encodable } from '../codec/notation.ts'
 import { errors, failure, KafkaError } from '../errors.ts'
 import { groupErrorCode, mayUseGroup } from '../groups/group-errors.ts'
@@ -85,10 +86,20 @@ function assign(
     mayShare(client, name, group)
     const topic = findTopic(broker, name)
     if (topic === undefined) return []
-    created = broker.subscriptionGroups.subscribe(name, group, sharePolicy) || created
+    created = subscribe(client, name, group) || created
     return [{ topicId: topic.id, topicName: name, partitions: topic.partitions.map((_, index) => index) }]
   })
   return { assignment, created }
+}
+
+/** @throws KafkaError INVALID_GROUP_ID, MillraceError */
+function subscribe({ broker }: Client, topic: string, group: string): boolean {
+  try {
+    return broker.subscriptionGroups.subscribe(topic, group, sharePolicy)
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.code !== 'illegal_name') throw error
+    throw new KafkaError(errors.INVALID_GROUP_ID, error.message)
+  }
 }
 
 export const shareGroupDescribeApi: ServedApi = serve(shareGroupDescribe, ({ groupIds }, _, client) => ({
