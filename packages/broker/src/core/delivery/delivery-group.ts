@@ -1,7 +1,7 @@
 /** The consumers of one queue or subscription, and its cursors: who gets what. */
 // hot path (packages/broker/test/core/throughput.mjs)
 import { MillraceError } from '../../base/errors.ts'
-import type { Backoff, Delivery, DeliveryInfo, DeliverySink, LevelInfo } from '../broker.ts'
+import type { Backoff, Delivery, DeliveryPolicy, DeliveryInfo, DeliverySink, LevelInfo } from '../broker.ts'
 import type { CheckedDelivery } from '../delivery-policy.ts'
 import type { Task } from '../dispatcher.ts'
 import type { Shard } from '../shard.ts'
@@ -79,6 +79,10 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
 
   get deadLetter(): string | undefined {
     return this.policy.deadLetter
+  }
+
+  get deadLetterForm(): Pick<DeliveryPolicy, 'deadLetterContent' | 'deadLetterHeaders'> {
+    return this.policy
   }
 
   get backoff(): Backoff | undefined {

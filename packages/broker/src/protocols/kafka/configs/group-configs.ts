@@ -1,5 +1,5 @@
 /** The settings of a share group as Kafka's configuration keys (KIP-932, KIP-1191), and back. */
-import type { SubscriptionGroupSettings } from '../../../core/broker.ts'
+import type { DeliveryPolicy, SubscriptionGroupSettings } from '../../../core/broker.ts'
 import { errors, KafkaError } from '../errors.ts'
 import { sharePolicy } from '../shares/share-policy.ts'
 import { type ConfigType, configTypes } from './config-keys.ts'
@@ -25,6 +25,16 @@ interface GroupConfigKey {
   readonly write?: (settings: Draft, value: string) => void
   /** Other values than the default that it may have, where it is only kept. */
   readonly kept?: readonly string[] | RegExp
+}
+
+/** What KIP-1191 has in a dead letter. */
+const deadLetterHeaders: NonNullable<DeliveryPolicy['deadLetterHeaders']> = {
+  '__dlq.errors.topic': 'origin',
+  '__dlq.errors.partition': 'partition',
+  '__dlq.errors.offset': 'offset',
+  '__dlq.errors.group': 'subscription',
+  '__dlq.errors.delivery.count': 'attempts',
+  '__dlq.errors.message': 'reason',
 }
 
 const KEPT = 'Kept, and without effect on this broker.'
@@ -67,8 +77,18 @@ export const groupConfigKeys: Readonly<Record<string, GroupConfigKey>> = {
     write: (settings, value) => {
       if (value.startsWith('__'))
         throw invalid('errors.deadletterqueue.topic.name', 'a topic whose name does not begin with __', value)
-      const { deadLetter: _, ...delivery } = settings.delivery ?? {}
-      settings.delivery = value === '' ? delivery : { ...delivery, deadLetter: `${TOPIC}${value}` }
+      settings.delivery = withDeadLetters(settings.delivery ?? {}, value)
+    },
+  },
+  'errors.deadletterqueue.copy.record.enable': {
+    type: 'BOOLEAN',
+    default: 'false',
+    documentation: 'Whether a dead letter has key, value and headers of its record, or only headers that tell where that is.',
+    read: ({ delivery }) => text(delivery?.deadLetterContent && delivery.deadLetterContent === 'copy'),
+    write: (settings, value) => {
+      if (value !== 'true' && value !== 'false')
+        throw invalid('errors.deadletterqueue.copy.record.enable', 'true or false', value)
+      settings.delivery = { ...settings.delivery, deadLetterContent: value === 'true' ? 'copy' : 'headers' }
     },
   },
   'share.isolation.level': {
@@ -145,7 +165,13 @@ function placeFrom(value: string): NonNullable<SubscriptionGroupSettings['from']
   throw invalid('share.auto.offset.reset', 'earliest, latest or by_duration:PnDTnHnMn.nS', value)
 }
 
-function text(value: number | undefined): string | undefined {
+function withDeadLetters(policy: DeliveryPolicy, topic: string): DeliveryPolicy {
+  const { deadLetter: _before, deadLetterHeaders: _names, ...others } = policy
+  if (topic === '') return others
+  return { deadLetterContent: 'headers', ...others, deadLetter: `${TOPIC}${topic}`, deadLetterHeaders }
+}
+
+function text(value: number | boolean | undefined): string | undefined {
   return value === undefined ? undefined : String(value)
 }
 

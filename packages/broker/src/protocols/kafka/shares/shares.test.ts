@@ -1,5 +1,6 @@
 import { RecordReader } from '@millrace/wire'
 import { describe, expect, test } from 'vitest'
+import { headersOf } from '../../../../test/core/harness.ts'
 import { KafkaBroker, type KafkaOptions, type KafkaPeer } from '../../../../test/kafka/kafka-peer.ts'
 import { MillraceError } from '../../../base/errors.ts'
 import type { Decoded } from '../codec/notation.ts'
@@ -131,9 +132,10 @@ function records({ responses }: FetchResponse): string[] {
   return responses.flatMap(({ partitions }) =>
     partitions.flatMap(({ records: bytes }) => {
       const values: string[] = []
-      for (let at = 0; bytes !== null && at < bytes.length;) {
-        const view = new DataView(bytes.buffer, bytes.byteOffset + at)
-        const reader = new RecordReader(bytes.subarray(at))
+      const end = bytes?.length ?? 0
+      for (let at = 0; at < end;) {
+        const view = new DataView(bytes!.buffer, bytes!.byteOffset + at)
+        const reader = new RecordReader(bytes!.subarray(at))
         while (reader.next()) values.push(`${Number(view.getBigInt64(0)) + reader.offsetDelta} ${decoder.decode(reader.value!)}`)
         at += 12 + view.getInt32(8)
       }
@@ -387,20 +389,20 @@ describe('sessions', () => {
   })
 })
 
+async function configs(peer: KafkaPeer): Promise<Record<string, string | null>> {
+  const resources = [{ resourceType: GROUP_RESOURCE, resourceName: GROUP, configurationKeys: null }]
+  const { results } = await peer.ask(describeConfigs, 4, { resources, includeSynonyms: true, includeDocumentation: false })
+  expect(results[0]!.errorCode).toBe(0)
+  return Object.fromEntries(results[0]!.configs.map(({ name, value }) => [name, value]))
+}
+
+async function alter(peer: KafkaPeer, values: Record<string, string | null>): Promise<number> {
+  const changes = Object.entries(values).map(([name, value]) => ({ name, configOperation: value === null ? 1 : 0, value }))
+  const resources = [{ resourceType: GROUP_RESOURCE, resourceName: GROUP, configs: changes }]
+  return (await peer.ask(incrementalAlterConfigs, 1, { resources, validateOnly: false })).responses[0]!.errorCode
+}
+
 describe('operators', () => {
-  async function configs(peer: KafkaPeer): Promise<Record<string, string | null>> {
-    const resources = [{ resourceType: GROUP_RESOURCE, resourceName: GROUP, configurationKeys: null }]
-    const { results } = await peer.ask(describeConfigs, 4, { resources, includeSynonyms: true, includeDocumentation: false })
-    expect(results[0]!.errorCode).toBe(0)
-    return Object.fromEntries(results[0]!.configs.map(({ name, value }) => [name, value]))
-  }
-
-  async function alter(peer: KafkaPeer, values: Record<string, string | null>): Promise<number> {
-    const changes = Object.entries(values).map(([name, value]) => ({ name, configOperation: value === null ? 1 : 0, value }))
-    const resources = [{ resourceType: GROUP_RESOURCE, resourceName: GROUP, configs: changes }]
-    return (await peer.ask(incrementalAlterConfigs, 1, { resources, validateOnly: false })).responses[0]!.errorCode
-  }
-
   test('set where a group begins, its locks and its limit, before and after it is there, and across a restart', async () => {
     const broker = await open()
     broker.core.publish('topic:t', 'before')
@@ -433,6 +435,42 @@ describe('operators', () => {
     ]) {
       expect(await alter(later, wrong)).toBe(errors.INVALID_CONFIG)
     }
+  })
+
+  test('send its dead letters to a topic, with what KIP-1191 has in them', async () => {
+    const broker = await open()
+    const admin = broker.connect()
+    expect(await alter(admin, { 'errors.deadletterqueue.topic.name': 'dlq.t', 'share.delivery.count.limit': '2' })).toBe(0)
+    expect(broker.core.broker.storedTopic('dlq.t').partitions).toHaveLength(1)
+    expect(await configs(admin)).toMatchObject({
+      'errors.deadletterqueue.topic.name': 'dlq.t',
+      'errors.deadletterqueue.copy.record.enable': 'false',
+    })
+    const one = await member(broker, 'one', 'a', 'b')
+    await one.fetch()
+    await one.acknowledge([[0, 1, REJECT, RELEASE]])
+    expect(await alter(admin, { 'errors.deadletterqueue.copy.record.enable': 'true' })).toBe(0)
+    await one.fetch()
+    await one.acknowledge([[1, 1, RELEASE]])
+    await broker.core.settle()
+    const dead = broker.core.read('topic:dlq.t', 'earliest')
+    await broker.core.settle()
+    const told = dead.messages.map(({ record }) =>
+      Object.fromEntries(Object.entries(headersOf(record)).filter(([key]) => key.startsWith('__dlq.errors.'))),
+    )
+    const about = { '__dlq.errors.topic': 't', '__dlq.errors.partition': '0', '__dlq.errors.group': GROUP }
+    const how = (offset: string, count: string, message: string): Record<string, string> => ({
+      ...about,
+      '__dlq.errors.offset': offset,
+      '__dlq.errors.delivery.count': count,
+      '__dlq.errors.message': message,
+    })
+    expect(told).toEqual([how('0', '1', 'rejected'), how('1', '2', 'max-attempts')])
+    expect(dead.values).toEqual([null, 'b'])
+    expect(info(broker)).toMatchObject({ ready: 0, deadLettered: 2 })
+    expect(await alter(admin, { 'errors.deadletterqueue.topic.name': '__internal' })).toBe(errors.INVALID_CONFIG)
+    expect(await alter(admin, { 'errors.deadletterqueue.topic.name': null })).toBe(0)
+    expect(broker.core.broker.subscription('t', GROUP).delivery.deadLetter).toBeUndefined()
   })
 
   test('see how far a group is, move it, and let it go', async () => {
