@@ -439,8 +439,8 @@ export interface Consumer {
    * @throws `stale_delivery` when any of them is not held by it (any more); the others of the range are extended all the same
    */
   extend(partition: number, first: number, last: number, attempt?: number): void
-  /** Leaves. What it holds goes back to its original position, at once. Idempotent. */
-  close(): void
+  /** Leaves. What it holds goes back to its original position, at once, as a failed attempt unless `uncounted`. Idempotent. */
+  close(uncounted?: boolean): void
 }
 
 export type Outcome =

@@ -81,7 +81,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   }
   const autoCreate = { queues: true, topics: true, subscriptions: true, partitions: 1, ...options.autoCreate }
   const registry = new Registry(shard, autoCreate)
-  const subscriptionGroups = new SubscriptionGroupRegistry(shard, registry)
+  const subscriptionGroups = new SubscriptionGroupRegistry(shard, registry, autoCreate.subscriptions)
   registry.reserveIds(recovered.highestId)
   stateLog.adopt([
     ...restore(registry, subscriptionGroups, recovered.entities, identity),

@@ -91,8 +91,8 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
     if (extended !== last - first + 1) throw this.#stale(partition, first, last, extended, attempt)
   }
 
-  close(): void {
-    this.leave('max-attempts')
+  close(uncounted: boolean = false): void {
+    this.leave(uncounted ? 'uncounted' : 'max-attempts')
   }
 
   // ---- what a transaction asks first ----------------------------------------------------------------------------------
@@ -116,9 +116,9 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
 
   /**
    * Gives back all that it holds and leaves the group, without a word to the sink.
-   * @param death what messages die of whose last attempt this was; undefined when it is sent away
+   * @param death what messages die of whose last attempt this was; undefined when it is sent away; `uncounted` when it was no attempt
    */
-  leave(death: Death | undefined): void {
+  leave(death: Death | 'uncounted' | undefined): void {
     if (this.closed) return
     this.closed = true
     this.credit = 0

@@ -28,10 +28,13 @@ export class SubscriptionGroupRegistry implements SubscriptionGroups {
   readonly #groups = new Map<string, Group>()
   readonly #shard: Shard
   readonly #registry: Registry
+  readonly #mayCreate: boolean
 
-  constructor(shard: Shard, registry: Registry) {
+  /** @param mayCreate whether subscriptions are created for those who come to consume */
+  constructor(shard: Shard, registry: Registry, mayCreate: boolean) {
     this.#shard = shard
     this.#registry = registry
+    this.#mayCreate = mayCreate
   }
 
   restore(entity: number, { name, from, delivery, labels }: SubscriptionGroupDefinition): StateCell {
@@ -89,6 +92,7 @@ export class SubscriptionGroupRegistry implements SubscriptionGroups {
 
   subscribe(topic: string, name: string, fallback: DeliveryPolicy): boolean {
     if (this.#registry.topic(topic).subscriptions.has(name)) return false
+    if (!this.#mayCreate) throw new MillraceError('not_found', `topic:${topic} has no subscription ${name}: create it first`)
     const { from, delivery } = this.#groups.get(name)?.settings ?? {}
     this.#checkOpen()
     this.#registry.createSubscription({ topic, name, from: this.#place(from), delivery: delivery ?? fallback })

@@ -50,6 +50,15 @@ describe('settings', () => {
     expect(() => t.broker.subscriptionGroups.configure('no name', {})).toThrow(expect.objectContaining({ code: 'illegal_name' }))
   })
 
+  test('nothing is created where that is not allowed', async () => {
+    const t = await TestBroker.open({ autoCreate: { subscriptions: false } })
+    t.broker.createTopic({ name: 'a' })
+    const subscribe = (): boolean => t.broker.subscriptionGroups.subscribe('a', 's', {})
+    expect(subscribe).toThrow(expect.objectContaining({ code: 'not_found' }))
+    t.broker.createSubscription({ topic: 'a', name: 's' })
+    expect(subscribe()).toBe(false)
+  })
+
   test('a start by age', async () => {
     const t = await open('old')
     await t.advance(10_000)
@@ -107,6 +116,20 @@ describe('seek', () => {
       )
     }
   })
+})
+
+test('a consumer that closes uncounted gives back what it holds as if it had not had it', async () => {
+  const t = await open('x')
+  t.broker.createSubscription({ topic: 'a', name: 's', from: 'earliest', delivery: { maxAttempts: 2 } })
+  for (let round = 0; round < 3; round++) {
+    const consumer = t.consume('topic:a/s')
+    await t.settle()
+    expect(consumer.taken()).toEqual(['x#1'])
+    consumer.consumer.close(true)
+    await t.settle()
+    if (round === 1) await t.crash()
+  }
+  expect(t.broker.subscription('a', 's')).toMatchObject({ ready: 1, counters: { dropped: 0 } })
 })
 
 describe('consumers of some partitions', () => {

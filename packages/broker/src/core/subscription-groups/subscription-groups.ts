@@ -19,7 +19,7 @@ export interface SubscriptionGroups {
    */
   configure(name: string, settings: SubscriptionGroupSettings | undefined): Ticket
   /**
-   * Creates the subscription of a topic unless it is there, by the settings of its group.
+   * Creates the subscription of a topic unless it is there, by the settings of its group, if subscriptions are created for those who come to consume.
    * @param fallback its policy where there are no settings
    * @returns whether it was created
    * @throws MillraceError `not_found`, `illegal_name`, `bad_request`, `limit_reached`

@@ -17,9 +17,11 @@ export const describeShareGroupOffsetsApi: ServedApi = serve(describeShareGroupO
     try {
       mayUseGroup(client, 'describe', groupId)
       checkExists(client, groupId)
-      const all = client.broker.subscriptionGroups.topics(groupId)
-      const asked = topics ?? all.map((topicName) => ({ topicName, partitions: undefined }))
-      const described = asked.map(({ topicName, partitions }) => describedTopic(client, groupId, topicName, partitions))
+      const all = new Set(client.broker.subscriptionGroups.topics(groupId))
+      const asked = topics ?? [...all].map((topicName) => ({ topicName, partitions: undefined }))
+      const described = asked.map(({ topicName, partitions }) =>
+        describedTopic(client, groupId, topicName, partitions, all.has(topicName)),
+      )
       return { groupId, topics: described, ...success }
     } catch (error) {
       return { groupId, topics: [], ...groupFailure(error) }
@@ -27,11 +29,19 @@ export const describeShareGroupOffsetsApi: ServedApi = serve(describeShareGroupO
   }),
 }))
 
-/** @param asked all partitions without */
-function describedTopic(client: Client, group: string, topicName: string, asked: readonly number[] | undefined): DescribedTopic {
+/**
+ * @param asked all partitions without
+ * @param isRead whether it has the subscription
+ */
+function describedTopic(
+  client: Client,
+  group: string,
+  topicName: string,
+  asked: readonly number[] | undefined,
+  isRead: boolean,
+): DescribedTopic {
   const { broker } = client
   const topic = findTopic(broker, topicName)
-  const isRead = topic !== undefined && broker.subscriptionGroups.topics(group).includes(topicName)
   const progress = isRead ? broker.subscriptionGroups.progress(topicName, group) : []
   const partitions = (asked ?? progress.map((_, index) => index)).map((partitionIndex) => {
     const { floor, unsettled } = progress[partitionIndex] ?? { floor: -1, unsettled: -1 }

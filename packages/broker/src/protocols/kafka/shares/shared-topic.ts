@@ -40,14 +40,19 @@ export class SharedTopic implements DeliverySink {
   }
 
   /**
-   * Joins the consumers of the subscription, if it does not consume.
-   * @throws KafkaError UNKNOWN_TOPIC_ID, MillraceError
+   * Joins the consumers of the subscription, if it does not consume. Whoever may not do so any more leaves.
+   * @throws KafkaError UNKNOWN_TOPIC_ID, TOPIC_AUTHORIZATION_FAILED, MillraceError
    */
   join(): void {
-    if (this.#consumer !== undefined) return
     const { broker } = this.#client
     const topic = topicOf(broker, null, this.id)
-    mayShare(this.#client, topic.name, this.#group)
+    try {
+      mayShare(this.#client, topic.name, this.#group)
+    } catch (error) {
+      this.close()
+      throw error
+    }
+    if (this.#consumer !== undefined) return
     broker.subscriptionGroups.subscribe(topic.name, this.#group, sharePolicy)
     this.#consumer = broker.consume(`topic:${topic.name}/${this.#group}`, {}, this)
     this.#consumer.restrict(this.partitions)
@@ -83,11 +88,11 @@ export class SharedTopic implements DeliverySink {
     return actions.length > 0
   }
 
-  /** What was acquired and not acknowledged goes back. @returns whether there is something to be committed */
+  /** What was acquired and not acknowledged goes back as if it had not been delivered: as in Kafka, whose clients read ahead. @returns whether there is something to be committed */
   close(): boolean {
     const consumer = this.#consumer
     this.#consumer = undefined
-    consumer?.close()
+    consumer?.close(true)
     return consumer !== undefined
   }
 
