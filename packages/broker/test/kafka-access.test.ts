@@ -8,6 +8,7 @@ import * as groups from '../src/protocols/kafka/messages/groups.ts'
 import * as replicas from '../src/protocols/kafka/messages/replicas.ts'
 import * as records from '../src/protocols/kafka/messages/records.ts'
 import * as security from '../src/protocols/kafka/messages/security.ts'
+import * as shares from '../src/protocols/kafka/messages/shares.ts'
 import * as topics from '../src/protocols/kafka/messages/topics.ts'
 import * as transactions from '../src/protocols/kafka/messages/transactions.ts'
 import { servedApis } from '../src/protocols/kafka/served-apis.ts'
@@ -78,6 +79,13 @@ const all: readonly Refused[] = [
   refused(groups.deleteGroups, { groupsNames: ['g'] }),
   refused(groups.consumerGroupHeartbeat, { groupId: 'g' }),
   refused(groups.consumerGroupDescribe, { groupIds: ['g'] }),
+  refused(shares.shareGroupHeartbeat, { groupId: 'g', memberId: 'm', subscribedTopicNames: ['t'] }),
+  refused(shares.shareGroupDescribe, { groupIds: ['g'] }),
+  refused(shares.shareFetch, { groupId: 'g', memberId: 'm' }),
+  refused(shares.shareAcknowledge, { groupId: 'g', memberId: 'm', shareSessionEpoch: 1 }),
+  refused(shares.describeShareGroupOffsets, { groups: [{ groupId: 'g', topics: null }] }),
+  refused(shares.alterShareGroupOffsets, { groupId: 'g', topics: [{ topicName: 't' }] }),
+  refused(shares.deleteShareGroupOffsets, { groupId: 'g', topics: [{ topicName: 't' }] }),
   refused(security.describeAcls, { resourceTypeFilter: 1, patternTypeFilter: 1, operation: 1, permissionType: 1, ...anyAcl }),
   refused(security.createAcls, {
     creations: [{ resourceType: 2, resourceName: 't', principal: 'User:nobody', host: '*', operation: 2, permissionType: 3 }],

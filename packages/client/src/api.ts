@@ -357,6 +357,12 @@ export interface DeliveryPolicy {
   readonly maxAttempts?: number
   /** `queue:NAME` or `topic:NAME`. */
   readonly deadLetter?: string
+  /** `headers`: a dead letter of a subscription has headers that tell of the death, and nothing of the message. Default `copy`. */
+  readonly deadLetterContent?: 'copy' | 'headers'
+  /** More headers of dead letters, by name, and what they tell. */
+  readonly deadLetterHeaders?: Readonly<
+    Record<string, 'origin' | 'subscription' | 'partition' | 'offset' | 'attempts' | 'reason'>
+  >
   /** How long a message waits that was nacked without a delay, or whose lease ran out. */
   readonly backoff?: Backoff
   /**

@@ -3,6 +3,7 @@ import type { Ticket } from '../storage/log-store.ts'
 import type { PartitionProducer, StoredPartition, StoredTopic } from './stored-topic.ts'
 import type { Destination, DuplicateRecord, PlacedRun } from './destination.ts'
 import type { ConsumerGroups, OffsetCommit, OffsetCommitter } from './groups/consumer-groups.ts'
+import type { SubscriptionGroups } from './subscription-groups/subscription-groups.ts'
 import type { ProducerTransactions } from './producer-transactions/producer-transactions.ts'
 import type { Quotas } from './quotas/quotas.ts'
 import type {
@@ -20,6 +21,7 @@ import type {
 export type * from './destination.ts'
 export type * from './groups/consumer-groups.ts'
 export type * from './quotas/quotas.ts'
+export type * from './subscription-groups/subscription-groups.ts'
 export type * from './specs.ts'
 export type * from './stored-topic.ts'
 
@@ -121,6 +123,9 @@ export interface Broker {
 
   /** Consumers that share the partitions of topics, and how far they are. */
   readonly groups: ConsumerGroups
+
+  /** Subscriptions of one name: what an application reads of several topics. */
+  readonly subscriptionGroups: SubscriptionGroups
 
   /** Transactions of named producers, which stay open over many requests. */
   readonly producerTransactions: ProducerTransactions
@@ -375,6 +380,10 @@ export interface Consumer {
   grant(messages: number): void
   /** Takes back all credit that is not used. */
   revoke(): void
+  /** From now on it gets messages of these partitions alone. By default of all. */
+  restrict(partitions: ReadonlySet<number>): void
+  /** How long it may hold a message that is delivered now. */
+  readonly leaseMs: number
   /**
    * Settles `first..last` (inclusive) of a partition, all held by this consumer.
    * @param attempt when given, the deliveries must have this attempt number
@@ -387,8 +396,8 @@ export interface Consumer {
    * @throws `stale_delivery` when any of them is not held by it (any more); the others of the range are extended all the same
    */
   extend(partition: number, first: number, last: number, attempt?: number): void
-  /** Leaves. What it holds goes back to its original position, at once. Idempotent. */
-  close(): void
+  /** Leaves. What it holds goes back to its original position, at once, as a failed attempt unless `uncounted`. Idempotent. */
+  close(uncounted?: boolean): void
 }
 
 export type Outcome =

@@ -17,6 +17,7 @@ import type {
   Reader,
   ScheduleId,
   StartPosition,
+  SubscriptionGroups,
   RedriveInfo,
   RedriveSpec,
   SubscriptionChange,
@@ -51,6 +52,7 @@ export class CoreBroker implements Broker {
   readonly id: string
   readonly limits: BrokerLimits
   readonly groups: GroupCoordinator
+  readonly subscriptionGroups: SubscriptionGroups
   readonly producerTransactions: TransactionCoordinator
   readonly quotas: CoreQuotas
   readonly #shard: Shard
@@ -69,6 +71,7 @@ export class CoreBroker implements Broker {
     shard: Shard,
     registry: Registry,
     groups: GroupCoordinator,
+    subscriptionGroups: SubscriptionGroups,
     producerTransactions: TransactionCoordinator,
     quotas: CoreQuotas,
     waiters: CommittedWaiters,
@@ -77,6 +80,7 @@ export class CoreBroker implements Broker {
     this.id = shard.id
     this.limits = shard.limits
     this.groups = groups
+    this.subscriptionGroups = subscriptionGroups
     this.producerTransactions = producerTransactions
     this.quotas = quotas
     this.#shard = shard

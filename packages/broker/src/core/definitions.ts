@@ -6,12 +6,14 @@ import type { BrokerDefinition } from './broker-identity.ts'
 import type { DedupDefinition } from './dedup/dedup-settings.ts'
 import type { CompactionState } from './log-tail.ts'
 import type { CheckedDelivery } from './delivery-policy.ts'
+import type { SubscriptionGroupDefinition } from './subscription-groups/subscription-groups.ts'
 import type { CheckedLimits } from './delivery/queue-limit.ts'
 import { checkKeys, oneOf, positive } from './settings.ts'
 import type { ByteWriter } from './state/bytes.ts'
 import { StateCell } from './state/state-log.ts'
 
-export type Definition = BrokerDefinition | TopicDefinition | QueueDefinition | SubscriptionDefinition
+export type Definition =
+  BrokerDefinition | TopicDefinition | QueueDefinition | SubscriptionDefinition | SubscriptionGroupDefinition
 
 export interface TopicDefinition {
   readonly kind: 'topic'

@@ -1,6 +1,6 @@
 /** Delivery policies of queues and subscriptions: what is allowed. */
 import { MillraceError } from '../base/errors.ts'
-import type { Backoff, DeliveryPolicy } from './broker.ts'
+import type { Backoff, DeathFact, DeliveryPolicy } from './broker.ts'
 import { ATTEMPTS_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX, NACK_DELAY_MS_MAX } from './limits.ts'
 import { parseDestination } from './names.ts'
 import { compileSelector } from './selectors/selector.ts'
@@ -13,6 +13,9 @@ export interface CheckedDelivery extends DeliveryPolicy {
 
 type Draft = { -readonly [K in keyof CheckedDelivery]: CheckedDelivery[K] }
 
+const DEATH_FACTS: readonly DeathFact[] = ['origin', 'subscription', 'partition', 'offset', 'attempts', 'reason']
+const DEATH_HEADERS_MAX = 16
+const DEATH_HEADER_LENGTH_MAX = 256
 const RATE_MAX = 10_000_000
 const FACTOR_MAX = 100
 const CONSUMER_PRIORITY_MAX: number = 2 ** 31 - 1
@@ -20,6 +23,8 @@ const KEYS: readonly (keyof DeliveryPolicy)[] = [
   'leaseMs',
   'maxAttempts',
   'deadLetter',
+  'deadLetterContent',
+  'deadLetterHeaders',
   'backoff',
   'order',
   'consumers',
@@ -37,10 +42,15 @@ export function checkDelivery(delivery: DeliveryPolicy | undefined, self: string
   const checked: Draft = { leaseMs: LEASE_MS_DEFAULT }
   if (delivery === undefined) return checked
   checkKeys('delivery', delivery, KEYS)
+  const { deadLetterContent, deadLetterHeaders } = delivery
   const { leaseMs, maxAttempts, deadLetter, backoff, order, consumers, ratePerSecond, paused, filter, ttlMs } = delivery
   if (leaseMs !== undefined) checked.leaseMs = checkLease(leaseMs)
   if (maxAttempts !== undefined) checked.maxAttempts = positive('delivery.maxAttempts', maxAttempts, ATTEMPTS_MAX)
   if (deadLetter !== undefined) checked.deadLetter = checkDeadLetter(deadLetter, self)
+  if (oneOf('delivery.deadLetterContent', deadLetterContent ?? 'copy', ['copy', 'headers']) === 'headers') {
+    checked.deadLetterContent = checkHeadersAlone(self)
+  }
+  if (deadLetterHeaders !== undefined) checked.deadLetterHeaders = checkDeathHeaders(deadLetterHeaders)
   if (backoff !== undefined) checked.backoff = checkBackoff(backoff)
   if (order !== undefined && oneOf('delivery.order', order, ['none', 'key', 'strict']) !== 'none') checked.order = order
   if (consumers !== undefined && oneOf('delivery.consumers', consumers, ['shared', 'single']) === 'single')
@@ -82,6 +92,26 @@ function checkDeadLetter(deadLetter: string, self: string): string {
     'bad_request',
     `the dead letters of ${self} cannot go to where they come from: name another queue or topic`,
   )
+}
+
+function checkHeadersAlone(self: string): 'headers' {
+  if (!self.startsWith('queue:')) return 'headers'
+  throw new MillraceError(
+    'bad_request',
+    `dead letters of ${self} are copies: what a queue has given away it does not have any more`,
+  )
+}
+
+function checkDeathHeaders(headers: NonNullable<DeliveryPolicy['deadLetterHeaders']>): typeof headers {
+  const names = Object.keys(headers)
+  if (names.length > DEATH_HEADERS_MAX || names.some((name) => name.length === 0 || name.length > DEATH_HEADER_LENGTH_MAX)) {
+    throw new MillraceError(
+      'bad_request',
+      `delivery.deadLetterHeaders has at most ${DEATH_HEADERS_MAX} names of 1 to ${DEATH_HEADER_LENGTH_MAX} characters`,
+    )
+  }
+  for (const [name, fact] of Object.entries(headers)) oneOf(`delivery.deadLetterHeaders.${name}`, fact, DEATH_FACTS)
+  return headers
 }
 
 function checkBackoff(backoff: Backoff): Backoff {

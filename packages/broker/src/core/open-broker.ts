@@ -23,6 +23,7 @@ import { TransactionCoordinator } from './producer-transactions/transaction-coor
 import { newRandomId } from './random-id.ts'
 import { type AutoCreate, Registry } from './registry.ts'
 import { newShard } from './shard.ts'
+import { SubscriptionGroupRegistry } from './subscription-groups/subscription-group-registry.ts'
 import { LOADED_BYTES_MAX } from './schedule/limits.ts'
 import { readCellLog, type RecoveredCells } from './state/read-cell-log.ts'
 import { type RecoveredEntity, type RecoveredPart, readStateLog } from './state/read-state-log.ts'
@@ -81,9 +82,10 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   }
   const autoCreate = { queues: true, topics: true, subscriptions: true, partitions: 1, ...options.autoCreate }
   const registry = new Registry(shard, autoCreate)
+  const subscriptionGroups = new SubscriptionGroupRegistry(shard, registry, autoCreate.subscriptions)
   registry.reserveIds(recovered.highestId)
   stateLog.adopt([
-    ...restore(registry, recovered.entities, identity),
+    ...restore(registry, subscriptionGroups, recovered.entities, identity),
     ...(recovered.schedule.rebuiltFrom < 0 ? [] : [recoveredCell(shard.schedule.cell, recovered.schedule)]),
   ])
   const targets = [...registry.queues.values(), ...registry.topics.values()].map(({ target }) => target)
@@ -108,7 +110,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     store.touch()
     return store.ticket()
   })
-  const broker = new CoreBroker(shard, registry, groups, transactions, quotas, waiters, upkeep)
+  const broker = new CoreBroker(shard, registry, groups, subscriptionGroups, transactions, quotas, waiters, upkeep)
   if (known === undefined) {
     stateLog.snapshot(identity)
     // Nobody may hear of an id that a crash would change.
@@ -138,7 +140,12 @@ function recoveredIdentity(entities: ReadonlyMap<number, RecoveredEntity>): Brok
 }
 
 /** Topics first: subscriptions refer to them. */
-function restore(registry: Registry, entities: ReadonlyMap<number, RecoveredEntity>, identity: DefinitionCell): RecoveredCell[] {
+function restore(
+  registry: Registry,
+  subscriptionGroups: SubscriptionGroupRegistry,
+  entities: ReadonlyMap<number, RecoveredEntity>,
+  identity: DefinitionCell,
+): RecoveredCell[] {
   const cells: RecoveredCell[] = []
   const topics = new Map<number, Topic>()
   const found: { entity: RecoveredEntity; definition: Definition }[] = []
@@ -157,6 +164,8 @@ function restore(registry: Registry, entities: ReadonlyMap<number, RecoveredEnti
       const topic = topics.get(definition.topic)
       if (topic === undefined) throw new MillraceError('data_corrupt', `the topic of subscription ${definition.name} is missing`)
       cells.push(...recoveredCells(registry.restoreSubscription(entity.id, definition, topic, statesOf(entity)), entity))
+    } else if (definition.kind === 'subscription-group') {
+      cells.push(recoveredCell(subscriptionGroups.restore(entity.id, definition), entity.definition!))
     } else if (definition.kind === 'broker') cells.push(recoveredCell(identity, entity.definition!))
   }
   return cells

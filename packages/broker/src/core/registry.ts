@@ -85,10 +85,8 @@ export class Registry {
 
   subscription(topic: string, name: string): Subscription {
     const subscription = this.topic(topic).subscriptions.get(name)
-    if (subscription === undefined) {
-      throw new MillraceError('not_found', `topic:${topic} has no subscription ${JSON.stringify(name)}: create it first`)
-    }
-    return subscription
+    if (subscription !== undefined) return subscription
+    throw new MillraceError('not_found', `topic:${topic} has no subscription ${JSON.stringify(name)}: create it first`)
   }
 
   /** The topic or queue of an address, if it exists. @throws `bad_request`, `illegal_name` */
@@ -197,7 +195,7 @@ export class Registry {
       throw alreadyExists('queue', spec.name)
     }
     this.#checkNew(this.queues.size, 'queues')
-    this.#checkDeadLetter(delivery)
+    this.checkDeadLetter(delivery)
     this.#shard.store.reserve(LOG_CHANGE_BYTES + KIB)
     const tail = this.#newLog()
     const queue = this.#makeQueue(
@@ -260,7 +258,7 @@ export class Registry {
       throw alreadyExists('subscription', address)
     }
     this.#checkNew(this.#subscriptionCount, 'subscriptions')
-    this.#checkDeadLetter(delivery)
+    this.checkDeadLetter(delivery)
     const definition: SubscriptionDefinition = { kind: 'subscription', topic: topic.id, name: spec.name, delivery }
     const subscription = this.#makeSubscription(this.#nextId++, definition, topic)
     this.#shard.stateLog.snapshot(subscription.cell)
@@ -285,6 +283,10 @@ export class Registry {
   /** Ids given from now on are higher. */
   reserveIds(highest: number): void {
     this.#nextId = Math.max(this.#nextId, highest + 1)
+  }
+
+  newId(): number {
+    return this.#nextId++
   }
 
   restoreTopic(id: number, definition: TopicDefinition): StateCell {
@@ -427,7 +429,7 @@ export class Registry {
     if (change === undefined) return
     const delivery = checkDelivery(change, group.address)
     checkPolicyChange(group.policy, delivery, group.address)
-    this.#checkDeadLetter(delivery)
+    this.checkDeadLetter(delivery)
     group.changePolicy(delivery)
     this.deadLetters.reconsider(group.address)
     if (delivery.ttlMs !== undefined) for (const cursor of group.cursors) this.#shard.expiry.watch(cursor)
@@ -485,7 +487,7 @@ export class Registry {
   }
 
   /** The target of dead letters exists, or is created if that is allowed. */
-  #checkDeadLetter(delivery: DeliveryPolicy): void {
+  checkDeadLetter(delivery: DeliveryPolicy): void {
     if (delivery.deadLetter === undefined) return
     const { kind, name } = parseDestination(delivery.deadLetter)
     if (kind === 'queue') this.queueOrCreate(name, true)

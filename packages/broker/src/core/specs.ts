@@ -79,6 +79,13 @@ export interface DeliveryPolicy {
   readonly maxAttempts?: number
   /** Destination of dead letters: `queue:NAME` or `topic:NAME`. */
   readonly deadLetter?: string
+  /**
+   * What a dead letter holds of its message: all of it, or nothing but the headers that tell of the death, since the topic has it still. The latter for
+   * subscriptions only. Default `copy`.
+   */
+  readonly deadLetterContent?: 'copy' | 'headers'
+  /** More headers of its dead letters, by name, for readers who look for them. They replace headers of these names. */
+  readonly deadLetterHeaders?: Readonly<Record<string, DeathFact>>
   /** How long a message waits that was nacked without a delay, or whose lease ran out. Default: not at all. */
   readonly backoff?: Backoff
   /**
@@ -102,6 +109,12 @@ export interface DeliveryPolicy {
    */
   readonly ttlMs?: number
 }
+
+/**
+ * What a header tells of a death, as text: the name of the topic or queue (`origin`) or of the subscription, where the message was, how often it was
+ * delivered, or what it died of: what its consumer said, or else the reason.
+ */
+export type DeathFact = 'origin' | 'subscription' | 'partition' | 'offset' | 'attempts' | 'reason'
 
 /** `fixed`: always `initialMs`. `exponential`: `initialMs` after the first attempt, then `factor` (2) times more each time, up to `maxMs`. */
 export interface Backoff {

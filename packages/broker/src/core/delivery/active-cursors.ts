@@ -6,8 +6,11 @@ import type { Cursor } from './cursor.ts'
 export interface ActiveCursors {
   readonly size: number
   add(cursor: Cursor): void
-  /** A cursor that is prepared to deliver, or undefined when there is none now. */
-  next(): Cursor | undefined
+  /**
+   * A cursor that is prepared to deliver, or undefined when there is none now.
+   * @param among the partitions that count; undefined for all
+   */
+  next(among: ReadonlySet<number> | undefined): Cursor | undefined
 }
 
 /** Partitions, one after the other. */
@@ -24,8 +27,15 @@ export class CursorsInTurn implements ActiveCursors {
     this.#cursors.push(cursor)
   }
 
-  next(): Cursor | undefined {
+  next(among: ReadonlySet<number> | undefined): Cursor | undefined {
+    let passed = 0
     for (let cursor = this.#cursors.peek(); cursor !== undefined; cursor = this.#cursors.peek()) {
+      if (among !== undefined && !among.has(cursor.partition)) {
+        if (passed++ === this.#cursors.size) return undefined
+        this.#cursors.shift()
+        this.#cursors.push(cursor)
+        continue
+      }
       if (cursor.prepare()) {
         if (this.#cursors.size > 1) {
           this.#cursors.shift()
@@ -57,11 +67,11 @@ export class CursorsHighestFirst implements ActiveCursors {
     this.size++
   }
 
-  next(): Cursor | undefined {
+  next(among: ReadonlySet<number> | undefined): Cursor | undefined {
     const cursors = this.#cursors
     for (let n = cursors.length - 1; n >= 0 && this.size > 0; n--) {
       const cursor = cursors[n]!
-      if (!cursor.active) continue
+      if (!cursor.active || among?.has(cursor.partition) === false) continue
       if (cursor.prepare()) return cursor
       // It stays active: the end of what it waits for has the group look again.
       if (cursor.isComing) {

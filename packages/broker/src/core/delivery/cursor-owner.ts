@@ -1,5 +1,5 @@
 import type { MillraceError } from '../../base/errors.ts'
-import type { Backoff } from '../broker.ts'
+import type { Backoff, DeliveryPolicy } from '../broker.ts'
 import type { Cursor } from './cursor.ts'
 import type { HeldRange } from './ranges.ts'
 
@@ -24,6 +24,7 @@ export interface CursorOwner {
   readonly maxAttempts: number
   /** Where dead letters go. */
   readonly deadLetter: string | undefined
+  readonly deadLetterForm: Pick<DeliveryPolicy, 'deadLetterContent' | 'deadLetterHeaders'>
   /** Messages older than this are not delivered any more. */
   readonly ttlMs: number | undefined
   readonly backoff: Backoff | undefined

@@ -248,19 +248,42 @@ export abstract class CursorState extends StateCell implements CommitMember, Sna
 
   /** Drops all that is committed and not held. @returns how many messages that were */
   purge(): number {
-    const { end } = this.shard.store.bounds(this.log.id)
+    const purged = this.#takeOutBefore(this.shard.store.bounds(this.log.id).end)
+    this.count('dropped', purged)
+    return purged
+  }
+
+  /** Of what nobody holds, all below `offset` is done, and what was settled from there on is not any more. */
+  protected rearrange(offset: number): void {
+    // In a delta what was settled before counts more.
+    this.writeEarly()
+    this.#takeOutBefore(offset)
+    for (let at = offset; at < this.position;) {
+      const next = this.outstandingFrom(at)
+      const last = Math.min(next?.first ?? Infinity, this.position) - 1
+      if (last >= at) {
+        insertReturned(this.returned, at, last, 0)
+        this.change(RUN_BYTES).setAttempts(at, last, 0)
+      }
+      at = Math.max(last, next?.last ?? last) + 1
+    }
+  }
+
+  /** What is below `end`, and nobody holds, is done. @returns how many messages that were */
+  #takeOutBefore(end: number): number {
     let purged = 0
-    for (let range = this.delayed.first(); range !== undefined; range = this.delayed.first()) {
-      purged += range.last - range.first + 1
-      this.delayed.remove(range)
-      this.settled(range.first, range.last)
+    for (let range = this.delayed.first(); range !== undefined && range.first < end; range = this.delayed.first()) {
+      const last = Math.min(range.last, end - 1)
+      purged += last - range.first + 1
+      const { first } = range
+      removeOffsets(this.delayed, first, last, copyDelayed)
+      this.settled(first, last)
     }
     for (let ready = this.readyFrom(0, end, true); ready !== undefined; ready = this.readyFrom(ready.first, end, true)) {
       purged += ready.last - ready.first + 1
       this.takeOut(ready.first, ready.last)
       this.shard.cycle.bound()
     }
-    this.count('dropped', purged)
     return purged
   }
 

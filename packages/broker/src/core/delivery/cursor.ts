@@ -74,6 +74,15 @@ export class Cursor extends CursorState implements LogFollower {
     this.owner.activate(this)
   }
 
+  /** Nobody holds any: all below `offset` is done, and all from there on is delivered, also what was settled. */
+  seek(offset: number): void {
+    const place = Math.min(Math.max(offset, this.log.start), this.log.end)
+    if (this.seekingMs === undefined) this.rearrange(place)
+    else this.sought(place)
+    this.shard.store.touch()
+    this.activate()
+  }
+
   /** Takes no part in anything any more. */
   close(): void {
     this.isClosed = true
@@ -199,11 +208,12 @@ export class Cursor extends CursorState implements LogFollower {
 
   /**
    * Takes a whole range back from its holder.
-   * @param death what it dies of if that was the last attempt; undefined when the holder is not to blame
+   * @param death what it dies of if that was the last attempt; undefined when the holder is not to blame; `uncounted` when it was no attempt
    */
-  takeBack(range: Held, death: Death | undefined): void {
+  takeBack(range: Held, death: Death | 'uncounted' | undefined): void {
     this.#carve(range, range.first, range.last)
-    if (death === undefined) this.giveBack(range.first, range.last, range.attempt, 0, false)
+    if (death === 'uncounted') this.giveBack(range.first, range.last, range.attempt - 1, 0, true)
+    else if (death === undefined) this.giveBack(range.first, range.last, range.attempt, 0, false)
     else {
       const delayMs = death === 'lease-expired' ? this.#backoffMs(range.attempt) : 0
       this.handBack(range.first, range.last, range.attempt, death, '', delayMs)

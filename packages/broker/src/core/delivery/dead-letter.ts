@@ -1,10 +1,13 @@
 /** Moves messages to the dead letters: the append to the target and the end of the original land in one commit. */
 import { BatchFormatError, EXPIRES_AT_HEADER, RecordBatchBuilder, type RecordHeader, RecordReader } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
+import { unreachable } from '../../base/assert.ts'
 import { KIB } from '../../base/units.ts'
 import type { StoredBatch } from '../../storage/log-store.ts'
+import type { DeathFact } from '../broker.ts'
 import type { Task } from '../dispatcher.ts'
 import { Fifo } from '../fifo.ts'
+import { parseAddress } from '../names.ts'
 import type { Shard } from '../shard.ts'
 import { BatchWindow } from './batch-window.ts'
 import type { Cursor } from './cursor.ts'
@@ -181,8 +184,11 @@ export class DeadLetters implements DeadLetterQueue, Task {
       if (place !== partition) finish()
       partition = place
       const before = builder.bytes
-      builder.append(nowMs, reader.key, reader.value, [
-        ...withoutDeath(headers).filter((header) => header.key !== EXPIRES_AT_HEADER),
+      const { deadLetterContent, deadLetterHeaders = {} } = cursor.owner.deadLetterForm
+      const isCopy = deadLetterContent !== 'headers'
+      const kept = isCopy ? withoutDeath(headers) : []
+      builder.append(nowMs, isCopy ? reader.key : null, isCopy ? reader.value : null, [
+        ...kept.filter(({ key }) => key !== EXPIRES_AT_HEADER && !Object.hasOwn(deadLetterHeaders, key)),
         ...deathHeaders(cursor, range, offset, nowMs, reader.timestampMs, deaths + 1),
       ])
       bytes += builder.bytes - before
@@ -259,5 +265,27 @@ function deathHeaders(
     textHeader(DEAD_LETTER_HEADERS.count, deaths),
   ]
   if (range.error !== '') headers.push(textHeader(DEAD_LETTER_HEADERS.error, range.error))
+  for (const [name, fact] of Object.entries(cursor.owner.deadLetterForm.deadLetterHeaders ?? {})) {
+    headers.push(textHeader(name, factOf(fact, cursor, range, offset)))
+  }
   return headers
+}
+
+function factOf(fact: DeathFact, { owner, partition }: Cursor, range: DoomedRange, offset: number): string | number {
+  switch (fact) {
+    case 'origin':
+      return parseAddress(owner.address).name
+    case 'subscription':
+      return parseAddress(owner.address).subscription ?? ''
+    case 'partition':
+      return partition
+    case 'offset':
+      return offset
+    case 'attempts':
+      return range.attempts
+    case 'reason':
+      return range.error === '' ? range.death : range.error
+    default:
+      return unreachable(fact)
+  }
 }

@@ -1,7 +1,7 @@
 /** The consumers of one queue or subscription, and its cursors: who gets what. */
 // hot path (packages/broker/test/core/throughput.mjs)
 import { MillraceError } from '../../base/errors.ts'
-import type { Backoff, Delivery, DeliveryInfo, DeliverySink, LevelInfo } from '../broker.ts'
+import type { Backoff, Delivery, DeliveryPolicy, DeliveryInfo, DeliverySink, LevelInfo } from '../broker.ts'
 import type { CheckedDelivery } from '../delivery-policy.ts'
 import type { Task } from '../dispatcher.ts'
 import type { Shard } from '../shard.ts'
@@ -79,6 +79,10 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
 
   get deadLetter(): string | undefined {
     return this.policy.deadLetter
+  }
+
+  get deadLetterForm(): Pick<DeliveryPolicy, 'deadLetterContent' | 'deadLetterHeaders'> {
+    return this.policy
   }
 
   get backoff(): Backoff | undefined {
@@ -188,14 +192,20 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
   /** Hands out slices: one per partition and consumer in turn, or those of the highest level. */
   work(): boolean {
     if (this.policy.paused === true) return false
+    let passedOver = 0
     for (let slices = 0; slices < SLICES_PER_SHARE;) {
       const consumer = this.#nextConsumer()
       if (consumer === undefined) return false
       const allowed = this.#rate === undefined ? Infinity : this.#allowed(this.#rate)
       if (allowed === 0) return false
-      const cursor = this.#active.next()
-      if (cursor === undefined) return false
+      const cursor = this.#active.next(consumer.partitions)
+      if (cursor === undefined) {
+        if (consumer.partitions === undefined || this.#isSingle || ++passedOver > this.#turns.count) return false
+        this.#turns.passOver(consumer)
+        continue
+      }
       this.#deliver(cursor, consumer, allowed)
+      passedOver = 0
       slices++
     }
     return true

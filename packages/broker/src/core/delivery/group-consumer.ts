@@ -24,6 +24,8 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
   /** Stands in the group's queue of turns. Owned by the group. */
   queued = false
   closed = false
+  /** It gets messages of these alone, if there are any. */
+  partitions: ReadonlySet<number> | undefined
   readonly #shard: Shard
   readonly #group: DeliveryGroup
   readonly #leaseMs: number | undefined
@@ -64,6 +66,15 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
     this.credit = 0
   }
 
+  restrict(partitions: ReadonlySet<number>): void {
+    this.partitions = partitions
+    if (this.credit > 0 && !this.closed) this.#group.offer(this)
+  }
+
+  get leaseMs(): number {
+    return this.#leaseMs ?? this.#group.policy.leaseMs
+  }
+
   settle(partition: number, first: number, last: number, outcome: Outcome, attempt: number = 0): void {
     const settled = this.#group.cursor(partition)?.settle(this, first, last, outcome, attempt) ?? 0
     this.#shard.cycle.bound()
@@ -80,8 +91,8 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
     if (extended !== last - first + 1) throw this.#stale(partition, first, last, extended, attempt)
   }
 
-  close(): void {
-    this.leave('max-attempts')
+  close(uncounted: boolean = false): void {
+    this.leave(uncounted ? 'uncounted' : 'max-attempts')
   }
 
   // ---- what a transaction asks first ----------------------------------------------------------------------------------
@@ -105,9 +116,9 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
 
   /**
    * Gives back all that it holds and leaves the group, without a word to the sink.
-   * @param death what messages die of whose last attempt this was; undefined when it is sent away
+   * @param death what messages die of whose last attempt this was; undefined when it is sent away; `uncounted` when it was no attempt
    */
-  leave(death: Death | undefined): void {
+  leave(death: Death | 'uncounted' | undefined): void {
     if (this.closed) return
     this.closed = true
     this.credit = 0
@@ -121,7 +132,7 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
 
   /** When a delivery that is made now has to be settled. */
   deadlineMs(nowMs: number): number {
-    const leaseMs = this.#leaseMs ?? this.#group.policy.leaseMs
+    const { leaseMs } = this
     const stepMs = Math.min(Math.max(1, Math.floor(leaseMs / LEASE_STEPS)), LEASE_STEP_MS_MAX)
     return Math.ceil((nowMs + leaseMs) / stepMs) * stepMs
   }

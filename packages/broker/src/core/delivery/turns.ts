@@ -50,6 +50,13 @@ export class Turns {
     return undefined
   }
 
+  /** There is nothing that the consumer whose turn it was may get: another one may. */
+  passOver(consumer: GroupConsumer): void {
+    const consumers = this.#level(consumer.priority)
+    consumers.shift()
+    consumers.push(consumer)
+  }
+
   /** The consumer whose turn it was got something. */
   served(consumer: GroupConsumer): void {
     const consumers = this.#level(consumer.priority)

@@ -78,6 +78,18 @@ export const deliveryPolicy: Typed<DeliveryPolicy> = typed({
     },
     maxAttempts: { type: 'integer', minimum: 1, description: 'Deliveries before a message is dead-lettered. Default: no limit.' },
     deadLetter: { type: 'string', minLength: 1, maxLength: 600, description: '`queue:NAME` or `topic:NAME`.' },
+    deadLetterContent: {
+      type: 'string',
+      enum: ['copy', 'headers'],
+      description:
+        '`headers`: a dead letter of a subscription has headers that tell of the death, and nothing of the message. Default `copy`.',
+    },
+    deadLetterHeaders: {
+      type: 'object',
+      description: 'More headers of dead letters, by name, and what they tell.',
+      properties: {},
+      additionalProperties: { type: 'string', enum: ['origin', 'subscription', 'partition', 'offset', 'attempts', 'reason'] },
+    },
     backoff: {
       type: 'object',
       description: 'How long a message waits that was nacked without a delay, or whose lease ran out. Default: not at all.',

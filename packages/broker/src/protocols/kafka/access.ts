@@ -15,7 +15,7 @@ import {
 import { errors, KafkaError } from './errors.ts'
 import type { Client } from './served-api.ts'
 
-type Resource = 'broker' | `${'topic' | 'group' | 'transaction'}:${string}`
+type Resource = 'broker' | `${'topic' | 'queue' | 'group' | 'transaction'}:${string}`
 
 /** Whoever may do anything with a topic may know that it is there, and where: without that, clients can do nothing at all. */
 const SEES_TOPIC: readonly Action[] = ['describe', 'read', 'publish', 'define', 'create', 'delete']
@@ -86,7 +86,8 @@ function permitAny(client: Client, [first, ...others]: readonly Action[], resour
 function codeOf(resource: Resource): number {
   if (resource === 'broker') return errors.CLUSTER_AUTHORIZATION_FAILED
   if (resource.startsWith('group:')) return errors.GROUP_AUTHORIZATION_FAILED
-  return resource.startsWith('topic:') ? errors.TOPIC_AUTHORIZATION_FAILED : errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+  if (resource.startsWith('transaction:')) return errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+  return errors.TOPIC_AUTHORIZATION_FAILED
 }
 
 // ---- authorized operations, as bits -------------------------------------------------------------------------------------

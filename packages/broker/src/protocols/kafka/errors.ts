@@ -73,7 +73,11 @@ export const errors = {
   UNSUPPORTED_ASSIGNOR: 112,
   STALE_MEMBER_EPOCH: 113,
   TRANSACTION_ABORTABLE: 120,
+  INVALID_RECORD_STATE: 121,
+  SHARE_SESSION_NOT_FOUND: 122,
+  INVALID_SHARE_SESSION_EPOCH: 123,
   INVALID_REGULAR_EXPRESSION: 128,
+  SHARE_SESSION_LIMIT_REACHED: 133,
 } as const
 
 /** A failure that has a code of Kafka's own. */
@@ -103,7 +107,7 @@ const codes: Readonly<Record<ErrorCode, number>> = {
   fenced: errors.INVALID_PRODUCER_EPOCH,
   bad_transaction_state: errors.INVALID_TXN_STATE,
   transaction_busy: errors.CONCURRENT_TRANSACTIONS,
-  stale_delivery: errors.INVALID_REQUEST,
+  stale_delivery: errors.INVALID_RECORD_STATE,
   stale_claim: errors.INVALID_REQUEST,
   payload_mismatch: errors.INVALID_REQUEST,
   // Clients try again after these.

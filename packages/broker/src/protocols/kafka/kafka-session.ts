@@ -12,7 +12,7 @@ import { Login } from './login/login.ts'
 import { saslAuthenticateApi } from './login/sasl-apis.ts'
 import { BareReply, type PendingReply, Replies } from './replies.ts'
 import { readClientId, readRequestHeader, type RequestHeader } from './request-header.ts'
-import { type Client, Durable, type HostPort, type Reply, type ServedApi, type Wait } from './served-api.ts'
+import { type Attached, type Client, Durable, type HostPort, type Reply, type ServedApi, type Wait } from './served-api.ts'
 
 const API_VERSIONS = 18
 
@@ -31,6 +31,7 @@ export class KafkaSession implements Session, CommitWaiter, Client {
   principal: Principal
   fetchSession: FetchSession | undefined
   readonly waits: Set<Wait> = new Set()
+  readonly attached: Set<Attached> = new Set()
   readonly #connection: Connection
   readonly #apis: ReadonlyMap<number, ServedApi>
   readonly #reader: FrameReader
@@ -269,6 +270,7 @@ export class KafkaSession implements Session, CommitWaiter, Client {
     this.#waiting.length = 0
     this.#replies.clear()
     for (const wait of this.waits) wait.end()
+    for (const each of this.attached) each.close()
     this.fetchSession = undefined
   }
 }

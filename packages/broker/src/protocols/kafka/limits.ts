@@ -25,6 +25,20 @@ export const limits = {
   loginDeadlineMs: 30_000,
   /** A login that failed is told of after so long. */
   failedLoginDelayMs: 100,
+  /** Share sessions of all connections together. */
+  shareSessionsMax: 2000,
+  /** Topics that a share session reads, and partitions in all. */
+  shareSessionPartitionsMax: 10_000,
+  /** Records that one share fetch acquires. */
+  acquiredRecordsMax: 10_000,
+  /** Runs of one kind in what a request acknowledges of a partition. */
+  acknowledgedRunsMax: 10_000,
+  /** Members of a share group. */
+  shareMembersMax: 1000,
+  /** Topics that a member of a share group names, and their partitions in all. */
+  shareMemberTopicsMax: 1000,
+  /** Characters of a member's id, and of its rack's. */
+  memberIdLengthMax: 200,
   /** Topics and partitions in one answer of DescribeTopicPartitions. */
   describedPartitionsMax: 2000,
 } as const

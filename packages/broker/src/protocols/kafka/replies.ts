@@ -3,6 +3,7 @@ import { MessageWriter } from './codec/message-writer.ts'
 import type { ServedApi } from './served-api.ts'
 
 const FETCH = 1
+const SHARE_FETCH = 78
 const API_VERSIONS = 18
 /** So many sent ones stay in the list before they are cut off. */
 const SENT_MAX = 256
@@ -41,7 +42,7 @@ export class Replies {
   add(api: ServedApi, version: number, correlationId: number): PendingReply {
     const reply = { api, version, correlationId, response: undefined, ticket: 0 }
     this.#pending.push(reply)
-    if (api.codec.key === FETCH) this.fetches++
+    if (isFetch(reply)) this.fetches++
     return reply
   }
 
@@ -50,7 +51,7 @@ export class Replies {
     const reply = this.#pending[this.#head]
     if (reply?.response === undefined || reply.ticket > committed) return undefined
     this.#head++
-    if (reply.api.codec.key === FETCH) this.fetches--
+    if (isFetch(reply)) this.fetches--
     if (this.#head === this.#pending.length) this.clear()
     else if (this.#head === SENT_MAX) {
       this.#pending.splice(0, SENT_MAX)
@@ -70,6 +71,10 @@ export class Replies {
     this.#pending.length = 0
     this.#head = 0
   }
+}
+
+function isFetch({ api }: PendingReply): boolean {
+  return api.codec.key === FETCH || api.codec.key === SHARE_FETCH
 }
 
 function encode({ api, version, correlationId }: PendingReply, response: object): readonly Uint8Array[] {

@@ -29,6 +29,13 @@ export interface Client {
   throttle(ms: number): void
   /** Reads nothing more, answers what was asked, and ends the connection. */
   drain(): void
+  /** What ends with the connection. */
+  readonly attached: Set<Attached>
+}
+
+/** Something that is kept for a connection, and is not asked for by the next one. */
+export interface Attached {
+  close(): void
 }
 
 export interface Wait {

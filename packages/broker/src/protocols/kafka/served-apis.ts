@@ -17,6 +17,9 @@ import { createAclsApi, deleteAclsApi, describeAclsApi } from './security/acl-ap
 import { alterClientQuotasApi, describeClientQuotasApi } from './security/quota-apis.ts'
 import { alterUserScramCredentialsApi, describeUserScramCredentialsApi } from './security/scram-apis.ts'
 import type { ServedApi } from './served-api.ts'
+import { shareAcknowledgeApi, shareFetchApi } from './shares/fetching.ts'
+import { shareGroupDescribeApi, shareGroupHeartbeatApi } from './shares/membership.ts'
+import { alterShareGroupOffsetsApi, deleteShareGroupOffsetsApi, describeShareGroupOffsetsApi } from './shares/offsets.ts'
 import { addOffsetsToTxnApi, addPartitionsToTxnApi } from './transactions/adding.ts'
 import { describeProducersApi, describeTransactionsApi, listTransactionsApi } from './transactions/describing.ts'
 import { endTxnApi } from './transactions/end-txn.ts'
@@ -58,6 +61,13 @@ export function servedApis(): ReadonlyMap<number, ServedApi> {
     offsetDeleteApi,
     consumerGroupHeartbeatApi,
     consumerGroupDescribeApi,
+    shareGroupHeartbeatApi,
+    shareGroupDescribeApi,
+    shareFetchApi,
+    shareAcknowledgeApi,
+    describeShareGroupOffsetsApi,
+    alterShareGroupOffsetsApi,
+    deleteShareGroupOffsetsApi,
     initProducerIdApi,
     addPartitionsToTxnApi,
     addOffsetsToTxnApi,

@@ -46,6 +46,7 @@ export const topicConfigKeys: Readonly<Record<string, TopicConfigKey>> = {
   'compression.type': fixed('STRING', 'producer', 'compression.type'),
   'compression.zstd.level': tuning('INT', '3', 'compression.zstd.level'),
   'delete.retention.ms': tuning('LONG', '86400000', 'log.cleaner.delete.retention.ms'),
+  'errors.deadletterqueue.group.enable': tuning('BOOLEAN', 'false', 'errors.deadletterqueue.group.enable'),
   'file.delete.delay.ms': tuning('LONG', '60000', 'log.segment.delete.delay.ms'),
   'flush.messages': tuning('LONG', LONG_MAX, 'log.flush.interval.messages'),
   'flush.ms': tuning('LONG', LONG_MAX, 'log.flush.interval.ms'),

@@ -123,7 +123,7 @@ export class FetchRound {
 }
 
 /** Batches with their own offsets; the rest is as it is stored, and not copied. */
-function asSent(batches: readonly Batch[], count: number): readonly Uint8Array[] {
+export function asSent(batches: readonly Pick<Batch, 'baseOffset' | 'bytes'>[], count: number): readonly Uint8Array[] {
   const starts = new Uint8Array(BATCH_START_BYTES * count)
   const view = new DataView(starts.buffer)
   const pieces: Uint8Array[] = []

@@ -5,6 +5,8 @@ import type { Encodable } from '../codec/notation.ts'
 import { errors } from '../errors.ts'
 import { consumerGroupDescribe, deleteGroups, describeGroups, listGroups } from '../messages/groups.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
+import { isShareGroup, shareGroupNames, shareGroupState } from '../shares/membership.ts'
+import { deleteShareGroup } from '../shares/offsets.ts'
 import { groupErrorCode, mayUseGroup, problemCode } from './group-errors.ts'
 
 type ClassicAnswer = Encodable<(typeof describeGroups.response.groups)[1]>
@@ -27,11 +29,18 @@ const TELLS_NOT_FOUND = 6
 const CONSUMER_MEMBER = 1
 
 export const listGroupsApi: ServedApi = serve(listGroups, ({ statesFilter, typesFilter }, _, client) => {
-  const groups = client.broker.groups
+  const consumers = client.broker.groups
     .list()
-    .filter(({ state, type }) => isAmong(statesFilter, states[state]) && isAmong(typesFilter, type))
-    .filter(({ name }) => maySeeGroup(client, name))
     .map(({ name, protocolType, state, type }) => ({ groupId: name, protocolType, groupState: states[state], groupType: type }))
+  const shares = shareGroupNames(client).map((name) => ({
+    groupId: name,
+    protocolType: 'share',
+    groupState: shareGroupState(client, name),
+    groupType: 'share',
+  }))
+  const groups = [...consumers, ...shares]
+    .filter(({ groupState, groupType }) => isAmong(statesFilter, groupState) && isAmong(typesFilter, groupType))
+    .filter(({ groupId }) => maySeeGroup(client, groupId))
   return { errorCode: errors.NONE, groups }
 })
 
@@ -145,7 +154,10 @@ export const deleteGroupsApi: ServedApi = serve(deleteGroups, ({ groupsNames }, 
   const results = groupsNames.map((groupId) => {
     try {
       mayUseGroup(client, 'delete', groupId)
-      return { groupId, errorCode: problemCode(client.broker.groups.deleteGroup(groupId)) }
+      const problem = client.broker.groups.deleteGroup(groupId)
+      if (problem !== 'not-found' || !isShareGroup(client, groupId)) return { groupId, errorCode: problemCode(problem) }
+      deleteShareGroup(client, groupId)
+      return { groupId, errorCode: errors.NONE }
     } catch (error) {
       return { groupId, errorCode: groupErrorCode(error) }
     }

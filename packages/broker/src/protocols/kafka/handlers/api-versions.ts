@@ -9,6 +9,8 @@ const SOFTWARE = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
 const levels = [
   // The broker assigns partitions to members of a group.
   { name: 'group.version', level: 1 },
+  // Share groups, and their dead letters.
+  { name: 'share.version', level: 2 },
   // The first record of a transaction begins it, and each one has an epoch of its own.
   { name: 'transaction.version', level: 2 },
 ]

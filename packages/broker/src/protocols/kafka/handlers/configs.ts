@@ -6,12 +6,14 @@ import { errors, failure, KafkaError, success } from '../errors.ts'
 import { NODE_ID } from '../limits.ts'
 import { alterConfigs, describeConfigs, incrementalAlterConfigs, listConfigResources } from '../messages/topics.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
+import { changeGroup, configuredGroups, describeGroup } from './group-configs.ts'
 import { durableTicket } from './topics.ts'
 import { visibleTopics } from './topic-lookup.ts'
 
 /** Kinds of resources that have a configuration. */
 const TOPIC = 2
 const BROKER = 4
+const GROUP = 32
 
 type Resource = Decoded<typeof describeConfigs.request>['resources'][number]
 
@@ -39,6 +41,7 @@ function configsOf(client: Client, { resourceType, resourceName }: Resource): Re
     permit(client, 'describe', `topic:${resourceName}`)
     return describeTopicConfigs(broker.storedTopic(resourceName), broker.limits)
   }
+  if (resourceType === GROUP) return describeGroup(client, resourceName)
   permit(client, 'describe', 'broker')
   checkBroker(resourceType, resourceName)
   return describeBrokerConfigs(broker.limits)
@@ -56,11 +59,13 @@ function checkBroker(resourceType: number, resourceName: string): void {
 /** Sets everything: what is not named gets its default. */
 export const alterConfigsApi: ServedApi = serve(alterConfigs, ({ resources, validateOnly }, _, client) => {
   const responses = resources.map(({ resourceType, resourceName, configs }) =>
-    changed(client, resourceType, resourceName, validateOnly, ({ retention }) => ({
-      // How many records are kept is no setting of Kafka's, and stays.
-      base: retention?.records === undefined ? {} : { retention: { records: retention.records } },
-      values: configs,
-    })),
+    resourceType === GROUP
+      ? changeGroup(client, resourceName, configs, validateOnly, true)
+      : changed(client, resourceType, resourceName, validateOnly, ({ retention }) => ({
+          // How many records are kept is no setting of Kafka's, and stays.
+          base: retention?.records === undefined ? {} : { retention: { records: retention.records } },
+          values: configs,
+        })),
   )
   return new Durable(validateOnly ? 0 : durableTicket(client, responses), { responses })
 })
@@ -72,20 +77,37 @@ const SUBTRACT = 3
 
 export const incrementalAlterConfigsApi: ServedApi = serve(incrementalAlterConfigs, ({ resources, validateOnly }, _, client) => {
   const responses = resources.map(({ resourceType, resourceName, configs }) =>
-    changed(client, resourceType, resourceName, validateOnly, (now) => ({
-      base: now,
-      values: configs.map(({ name, configOperation, value }): NamedValue => {
-        if (configOperation === SET) return { name, value: valueOf(name, value) }
-        if (configOperation === DELETE) return { name, value: null }
-        if (configOperation === APPEND || configOperation === SUBTRACT) {
-          return { name, value: changedList(name, now, value, configOperation === APPEND) }
-        }
-        throw new KafkaError(errors.INVALID_REQUEST, `there is no operation ${configOperation}`)
-      }),
-    })),
+    resourceType === GROUP
+      ? changeGroup(client, resourceName, () => configs.map(plainValue), validateOnly, false)
+      : changed(client, resourceType, resourceName, validateOnly, (now) => ({
+          base: now,
+          values: configs.map(({ name, configOperation, value }): NamedValue => {
+            if (configOperation === SET) return { name, value: valueOf(name, value) }
+            if (configOperation === DELETE) return { name, value: null }
+            if (configOperation === APPEND || configOperation === SUBTRACT) {
+              return { name, value: changedList(name, now, value, configOperation === APPEND) }
+            }
+            throw new KafkaError(errors.INVALID_REQUEST, `there is no operation ${configOperation}`)
+          }),
+        })),
   )
   return new Durable(validateOnly ? 0 : durableTicket(client, responses), { responses })
 })
+
+/** Of what has no lists. @throws KafkaError INVALID_REQUEST */
+function plainValue({
+  name,
+  configOperation,
+  value,
+}: {
+  name: string
+  configOperation: number
+  value: string | null
+}): NamedValue {
+  if (configOperation === SET) return { name, value: valueOf(name, value) }
+  if (configOperation === DELETE) return { name, value: null }
+  throw new KafkaError(errors.INVALID_REQUEST, `${name} is no list`)
+}
 
 function valueOf(name: string, value: string | null): string {
   if (value !== null) return value
@@ -129,5 +151,6 @@ export const listConfigResourcesApi: ServedApi = serve(listConfigResources, ({ r
   const isAsked = (type: number): boolean => resourceTypes.length === 0 || resourceTypes.includes(type)
   const topics = isAsked(TOPIC) ? visibleTopics(client).map(({ name }) => ({ resourceName: name, resourceType: TOPIC })) : []
   const brokers = isAsked(BROKER) ? [{ resourceName: String(NODE_ID), resourceType: BROKER }] : []
-  return { errorCode: errors.NONE, configResources: [...topics, ...brokers] }
+  const groups = isAsked(GROUP) ? configuredGroups(client).map((name) => ({ resourceName: name, resourceType: GROUP })) : []
+  return { errorCode: errors.NONE, configResources: [...topics, ...brokers, ...groups] }
 })

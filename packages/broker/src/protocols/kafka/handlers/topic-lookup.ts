@@ -14,6 +14,16 @@ export function topicOf(broker: Broker, name: string | null, id: string): Stored
   throw new KafkaError(errors.UNKNOWN_TOPIC_ID, `no topic has the id ${id}`)
 }
 
+/** Undefined when there is none of that name. */
+export function findTopic(broker: Broker, name: string): StoredTopic | undefined {
+  try {
+    return broker.storedTopic(name)
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === 'not_found') return undefined
+    throw error
+  }
+}
+
 /** @throws MillraceError `not_found` */
 export function partitionOf(topic: StoredTopic, index: number): StoredTopic['partitions'][number] {
   const partition = topic.partitions[index]
