@@ -90,10 +90,6 @@ export class CommitPipeline {
     return this.#queuedBytes + (this.open.isEmpty ? 0 : this.open.bytes)
   }
 
-  get isIdle(): boolean {
-    return this.#queue.length === 0 && this.open.isEmpty && !this.#isTouched
-  }
-
   get acceptsPublishes(): boolean {
     if (this.#failure !== undefined) return false
     if (!this.#isFull && this.#headroomBytes - this.pendingBytes >= this.#limits.headroomReserveBytes) return true

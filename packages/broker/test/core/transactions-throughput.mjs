@@ -11,7 +11,7 @@ import { openLogStore } from '../../dist/storage/open-log-store.js'
 
 const VALUE_BYTES = 100
 const PARTITIONS = 8
-const MS = 2000
+const MS = 1000
 const platform = nodePlatform()
 
 /** @param batches one for each partition in a turn, so many in a transaction */

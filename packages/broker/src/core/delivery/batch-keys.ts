@@ -31,13 +31,6 @@ export class BatchKeys {
     }
     return keys[position] ?? NOTHING
   }
-
-  /** Lets go of the batch. */
-  clear(): void {
-    this.#bytes = undefined
-    this.#record = undefined
-    this.#keys.length = 0
-  }
 }
 
 /** Keys with the same hash wait for each other: rare, and harmless. */

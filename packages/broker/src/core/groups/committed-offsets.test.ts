@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { GroupClient } from '../../../test/core/group-client.ts'
 import { TestBroker } from '../../../test/core/harness.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../base/units.ts'
+import type { TransactionalProducer } from '../producer-transactions/producer-transactions.ts'
 import type { OffsetCommit } from './consumer-groups.ts'
 
 const topic = 't'
@@ -247,17 +248,22 @@ describe('in a transaction', () => {
     expect(t.broker.queue('out').ready).toBe(1)
   })
 
-  test('offsets that are held are marked until they are released', async () => {
+  test('offsets are pending until the last transaction that has them ends', async () => {
     const t = await open()
-    const { groups } = t.broker
+    const { groups, producerTransactions: transactions } = t.broker
     groups.commitOffsets('g', at(1, 2))
     const pending = () => groups.offsets('g').map(({ isPending }) => isPending)
-    const [first, second] = [groups.holdOffsets('g', at(0)), groups.holdOffsets('g', at(0, 0))]
+    const begin = (transactionalId: string, offsets: OffsetCommit[]): TransactionalProducer => {
+      const by = { transactionalId, ...transactions.open(transactionalId, 60_000) }
+      transactions.addOffsets(by, 'g', offsets, undefined, 'begin')
+      return by
+    }
+    const [first, second] = [begin('first', at(0)), begin('second', at(0, 0))]
     expect(pending()).toEqual([true, true])
-    second.release()
-    second.release()
+    transactions.end(second, 'abort', false)
+    transactions.end(second, 'abort', false)
     expect(pending()).toEqual([true, false])
-    first.release()
+    transactions.end(first, 'abort', false)
     expect(pending()).toEqual([false, false])
   })
 })

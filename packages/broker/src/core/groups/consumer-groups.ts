@@ -46,11 +46,6 @@ export interface ConsumerGroups {
   isPending(group: string, topic: string, partition: number): boolean
   /** Forgets offsets. @returns how many there were. @throws MillraceError `draining` */
   deleteOffsets(group: string, places: readonly OffsetPlace[]): number
-  /**
-   * Offsets that a transaction will commit, or not: until `release`, they are pending. Whoever holds them commits them with
-   * `Broker.transact`.
-   */
-  holdOffsets(group: string, places: readonly OffsetPlace[]): HeldOffsets
   /** Whether `by` may commit offsets now. @param isTransactional the commit is made later, as part of a transaction */
   checkCommitter(group: string, by: OffsetCommitter | undefined, isTransactional: boolean): GroupProblem | undefined
 

@@ -205,10 +205,7 @@ export class GroupCoordinator implements api.ConsumerGroups {
     return this.#shard.offsets.delete(group, known)
   }
 
-  holdOffsets(group: string, places: readonly api.OffsetPlace[]): api.HeldOffsets {
-    return this.hold(group, new Set(places.map((place) => this.#placeOf(place)).filter((place) => place !== undefined)))
-  }
-
+  /** For a transaction that will set these offsets, or not: until `release`, they are pending. */
   hold(group: string, places: ReadonlySet<Place>): api.HeldOffsets {
     const held = this.#held.get(group) ?? new Map<Place, number>()
     this.#held.set(group, held)

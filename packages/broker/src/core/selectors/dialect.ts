@@ -2,7 +2,6 @@ export type Dialect = 'jms' | 'rocketmq'
 
 /** What differs between the dialects. */
 export interface DialectRules {
-  readonly name: Dialect
   /** Upper case; they are reserved in any letter case. */
   readonly keywords: ReadonlySet<string>
   /** `+ - * / %` between two values. Signs are always there. */
@@ -22,7 +21,6 @@ const COMMON_KEYWORDS = ['AND', 'BETWEEN', 'FALSE', 'IN', 'IS', 'NOT', 'NULL', '
 
 export const dialects: Readonly<Record<Dialect, DialectRules>> = {
   jms: {
-    name: 'jms',
     keywords: new Set([...COMMON_KEYWORDS, 'ESCAPE', 'LIKE']),
     arithmetic: true,
     javaNumbers: true,
@@ -33,7 +31,6 @@ export const dialects: Readonly<Record<Dialect, DialectRules>> = {
     forbiddenNames: new Set(['JMSDeliveryTime', 'JMSDestination', 'JMSExpiration', 'JMSRedelivered', 'JMSReplyTo']),
   },
   rocketmq: {
-    name: 'rocketmq',
     keywords: new Set([...COMMON_KEYWORDS, 'CONTAINS', 'ENDSWITH', 'STARTSWITH']),
     arithmetic: false,
     javaNumbers: false,
