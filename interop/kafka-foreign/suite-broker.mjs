@@ -24,6 +24,8 @@ const config = await loadConfig({
     logLevel: 'warn',
     listen: ['none', 'kafka=127.0.0.1:9092'],
     limitsBatchBytesMax: '200MiB',
+    // There is one for all listeners, so it has to be right for all of them.
+    ...(second === 'tls' ? {} : { kafkaAdvertised: 'localhost:9092' }),
   },
 })
 const [plain] = config.listen
