@@ -82,10 +82,10 @@ test('counts by windows of time: their state is restored from a changelog that i
   const publish = async (round: number): Promise<void> => {
     const lines: string[] = []
     for (let window = 0; window < windows; window++) {
-      const start = begin + window * MINUTE_MS
+      const windowStart = begin + window * MINUTE_MS
       for (const [n, each] of words.entries()) {
-        for (let time = 0; time <= n; time++) lines.push(`${each} ${start + time}\n`)
-        wanted.set(`${each}@${start}`, String(round * (n + 1)))
+        for (let time = 0; time <= n; time++) lines.push(`${each} ${windowStart + time}\n`)
+        wanted.set(`${each}@${windowStart}`, String(round * (n + 1)))
       }
     }
     await foreign.kcat(['-P', '-t', 'events', '-X', 'partitioner=random'], lines.join(''))
