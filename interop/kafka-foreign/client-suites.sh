@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the tests that a client has of its own, unmodified, against a broker on port 9092, where they expect one:
+# Runs the tests that a client has of its own, unmodified, against a broker on the ports 9092 to 9100, where they expect one:
 #
-#     client-suites.sh kafka-go CHECKOUT      https://github.com/segmentio/kafka-go; needs Go
+#     client-suites.sh kafka-go CHECKOUT      https://github.com/segmentio/kafka-go; needs Go and openssl
 #     client-suites.sh kafkajs CHECKOUT       https://github.com/tulios/kafkajs, after `npm install --ignore-scripts`
 #
 # What the results of the last run mean is in docs/compatibility.md.
@@ -10,8 +10,16 @@ suite=$1
 checkout=$2
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 data=$(mktemp -d)
-node "$repository/packages/broker/bin/millrace.js" start --data "$data/journal" --ready-file "$data/ready.json" --log-level warn \
-  --listen native=0 --listen http=0 --listen kafka=127.0.0.1:9092 --kafka-advertised localhost:9092 --limits-batch-bytes-max 200MiB &
+case $suite in
+kafka-go) second=plain ;;
+kafkajs) second=tls ;;
+*)
+  echo "there is no suite $suite" >&2
+  exit 2
+  ;;
+esac
+openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 2 -keyout "$data/key.pem" -out "$data/cert.pem" 2>/dev/null
+node "$repository/interop/kafka-foreign/suite-broker.mjs" "$data" "$second" &
 broker=$!
 forward=
 trap 'kill $broker $forward; wait $broker; rm -rf "$data"' EXIT
@@ -29,9 +37,9 @@ kafkajs)
   # It knows three brokers, of which ours stands for each.
   node -e '
     const net = require("node:net")
-    for (const port of [9095, 9098]) {
+    for (const port of [9095, 9098, 9096, 9099, 9097, 9100]) {
       net.createServer((client) => {
-        const broker = net.connect(9092, "127.0.0.1")
+        const broker = net.connect(9092 + ((port - 9092) % 3), "127.0.0.1")
         client.pipe(broker).pipe(client)
         client.on("error", () => broker.destroy())
         broker.on("error", () => client.destroy())
@@ -39,9 +47,5 @@ kafkajs)
     }' &
   forward=$!
   KAFKA_VERSION=2.4 NODE_ENV=test KAFKAJS_DEBUG_PROTOCOL_BUFFERS=1 node_modules/.bin/jest --ci --maxWorkers=2 --no-watchman --forceExit
-  ;;
-*)
-  echo "there is no suite $suite" >&2
-  exit 2
   ;;
 esac

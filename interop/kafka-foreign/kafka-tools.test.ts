@@ -197,6 +197,15 @@ describe('the cluster', () => {
     )
   })
 
+  test('kafka-metadata-quorum', async () => {
+    const quorum = async (what: string): Promise<string> => foreign.tool(`${TOOLS}.MetadataQuorumCommand`, ['describe', what])
+    const status = await quorum('--status')
+    expect(status).toMatch(/LeaderId: +1\n/)
+    expect(status).toMatch(/MaxFollowerLag: +0\n/)
+    expect(status).toContain(`//${foreign.address}`)
+    expect(rows(await quorum('--replication'), '1')[0]).toMatchObject({ 3: '0', 6: 'Leader' })
+  })
+
   test('kafka-transactions', async () => {
     await foreign.kcat(['-P', '-t', 'ledger', '-X', 'transactional.id=tools'], 'a\n')
     expect(rows(await foreign.tool(TRANSACTIONS, ['list']), 'tools')[0]!.slice(3)).toEqual(['CompleteCommit'])

@@ -75,8 +75,9 @@ export class Foreign {
     this.address = broker.kafkaAddress
   }
 
-  static async start(): Promise<Foreign> {
-    return new Foreign(await BrokerProcess.start({ arguments: ['--listen=kafka=127.0.0.1:0'] }))
+  /** @param settings further flags of the broker */
+  static async start(settings: readonly string[] = []): Promise<Foreign> {
+    return new Foreign(await BrokerProcess.start({ arguments: ['--listen=kafka=127.0.0.1:0', ...settings] }))
   }
 
   async stop(): Promise<void> {

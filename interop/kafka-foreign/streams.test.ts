@@ -72,6 +72,38 @@ test('word count, at least once: state is restored from its changelog', async ()
   await second.stop('SIGTERM')
 })
 
+test('counts by windows of time: their state is restored from a changelog that is compacted and limited', async () => {
+  for (const topic of ['events', 'windows']) await foreign.tool(TOPICS, ['--create', '--topic', topic, '--partitions', '2'])
+  const MINUTE_MS = 60_000
+  const begin = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS - 60 * MINUTE_MS
+  const windows = 10
+  const wanted = new Map<string, string>()
+  /** In each minute, every word as often as its place among the words says, and as often again each time. */
+  const publish = async (round: number): Promise<void> => {
+    const lines: string[] = []
+    for (let window = 0; window < windows; window++) {
+      const windowStart = begin + window * MINUTE_MS
+      for (const [n, each] of words.entries()) {
+        for (let time = 0; time <= n; time++) lines.push(`${each} ${windowStart + time}\n`)
+        wanted.set(`${each}@${windowStart}`, String(round * (n + 1)))
+      }
+    }
+    await foreign.kcat(['-P', '-t', 'events', '-X', 'partitioner=random'], lines.join(''))
+  }
+  const last = async (): Promise<Map<string, string>> => {
+    const lines = await foreign.records('windows', '%k %s')
+    return new Map(lines.map((line) => line.split(' ') as [string, string]))
+  }
+  for (const round of [1, 2]) {
+    await publish(round)
+    const program = startJava('WindowedCount', [foreign.address, join(directory, `windows-${round}`)])
+    await program.until(async () => expect(await last()).toEqual(wanted))
+    await program.stop('SIGTERM')
+  }
+  const changelog = ['--describe', '--topic', 'windowed-count-windowed-changelog']
+  expect(await foreign.tool('kafka.admin.ConfigCommand', changelog)).toMatch(/cleanup\.policy=(compact,delete|delete,compact)/)
+})
+
 test('word count, exactly once, over a kill: every count is published once', async () => {
   await produce(0, LINES)
   const first = start('exactly_once_v2', 'first')

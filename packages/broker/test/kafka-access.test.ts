@@ -68,6 +68,7 @@ const all: readonly Refused[] = [
   refused(replicas.electLeaders, { topicPartitions: null }),
   refused(replicas.alterPartitionReassignments, { topics: [] }),
   refused(replicas.listPartitionReassignments, { topics: null }),
+  refused(replicas.describeQuorum, { topics: [] }),
   refused(groups.joinGroup, { groupId: 'g', sessionTimeoutMs: 10_000, protocolType: 'consumer', protocols: [] }),
   refused(groups.syncGroup, { groupId: 'g' }),
   refused(groups.heartbeat, { groupId: 'g' }),

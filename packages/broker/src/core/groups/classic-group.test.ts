@@ -56,6 +56,23 @@ describe('joining', () => {
     expect(a.generation).toBe(1)
   })
 
+  test('members that ask for no time at all have a moment to ask for their assignment, and to join again', async () => {
+    const { t, client } = await open()
+    const [a, b] = ['a', 'b'].map((name) => client(name, { rebalanceTimeoutMs: 0 }).join()) as [GroupClient, GroupClient]
+    await t.advance(DELAY_MS)
+    expect([a.generation, b.generation]).toEqual([1, 1])
+    await t.advance(999)
+    syncAll([a, b])
+    expect([a.assignment, b.assignment]).toEqual(['for a', 'for b'])
+    const c = client('c', { rebalanceTimeoutMs: 0 }).join()
+    await t.advance(999)
+    a.join()
+    b.join()
+    expect([a.generation, b.generation, c.generation]).toEqual([2, 2, 2])
+    await t.advance(1000)
+    expect([a, b, c].map((each) => each.heartbeat())).toEqual(['unknown-member', 'unknown-member', 'unknown-member'])
+  })
+
   test('a new member may have to come again with the id that it was given', async () => {
     const { t, client } = await open()
     const a = client('a', { requireMemberId: true }).join()

@@ -19,7 +19,7 @@ import type {
   SyncRequest,
   SyncResult,
 } from './consumer-groups.ts'
-import { FIRST_JOIN_MS_MAX, type GroupSettings } from './limits.ts'
+import { FIRST_JOIN_MS_MAX, type GroupSettings, REBALANCE_WAIT_MS_MIN } from './limits.ts'
 import { electedProtocol, isOfferedByAll } from './protocol-choice.ts'
 
 /** What a group needs from its surroundings. */
@@ -262,7 +262,7 @@ export class ClassicGroup {
       this.#joinAlarm.set(this.#in(delayMs))
       return
     }
-    this.#joinAlarm.set(this.#in(this.#rebalanceTimeoutMs()))
+    this.#joinAlarm.set(this.#in(this.#waitMs()))
     this.#maybeComplete()
   }
 
@@ -298,7 +298,7 @@ export class ClassicGroup {
       if (!member.isJoining && member.instanceId === undefined) this.#forget(member.id)
     }
     if (this.#members.size > 0 && !this.#electLeader()) {
-      this.#joinAlarm.set(this.#in(this.#rebalanceTimeoutMs()))
+      this.#joinAlarm.set(this.#in(this.#waitMs()))
       return
     }
     this.#gatherMsLeft = -1
@@ -318,7 +318,7 @@ export class ClassicGroup {
       this.#touch(member)
       this.#unsynced.add(member.id)
     }
-    this.#syncAlarm.set(this.#in(this.#rebalanceTimeoutMs()))
+    this.#syncAlarm.set(this.#in(this.#waitMs()))
   }
 
   /** @returns false when nobody has joined who could lead */
@@ -381,6 +381,11 @@ export class ClassicGroup {
     let longest = 0
     for (const { rebalanceTimeoutMs } of this.#members.values()) longest = Math.max(longest, rebalanceTimeoutMs)
     return longest
+  }
+
+  /** For members that are there already. */
+  #waitMs(): number {
+    return Math.max(REBALANCE_WAIT_MS_MIN, this.#rebalanceTimeoutMs())
   }
 
   #in(ms: number): number {

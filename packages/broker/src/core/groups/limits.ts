@@ -22,6 +22,8 @@ export const PATTERN_LENGTH_MAX = 4096
 /** A member that joined for the first time is given up when the group does not answer it for so long. */
 export const FIRST_JOIN_MS_MAX: number = 5 * MINUTE_MS
 export const REBALANCE_TIMEOUT_MS_MAX: number = DAY_MS
+/** A classic group waits at least so long for its members, whatever they ask for: between an answer and the next request is a moment. */
+export const REBALANCE_WAIT_MS_MIN: number = SECOND_MS
 /** Between two looks for offsets and groups that are not needed any more. */
 export const GROUPS_SWEEP_MS: number = 10 * MINUTE_MS
 export const OFFSETS_LOG_BYTES_FLOOR: number = 256 * KIB

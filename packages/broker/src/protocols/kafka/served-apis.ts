@@ -10,7 +10,12 @@ import { fetchApi } from './handlers/fetch.ts'
 import { listOffsetsApi, offsetForLeaderEpochApi } from './handlers/list-offsets.ts'
 import { metadataApi } from './handlers/metadata.ts'
 import { produceApi } from './handlers/produce.ts'
-import { alterPartitionReassignmentsApi, electLeadersApi, listPartitionReassignmentsApi } from './handlers/replicas.ts'
+import {
+  alterPartitionReassignmentsApi,
+  describeQuorumApi,
+  electLeadersApi,
+  listPartitionReassignmentsApi,
+} from './handlers/replicas.ts'
 import { createPartitionsApi, createTopicsApi, deleteTopicsApi } from './handlers/topics.ts'
 import { saslAuthenticateApi, saslHandshakeApi } from './login/sasl-apis.ts'
 import { createAclsApi, deleteAclsApi, describeAclsApi } from './security/acl-apis.ts'
@@ -49,6 +54,7 @@ export function servedApis(): ReadonlyMap<number, ServedApi> {
     electLeadersApi,
     alterPartitionReassignmentsApi,
     listPartitionReassignmentsApi,
+    describeQuorumApi,
     offsetCommitApi,
     offsetFetchApi,
     joinGroupApi,

@@ -1,8 +1,9 @@
 /** Leaders and replicas, of which every partition has one: this broker. */
 import { permit } from '../access.ts'
+import type { Encodable } from '../codec/notation.ts'
 import { errorCodeOf, errors, failure, KafkaError, success } from '../errors.ts'
-import { NODE_ID } from '../limits.ts'
-import { alterPartitionReassignments, electLeaders, listPartitionReassignments } from '../messages/replicas.ts'
+import { LEADER_EPOCH, NODE_ID } from '../limits.ts'
+import { alterPartitionReassignments, describeQuorum, electLeaders, listPartitionReassignments } from '../messages/replicas.ts'
 import { type Client, serve, type ServedApi } from '../served-api.ts'
 import { NO_TOPIC_ID, partitionOf, topicOf } from './topic-lookup.ts'
 
@@ -56,6 +57,44 @@ export const listPartitionReassignmentsApi: ServedApi = serve(listPartitionReass
     return { ...failure(error), topics: [] }
   }
 })
+
+/** The only log with a quorum. */
+const METADATA_TOPIC = '__cluster_metadata'
+
+type DescribedQuorum = Encodable<(typeof describeQuorum.response.topics)[1]['partitions'][1]>
+
+/** One voter, which leads. What is agreed on is the journal: its offsets are numbers of commits. */
+export const describeQuorumApi: ServedApi = serve(describeQuorum, ({ topics }, _, client) => {
+  try {
+    permit(client, 'describe', 'broker')
+  } catch (error) {
+    return { ...failure(error), topics: [], nodes: [] }
+  }
+  return {
+    ...success,
+    topics: topics.map(({ topicName, partitions }) => ({
+      topicName,
+      partitions: partitions.map(({ partitionIndex }) => quorum(client, topicName, partitionIndex)),
+    })),
+    nodes: [{ nodeId: NODE_ID, listeners: [{ name: 'KAFKA', ...client.address }] }],
+  }
+})
+
+function quorum(client: Client, topicName: string, partitionIndex: number): DescribedQuorum {
+  if (topicName !== METADATA_TOPIC || partitionIndex !== 0) {
+    const none = { leaderId: -1, leaderEpoch: -1, highWatermark: -1, currentVoters: [], observers: [] }
+    return { partitionIndex, errorCode: errors.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: 'it has no quorum', ...none }
+  }
+  const highWatermark = client.broker.committedTicket
+  const voter = {
+    replicaId: NODE_ID,
+    replicaDirectoryId: NO_TOPIC_ID,
+    logEndOffset: highWatermark,
+    lastCaughtUpTimestamp: client.context.platform.clock.nowMs(),
+  }
+  const about = { leaderId: NODE_ID, leaderEpoch: LEADER_EPOCH, highWatermark, currentVoters: [voter], observers: [] }
+  return { partitionIndex, ...success, ...about }
+}
 
 function operatorOnly(client: Client): number {
   try {

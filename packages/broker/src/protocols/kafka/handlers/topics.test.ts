@@ -5,7 +5,7 @@ import type { Decoded, Encodable } from '../codec/notation.ts'
 import { errors } from '../errors.ts'
 import { describeCluster, describeLogDirs, describeTopicPartitions, findCoordinator, metadata } from '../messages/cluster.ts'
 import { deleteRecords, listOffsets, offsetForLeaderEpoch } from '../messages/records.ts'
-import { alterPartitionReassignments, electLeaders, listPartitionReassignments } from '../messages/replicas.ts'
+import { alterPartitionReassignments, describeQuorum, electLeaders, listPartitionReassignments } from '../messages/replicas.ts'
 import {
   alterConfigs,
   createPartitions,
@@ -275,6 +275,23 @@ describe('metadata', () => {
     ])
     const underWay = await peer.ask(listPartitionReassignments, 0, { topics: null, timeoutMs: 1000 })
     expect(underWay).toMatchObject({ errorCode: 0, topics: [] })
+  })
+
+  test('of a quorum of one', async () => {
+    const { broker, peer } = await open()
+    await create(peer, {})
+    const ask = async (topicName: string, partitionIndex: number) =>
+      peer.ask(describeQuorum, 2, { topics: [{ topicName, partitions: [{ partitionIndex }] }] })
+    const { errorCode, topics, nodes } = await ask('__cluster_metadata', 0)
+    const [told] = topics[0]!.partitions
+    const end = broker.core.broker.committedTicket
+    expect(end).toBeGreaterThan(0)
+    expect(errorCode).toBe(0)
+    expect(told).toMatchObject({ errorCode: 0, leaderId: 1, highWatermark: end, observers: [] })
+    expect(told!.currentVoters).toMatchObject([{ replicaId: 1, logEndOffset: end, lastFetchTimestamp: -1 }])
+    expect(nodes).toEqual([{ nodeId: 1, listeners: [{ name: 'KAFKA', host: 'kafka.example', port: 1234 }] }])
+    for (const refused of [await ask('t', 0), await ask('__cluster_metadata', 1)])
+      expect(refused.topics[0]!.partitions).toMatchObject([{ errorCode: errors.UNKNOWN_TOPIC_OR_PARTITION, leaderId: -1 }])
   })
 
   test('of a cluster of one', async () => {
