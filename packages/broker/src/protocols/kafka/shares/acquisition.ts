@@ -37,7 +37,7 @@ export class Acquisition implements Wait {
     this.#topics = topics
     this.#terms = terms
     this.#done = done
-    const waitMs = Math.max(0, Math.min(terms.waitMs, limits.fetchWaitMsMax))
+    const waitMs = Math.min(Math.max(terms.waitMs, limits.shareWaitMsMin), limits.fetchWaitMsMax)
     this.#timer = client.context.platform.scheduler.after(waitMs, () => this.end())
   }
 

@@ -39,15 +39,15 @@ export const shareFetchApi: ServedApi = serve(shareFetch, (request, _, client) =
       return new Durable(session.ticket, fetchResponse(session, [], acknowledged, new Map()))
     }
     session.update(request)
-    const failures = session.join()
+    const { failures, isNews } = session.join()
     const { maxRecords, maxBytes } = request
     const isOnlyTold = maxRecords <= 0 || maxBytes <= 0
     if (isOnlyTold) return new Durable(ticket, fetchResponse(session, failures, acknowledged, new Map()))
     const terms = {
       recordsMax: maxRecords,
       bytesMax: maxBytes,
-      // What went wrong is told at once.
-      bytesMin: failures.length > 0 ? 0 : request.minBytes,
+      // What goes wrong is told at once, and after that with what else there is to tell.
+      bytesMin: isNews ? 0 : Math.max(1, request.minBytes),
       waitMs: request.maxWaitMs,
     }
     return session
