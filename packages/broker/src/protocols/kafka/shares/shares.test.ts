@@ -160,6 +160,11 @@ function records({ responses }: FetchResponse): string[] {
   )
 }
 
+/** Partitions of the one topic of a response, with their codes. */
+function codes({ responses }: FetchResponse): number[][] {
+  return responses[0]!.partitions.map(({ partitionIndex, errorCode }) => [partitionIndex, errorCode])
+}
+
 function info(broker: KafkaBroker): { ready: number; inFlight: number; acked: number; dropped: number; deadLettered: number } {
   const { ready, inFlight, counters } = broker.core.broker.subscription('t', GROUP)
   const { acked, dropped, deadLettered } = counters
@@ -396,8 +401,6 @@ describe('sessions', () => {
   test('a partition that is not there is told, and the others are read', async () => {
     const broker = await open()
     const one = await member(broker, 'one', 'a')
-    const codes = ({ responses }: FetchResponse): number[][] =>
-      responses[0]!.partitions.map(({ partitionIndex, errorCode }) => [partitionIndex, errorCode])
     // At once, and then with the others.
     one.send({ partitions: [0, 7] })
     await broker.core.settle()
