@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 test('there are snippets', () => {
-  expect(snippets).toHaveLength(1)
+  expect(snippets).toHaveLength(2)
 })
 
 test.each(snippets)('$title', async ({ code, prints }) => {

@@ -29,7 +29,7 @@ const SYNC_INTERVAL_MS = 1
 
 export function measureRawDisk(directory: string, seconds: number): RawDisk {
   const file = join(directory, 'raw-disk')
-  const perChunkMs = (seconds * 1000) / (2 * CHUNKS.length + 4)
+  const perChunkMs = (seconds * 1000) / (2 * CHUNKS.length)
   try {
     const growing = CHUNKS.map((chunk) => [String(chunk), throughput(file, 'w', chunk, perChunkMs)] as const)
     prefill(file)
@@ -37,8 +37,8 @@ export function measureRawDisk(directory: string, seconds: number): RawDisk {
     return {
       prefilledBytesPerSecond: Object.fromEntries(prefilled),
       growingBytesPerSecond: Object.fromEntries(growing),
-      syncMs: syncLatency(file, 2 * perChunkMs),
-      groupCommitMs: groupCommitLatency(file, 2 * perChunkMs),
+      syncMs: syncLatency(file, seconds * 1000),
+      groupCommitMs: groupCommitLatency(file, seconds * 1000),
     }
   } finally {
     rmSync(file, { force: true })

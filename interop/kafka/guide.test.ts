@@ -6,19 +6,28 @@ import { KafkaServer } from './kafka-server.ts'
 
 const modules = { kafkajs: { Kafka: kafkajs.Kafka }, '@platformatic/kafka': platformatic }
 
+const password = 'of ops'
+
 let server: KafkaServer
+let secured: KafkaServer
 
 beforeAll(async () => {
   server = await KafkaServer.start()
+  secured = await KafkaServer.start({}, [{ name: 'ops', password, rules: ['allow all **'] }])
 })
 
-afterAll(() => server.stop())
+afterAll(async () => {
+  await server.stop()
+  await secured.stop()
+})
 
 describe('the guide', () => {
   for (const [n, { title, code, prints }] of snippetsOf('kafka.md').entries()) {
     test(`${title}: snippet ${n}`, async () => {
-      const here = code.replaceAll('127.0.0.1:9092', server.brokers[0]!)
-      expect(await runSnippet(here, modules, {})).toEqual(prints)
+      const here = code
+        .replaceAll('127.0.0.1:9092', server.brokers[0]!)
+        .replaceAll('broker.example.com:9092', secured.brokers[0]!)
+      expect(await runSnippet(here, modules, { password })).toEqual(prints)
     })
   }
 })

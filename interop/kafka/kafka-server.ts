@@ -1,4 +1,4 @@
-import { connect, type Millrace } from '@millrace/client'
+import { connect, type Millrace, type UserSpec } from '@millrace/client'
 import { type RunningServer, startServer } from '../../packages/broker/src/server/compose.ts'
 import { loadConfig } from '../../packages/broker/src/server/config/load.ts'
 import { silentLog } from '../../packages/broker/src/server/log/log.ts'
@@ -17,11 +17,15 @@ export class KafkaServer {
     this.httpUrl = `http://${server.listeners['http']}`
   }
 
-  static async start(): Promise<KafkaServer> {
+  /** @param flags settings besides @param users of whom the first may administer */
+  static async start(flags: Readonly<Record<string, unknown>> = {}, users: readonly UserSpec[] = []): Promise<KafkaServer> {
     const listen = ['native=0', 'http=0', 'kafka=0']
-    const config = await loadConfig({ flags: { engine: 'memory', listen, drainTimeoutMs: 2000 } })
+    const config = await loadConfig({ flags: { engine: 'memory', listen, drainTimeoutMs: 2000, ...flags } })
     const server = await startServer(config, silentLog)
-    return new KafkaServer(server, await connect(`millrace://${server.listeners['native']}`))
+    for (const user of users) server.security.users.create(user)
+    const [admin] = users
+    const login = admin === undefined ? {} : { user: admin.name, password: admin.password! }
+    return new KafkaServer(server, await connect(`millrace://${server.listeners['native']}`, login))
   }
 
   async stop(): Promise<void> {

@@ -12,6 +12,7 @@ import { payloadRanges } from '../src/storage/directory-scan.ts'
 import { LogIndex } from '../src/storage/log-index.ts'
 import type { LogId, LogStore } from '../src/storage/log-store.ts'
 import { openLogStore } from '../src/storage/open-log-store.ts'
+import { journalOver } from '../test/core/journal-over.ts'
 import { fuzzing } from './fuzz.ts'
 import type { FuzzRandom } from './fuzz.ts'
 
@@ -124,22 +125,13 @@ async function damage(journal: Journal, random: FuzzRandom): Promise<Journal> {
     const ofBatch = flips.get(seq) ?? new Map<number, number>()
     flips.set(seq, ofBatch.set(at, 1 << random.between(0, 7)))
   }
-  return {
-    limits: journal.limits,
-    append: (seq, batch) => journal.append(seq, batch),
+  return journalOver(journal, {
     read: async (seq, from, length) => {
       const bytes = await journal.read(seq, from, length)
       for (const [at, mask] of flips.get(seq) ?? []) if (at >= from && at < from + bytes.length) bytes[at - from]! ^= mask
       return bytes
     },
-    length: (seq) => journal.length(seq),
-    verify: (seq) => journal.verify(seq),
-    discard: (from, to) => journal.discard(from, to),
-    bounds: () => journal.bounds(),
-    extents: () => journal.extents(),
-    headroomBytes: () => journal.headroomBytes(),
-    close: () => journal.close(),
-  }
+  })
 }
 
 /** What a reader throws that it may not throw. */

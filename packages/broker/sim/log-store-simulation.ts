@@ -23,6 +23,7 @@ const TINY: StorageLimits = {
   checkpointRatio: 1,
   checkpointCommits: 60,
   liveShareMin: 0.6,
+  deadBytesMin: 0,
   entryBytesMax: 700,
   largeBatchBytes: 500,
   runCacheBytes: 3000,

@@ -14,6 +14,7 @@ import type {
 import type { GroupInfo, GroupPartition, GroupReset, GroupSummary } from './groups.ts'
 import type { Link } from './link.ts'
 import type { ProducerTransactionInfo, ProducerTransactionSummary } from './producer-transactions.ts'
+import type { QuotaScope, QuotaSpec } from './quotas.ts'
 import type { UserInfo, UserSpec } from './users.ts'
 
 const PAGE = 10_000
@@ -54,6 +55,18 @@ export class AdminCalls implements Admin {
 
   async revokeToken(name: string, id: string): Promise<void> {
     await this.#delete('user.revoke', { name, id })
+  }
+
+  quotas(): Promise<readonly QuotaSpec[]> {
+    return this.#list('quota.list', {})
+  }
+
+  async setQuota(spec: QuotaSpec): Promise<void> {
+    await this.#call('quota.set', spec)
+  }
+
+  async removeQuota(scope: QuotaScope): Promise<void> {
+    await this.#delete('quota.remove', scope)
   }
 
   async createTopic(spec: TopicSpec): Promise<void> {

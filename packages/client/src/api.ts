@@ -6,11 +6,13 @@ import type { Requesting } from './request/types.ts'
 import type { Transaction, TransactionOptions, TransactionPublishOptions } from './transactions/types.ts'
 import type { SecurityOptions } from './security-options.ts'
 import type { ProducerTransactionInfo, ProducerTransactionSummary } from './producer-transactions.ts'
+import type { QuotaAdmin } from './quotas.ts'
 import type { UserAdmin } from './users.ts'
 
 export type * from './groups.ts'
 export type * from './producer-transactions.ts'
 export type * from './security-options.ts'
+export type * from './quotas.ts'
 export type * from './users.ts'
 export type * from './prepared/types.ts'
 export type * from './redrive.ts'
@@ -287,7 +289,7 @@ export interface Publisher extends AsyncDisposable {
 }
 
 /** Definitions; JSON shapes are those of the HTTP API. */
-export interface Admin extends UserAdmin {
+export interface Admin extends UserAdmin, QuotaAdmin {
   createTopic(spec: TopicSpec): Promise<void>
   updateTopic(name: string, change: Omit<Partial<TopicSpec>, 'name'>): Promise<void>
   deleteTopic(name: string): Promise<void>
@@ -335,7 +337,10 @@ export interface TopicSpec {
   readonly name: string
   readonly partitions?: number
   readonly retention?: { readonly ms?: number; readonly bytes?: number; readonly records?: number }
-  readonly cleanup?: 'delete' | 'compact'
+  /** `compact,delete` keeps the last record of every key, until `retention` drops it. */
+  readonly cleanup?: 'delete' | 'compact' | 'compact,delete'
+  /** Largest record batch, and so the largest message. 0, like the default: that of the broker, which is the most. */
+  readonly batchBytesMax?: number
   readonly dedup?: DedupPolicy
 }
 
@@ -423,7 +428,9 @@ export interface TopicInfo {
   readonly name: string
   readonly partitions: number
   readonly retention: { readonly ms?: number; readonly bytes?: number; readonly records?: number }
-  readonly cleanup: 'delete' | 'compact'
+  readonly cleanup: 'delete' | 'compact' | 'compact,delete'
+  /** Absent where it is that of the broker. */
+  readonly batchBytesMax?: number
   readonly partitionInfo: readonly { readonly start: number; readonly end: number; readonly bytes: number }[]
   readonly subscriptions: readonly string[]
   /** Messages that wait for their time to be published into it. */

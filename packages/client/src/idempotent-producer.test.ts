@@ -10,7 +10,8 @@ import { expect, test } from 'vitest'
 import { MillraceError } from './errors.ts'
 import { IdempotentProducer } from './idempotent-producer.ts'
 import type { Link } from './link.ts'
-import type { PublishChannel, SentBatch } from './publish-channel.ts'
+import type { PublishChannel } from './publish-channel.ts'
+import type { SentBatch } from './sent-batch.ts'
 
 /** A producer between a publisher and a link that only notes what they are told. */
 class Bench {

@@ -2,7 +2,7 @@
 import { type RecordBatchBuilder, setBatchProducer } from '@millrace/wire'
 import type { MillraceError } from './errors.ts'
 import type { Link } from './link.ts'
-import type { SentBatch } from './publish-channel.ts'
+import type { SentBatch } from './sent-batch.ts'
 
 const EPOCH_MAX = 0x7fff
 const SEQUENCE_MASK = 0x7fffffff

@@ -1,4 +1,5 @@
 // hot path (bench/src/native.ts)
+import type { RefusedRest } from './receipts.ts'
 import {
   type Checksum,
   ConfirmFrame,
@@ -18,7 +19,8 @@ import { BytePool } from './byte-pool.ts'
 import type { ClientPlatform } from './client-platform.ts'
 import { errorOf, MillraceError } from './errors.ts'
 import { Fifo } from './fifo.ts'
-import type { PublishChannel, SentBatch } from './publish-channel.ts'
+import type { PublishChannel } from './publish-channel.ts'
+import type { SentBatch } from './sent-batch.ts'
 import type { SettleGroup } from './settle-group.ts'
 import type { Subscriber } from './subscriber.ts'
 import { LinkTransactions, type OutgoingTransaction } from './transactions/link-transactions.ts'
@@ -82,7 +84,7 @@ export class Link implements FrameHandler {
   readonly #sent = new Fifo<SentBatch>()
   #postponed: SentBatch[] = []
   #publishOrdinal = 0
-  readonly #refusals = new Map<number, MillraceError>()
+  readonly #refusals = new Map<number, RefusedRest>()
   readonly #duplicates = new Map<number, readonly RecordPlace[]>()
   readonly #placed = new Map<number, readonly RecordPlace[]>()
   readonly #subscribers = new Map<number, Subscriber>()
@@ -355,7 +357,8 @@ export class Link implements FrameHandler {
       if (Number.isNaN(baseOffset)) this.#refused(batch, ordinal)
       else {
         this.pool.giveBack(batch.bytes)
-        batch.publisher.confirmed(batch, baseOffset, take(this.#duplicates, ordinal), take(this.#placed, ordinal))
+        const rest = take(this.#refusals, ordinal)
+        batch.publisher.confirmed(batch, baseOffset, take(this.#duplicates, ordinal), take(this.#placed, ordinal), rest)
       }
     }
   }
@@ -367,7 +370,7 @@ export class Link implements FrameHandler {
       case 'openFailed':
         return this.#publishers.get(frame.publisher)?.openFailed(errorOf(reasonOf(frame.reason)))
       case 'refused':
-        this.#refusals.set(frame.publish, errorOf(reasonOf(frame.reason)))
+        this.#refusals.set(frame.publish, { position: frame.position, error: errorOf(reasonOf(frame.reason)) })
         return
       case 'duplicates':
         this.#duplicates.set(frame.publish, frame.records)
@@ -427,8 +430,8 @@ export class Link implements FrameHandler {
   }
 
   #refused(batch: SentBatch, ordinal: number): void {
-    const error = this.#refusals.get(ordinal) ?? new MillraceError('outcome_unknown', 'The broker refused this without a reason.')
-    this.#refusals.delete(ordinal)
+    const error =
+      take(this.#refusals, ordinal)?.error ?? new MillraceError('outcome_unknown', 'The broker refused this without a reason.')
     // The broker is going away: this was not stored, and goes to the next one in its place in the order.
     if (error.code === 'draining') this.#postponed.push(batch)
     else batch.publisher.refused(batch, error)
@@ -458,10 +461,10 @@ export class Link implements FrameHandler {
   }
 }
 
-function take(places: Map<number, readonly RecordPlace[]>, ordinal: number): readonly RecordPlace[] | undefined {
-  if (places.size === 0) return undefined
-  const taken = places.get(ordinal)
-  places.delete(ordinal)
+function take<Value>(told: Map<number, Value>, ordinal: number): Value | undefined {
+  if (told.size === 0) return undefined
+  const taken = told.get(ordinal)
+  told.delete(ordinal)
   return taken
 }
 

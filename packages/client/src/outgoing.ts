@@ -8,6 +8,9 @@ const JSON_HEADERS: readonly HeaderToWrite[] = [JSON_HEADER]
 /** Room for what a record has besides key, value and headers, and for the batch header. */
 const RECORD_OVERHEAD_BYTES = 128
 const NO_HEADERS: readonly HeaderToWrite[] = []
+const SHORT_CHARACTERS = 64
+/** UTF-8 takes three bytes for a UTF-16 unit at most: those that need four are two units. */
+const CHARACTER_BYTES_MAX = 3
 
 /** Whether a body is sent as JSON, which a header then says. */
 function isJson(body: Body): boolean {
@@ -32,13 +35,15 @@ export function encodeKey(key: string | Uint8Array | undefined): Uint8Array | nu
 /** Memory that it takes until it is confirmed, about; never less than its bytes. */
 export function weightOf(value: Uint8Array | null, key: string | Uint8Array | null, headers: readonly HeaderToWrite[]): number {
   let weight = sizeOf(value) + RECORD_OVERHEAD_BYTES + sizeOf(key)
-  for (let n = 0; n < headers.length; n++) weight += headers[n]!.key.length * 3 + sizeOf(headers[n]!.value) + 10
+  for (let n = 0; n < headers.length; n++) weight += headers[n]!.key.length * CHARACTER_BYTES_MAX + sizeOf(headers[n]!.value) + 10
   return weight
 }
 
 function sizeOf(part: string | Uint8Array | null): number {
   if (part === null) return 0
-  return typeof part === 'string' ? textSize(part) : part.length
+  if (typeof part !== 'string') return part.length
+  // The builder measures it again; of a short text it is known well enough what it can have.
+  return part.length <= SHORT_CHARACTERS ? part.length * CHARACTER_BYTES_MAX : textSize(part)
 }
 
 /**

@@ -7,55 +7,22 @@ import { MillraceError } from './errors.ts'
 import { Fifo } from './fifo.ts'
 import type { Link } from './link.ts'
 import { encodeBody, encodeHeaders, messageHeaders, weightOf } from './outgoing.ts'
+import { type EarlyMessage, type Gathering, newGathering } from './gathering.ts'
 import { IdempotentProducer } from './idempotent-producer.ts'
 import { dueTimeMs } from './due-time.ts'
+import type { SentBatch } from './sent-batch.ts'
 import { unlessAborted } from './unless-aborted.ts'
-import { ReceiptCollector, SingleReceipt, tellReceipts, tellScheduled, type ReceiptWaiter } from './receipts.ts'
+import { ReceiptCollector, SingleReceipt, tellReceipts, tellScheduled, type ReceiptWaiter, type RefusedRest } from './receipts.ts'
 
 const WINDOW = 65_536
 const WINDOW_BYTES = 32 * 1024 * 1024
 const BATCH_BYTES = 65_536
 /** Larger builders are not kept for the next batch. */
 const BUILDER_BYTES_MAX: number = 256 * 1024
+/** Messages of one turn that get the same time. */
+const TIMED_MESSAGES_MAX = 16
 /** Nor are more of them, after many partitions were filled in one turn. */
 const BUILDERS_MAX = 64
-
-/** A batch under way to the broker. Kept until its outcome is known, to be sent again on another connection. */
-export interface SentBatch {
-  readonly publisher: PublishChannel
-  readonly partition: number
-  readonly bytes: Uint8Array
-  readonly messages: number
-  /** What it takes from the window's bytes. */
-  readonly weight: number
-  /** When it is to be published, milliseconds since 1970; 0: now. */
-  readonly dueMs: number
-  /** Those who await single messages, by position in the batch. Sparse. */
-  readonly waiters: readonly (ReceiptWaiter | undefined)[] | undefined
-  /** Of an idempotent publisher: that of its first message in the partition; -1 while it has none. */
-  sequence: number
-}
-
-interface Gathering {
-  readonly partition: number
-  /** 0: now. */
-  readonly dueMs: number
-  /** Borrowed from the link while there is something in it. */
-  builder: RecordBatchBuilder | undefined
-  weight: number
-  waiters: (ReceiptWaiter | undefined)[] | undefined
-}
-
-/** A message that came before the broker told how many partitions there are. */
-interface Early {
-  readonly key: string | Uint8Array | null
-  readonly value: Uint8Array
-  readonly headers: readonly HeaderToWrite[]
-  readonly timestampMs: number
-  readonly dueMs: number
-  readonly weight: number
-  readonly waiter: ReceiptWaiter | undefined
-}
 
 interface Queued {
   readonly body: Body
@@ -79,6 +46,8 @@ export class PublishChannel implements Publisher {
   readonly #windowBytes: number
   readonly #batchBytes: number
   readonly #lingerMs: number
+  #clockMs = 0
+  #timedMessages = 0
   readonly #producer: IdempotentProducer | undefined
   readonly #onConfirm: PublisherOptions['onConfirm']
   readonly #onError: PublisherOptions['onError']
@@ -91,7 +60,7 @@ export class PublishChannel implements Publisher {
   #filled: Gathering[] = []
   /** Of messages for later, by partition and time. */
   readonly #later = new Map<string, Gathering>()
-  #early: Early[] = []
+  #early: EarlyMessage[] = []
   #unconfirmedBytes = 0
   #flushScheduled = false
   #cancelLinger: (() => void) | undefined
@@ -263,9 +232,21 @@ export class PublishChannel implements Publisher {
     this.#fail(error, early.length, told)
   }
 
-  /** @param duplicates its messages that were published before @param placed where the others are, unless side by side from the base offset on */
-  confirmed(batch: SentBatch, baseOffset: number, duplicates?: readonly RecordPlace[], placed?: readonly RecordPlace[]): void {
-    const { messages, waiters, partition } = batch
+  /**
+   * @param duplicates its messages that were published before
+   * @param placed where the others are, unless side by side from the base offset on
+   * @param rest those for which the queue had no room
+   */
+  confirmed(
+    batch: SentBatch,
+    baseOffset: number,
+    duplicates?: readonly RecordPlace[],
+    placed?: readonly RecordPlace[],
+    rest?: RefusedRest,
+  ): void {
+    const { waiters: awaited, partition } = batch
+    const messages = rest?.position ?? batch.messages
+    const waiters = rest === undefined ? awaited : awaited?.slice(0, messages)
     this.#producer?.confirmed()
     if (waiters !== undefined && batch.dueMs !== 0) tellScheduled(waiters, partition, baseOffset)
     else if (waiters !== undefined && (duplicates !== undefined || placed !== undefined)) {
@@ -277,7 +258,8 @@ export class PublishChannel implements Publisher {
     this.#unconfirmedBytes -= batch.weight
     this.#finished += messages
     callUser(this.#onConfirm, messages)
-    this.#roomMade()
+    if (rest === undefined) this.#roomMade()
+    else this.#tellRefused(awaited?.slice(messages), batch.messages - messages, rest.error)
   }
 
   refused(batch: SentBatch, error: MillraceError): void {
@@ -290,14 +272,18 @@ export class PublishChannel implements Publisher {
   }
 
   #refuse(batch: SentBatch, error: MillraceError): void {
+    this.#unconfirmedBytes -= batch.weight
+    this.#tellRefused(batch.waiters, batch.messages, error)
+  }
+
+  #tellRefused(waiters: SentBatch['waiters'], messages: number, error: MillraceError): void {
     let told = 0
-    for (const waiter of batch.waiters ?? []) {
+    for (const waiter of waiters ?? []) {
       if (waiter === undefined) continue
       waiter.failed(error)
       told++
     }
-    this.#unconfirmedBytes -= batch.weight
-    this.#fail(error, batch.messages, told === batch.messages)
+    this.#fail(error, messages, told === messages)
   }
 
   /** Nothing can be sent any more. @param error why */
@@ -349,7 +335,7 @@ export class PublishChannel implements Publisher {
   #take(body: Body, options: Omit<PublishOptions, 'signal'> | undefined, waiter: ReceiptWaiter | undefined): void {
     const value = encodeBody(body)
     const key = options?.key ?? null
-    const timestampMs = options?.timestampMs ?? this.#link.platform.nowMs()
+    const timestampMs = options?.timestampMs ?? this.#nowMs()
     const dueMs = options === undefined ? 0 : this.#dueMs(options)
     const headers =
       options === undefined ? encodeHeaders(body, undefined) : messageHeaders(body, options, Math.max(timestampMs, dueMs))
@@ -371,7 +357,7 @@ export class PublishChannel implements Publisher {
     this.#early.push({
       key: key?.slice() ?? null,
       value: value === body ? value.slice() : value,
-      headers,
+      headers: headers.map((header) => ({ key: header.key, value: header.value?.slice() ?? null })),
       timestampMs,
       dueMs,
       weight,
@@ -442,6 +428,15 @@ export class PublishChannel implements Publisher {
     else this.#producer.send(batch)
   }
 
+  /** One look at the clock for several messages that are sent in one go. */
+  #nowMs(): number {
+    if (!this.#flushScheduled || ++this.#timedMessages === TIMED_MESSAGES_MAX) {
+      this.#clockMs = this.#link.platform.nowMs()
+      this.#timedMessages = 0
+    }
+    return this.#clockMs
+  }
+
   #scheduleFlush(): void {
     if (this.#lingerMs > 0) this.#cancelLinger ??= this.#link.platform.after(this.#lingerMs, () => this.flushGathered())
     else if (!this.#flushScheduled) {
@@ -489,8 +484,4 @@ export class PublishChannel implements Publisher {
   #closedError(): MillraceError {
     return new MillraceError('closed', 'This publisher is closed.')
   }
-}
-
-function newGathering(partition: number, dueMs: number): Gathering {
-  return { partition, dueMs, builder: undefined, weight: 0, waiters: undefined }
 }

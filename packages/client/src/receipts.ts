@@ -1,10 +1,18 @@
 import type { RecordPlace } from '@millrace/wire'
 import type { Receipt } from './api.ts'
+import type { MillraceError } from './errors.ts'
 
 /** Somebody who awaits one message. */
 export interface ReceiptWaiter {
   confirmed(receipt: Receipt): void
   failed(error: Error): void
+}
+
+/** Messages of a batch that were refused, when others were not. */
+export interface RefusedRest {
+  /** Of the first of them in the batch. */
+  readonly position: number
+  readonly error: MillraceError
 }
 
 export class SingleReceipt implements ReceiptWaiter {

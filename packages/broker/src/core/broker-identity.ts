@@ -1,4 +1,5 @@
 import type { LogId } from '../storage/log-store.ts'
+import type { QuotaSpec } from './quotas/quotas.ts'
 
 /** The entity of the broker itself in the state log. Topics, queues and subscriptions have higher ones. */
 export const BROKER_ENTITY = 0
@@ -15,4 +16,5 @@ export interface BrokerDefinition {
   readonly offsets?: LogId
   /** The log of transactional producers, once there was one. */
   readonly transactions?: LogId
+  readonly quotas?: readonly QuotaSpec[]
 }

@@ -1,9 +1,11 @@
 import type { MillraceError } from '../base/errors.ts'
 import type { Ticket } from '../storage/log-store.ts'
 import type { PartitionProducer, StoredPartition, StoredTopic } from './stored-topic.ts'
+import type { Destination, DuplicateRecord, PlacedRun } from './destination.ts'
 import type { ConsumerGroups, OffsetCommit, OffsetCommitter } from './groups/consumer-groups.ts'
 import type { SubscriptionGroups } from './subscription-groups/subscription-groups.ts'
 import type { ProducerTransactions } from './producer-transactions/producer-transactions.ts'
+import type { Quotas } from './quotas/quotas.ts'
 import type {
   DedupPolicy,
   DeliveryPolicy,
@@ -16,8 +18,10 @@ import type {
   TopicSpec,
 } from './specs.ts'
 
+export type * from './destination.ts'
 export type * from './groups/consumer-groups.ts'
 export type * from './subscription-groups/subscription-groups.ts'
+export type * from './quotas/quotas.ts'
 export type * from './specs.ts'
 export type * from './stored-topic.ts'
 
@@ -126,6 +130,9 @@ export interface Broker {
   /** Transactions of named producers, which stay open over many requests. */
   readonly producerTransactions: ProducerTransactions
 
+  /** How fast users and clients may be. */
+  readonly quotas: Quotas
+
   // ---- dead letters -----------------------------------------------------------------------------------------------
   /**
    * Moves messages of a queue back to where they died, or elsewhere: each in one commit with the end of the original. Runs in
@@ -165,7 +172,9 @@ export interface Broker {
   close(): Promise<void>
 }
 
-export interface TopicInfo extends Required<Omit<TopicSpec, 'retention' | 'dedup'>> {
+export interface TopicInfo extends Required<Omit<TopicSpec, 'retention' | 'dedup' | 'batchBytesMax'>> {
+  /** Absent where it is that of the broker. */
+  readonly batchBytesMax?: number
   /** Absent while it is off. */
   readonly dedup?: DedupPolicy
   readonly retention: Retention
@@ -284,58 +293,6 @@ export interface DeliveryInfo {
     /** Expired, purged, too much, or failed for good where there are no dead letters. */
     readonly dropped: number
   }
-}
-
-/** A topic or queue that was resolved for publishing. Stays valid until the thing is deleted. */
-export interface Destination {
-  readonly name: string
-  readonly kind: 'topic' | 'queue'
-  /** 1 for a queue, also for one with priorities: there the message decides. May grow. */
-  readonly partitions: number
-  /**
-   * Publishes one record batch as it is (validated: `record-batch.ts` of wire). The bytes may be reused after the call.
-   * @param partition 0..partitions-1, or -1 to let the broker spread batches
-   * @returns the base offset (when all are duplicates, that of the first original, or 0); the ticket is `broker.ticket()`
-   * @throws `bad_batch`, `record_too_large`, `disk_full`, `overloaded`, `draining`, `not_found` when it was deleted, `bad_request` when a
-   * record for a queue with priorities has no valid one, `fenced` and `out_of_order_sequence` for a batch of a producer
-   */
-  publish(partition: number, batch: Uint8Array): number
-  /**
-   * What the last `publish` left out because it was published before (`QueueSpec.dedup`, `openProducer`), in order; usually undefined. The
-   * other records have the offsets from the base offset on, without gaps. The ticket is not before that of the first publish.
-   */
-  readonly duplicates: readonly DuplicateRecord[] | undefined
-  /** Where the last `publish` put the records, run by run, when that is not side by side in the partition that was named: levels of priority. */
-  readonly placed: readonly PlacedRun[] | undefined
-  /**
-   * Publishes one record batch once the wall clock reaches `dueMs`; what is due already is published at once. Of what is due in the
-   * same millisecond, the first that was scheduled goes first. Its timestamps are moved so that the latest is `dueMs`. It goes with its
-   * destination when that is deleted. A limit of a queue is not asked: what is due comes all the same.
-   * @param dueMs milliseconds since 1970, at most 100 years ahead
-   * @returns the id of the first record, those of the others follow; 0 when it was published at once
-   * @throws what `publish` throws
-   */
-  publishLater(partition: number, batch: Uint8Array, dueMs: number): ScheduleId
-  /** Partition for a key: murmur2 as Kafka's default partitioner, -1 for no key. */
-  partitionFor(key: Uint8Array | null): number
-}
-
-/** A record that was published before. */
-export interface DuplicateRecord {
-  /** In the batch as it was published now, from 0. */
-  readonly position: number
-  /** Where the first one is, or was. */
-  readonly partition: number
-  /** -1 when that is not known any more. */
-  readonly offset: number
-}
-
-/** Records that went to one place, side by side but for duplicates among them. */
-export interface PlacedRun {
-  /** Of the first of them in the batch, from 0. */
-  readonly position: number
-  readonly partition: number
-  readonly offset: number
 }
 
 export interface ProducerIdentity {

@@ -38,6 +38,7 @@ import { OldestTimestamps } from './oldest-timestamp.ts'
 import { PartitionReader, type ReaderCredit, type ReaderSource } from './partition-reader.ts'
 import { LevelsReader } from './priorities/levels-reader.ts'
 import type { TransactionCoordinator } from './producer-transactions/transaction-coordinator.ts'
+import type { CoreQuotas } from './quotas/core-quotas.ts'
 import { Redrives } from './redrive/redrives.ts'
 import type { Registry } from './registry.ts'
 import type { Selector } from './selectors/selector.ts'
@@ -53,6 +54,7 @@ export class CoreBroker implements Broker {
   readonly groups: GroupCoordinator
   readonly subscriptionGroups: SubscriptionGroups
   readonly producerTransactions: TransactionCoordinator
+  readonly quotas: CoreQuotas
   readonly #shard: Shard
   readonly #store: LogStore
   readonly #registry: Registry
@@ -71,6 +73,7 @@ export class CoreBroker implements Broker {
     groups: GroupCoordinator,
     subscriptionGroups: SubscriptionGroups,
     producerTransactions: TransactionCoordinator,
+    quotas: CoreQuotas,
     waiters: CommittedWaiters,
     background: readonly { stop(): void }[],
   ) {
@@ -79,6 +82,7 @@ export class CoreBroker implements Broker {
     this.groups = groups
     this.subscriptionGroups = subscriptionGroups
     this.producerTransactions = producerTransactions
+    this.quotas = quotas
     this.#shard = shard
     this.#store = shard.store
     this.#registry = registry
@@ -419,6 +423,7 @@ export class CoreBroker implements Broker {
       partitions: topic.tails.length,
       retention: topic.retention,
       cleanup: topic.cleanup,
+      ...(topic.target.batchBytesMax === undefined ? {} : { batchBytesMax: topic.target.batchBytesMax }),
       ...(topic.target.ids === undefined ? {} : { dedup: topic.target.ids.settings }),
       scheduled: this.#shard.schedule.pending(topic.target),
       partitionInfo: topic.tails.map((tail) => this.#store.bounds(tail.id)),

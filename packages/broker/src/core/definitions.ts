@@ -1,14 +1,14 @@
 /** Settings of topics, queues and subscriptions: what is allowed, and their stored JSON form (docs/formats/state-log.md). */
 import { MillraceError } from '../base/errors.ts'
 import type { LogId } from '../storage/log-store.ts'
-import type { BrokerLimits, Retention, TopicSpec } from './broker.ts'
+import type { BrokerLimits, Cleanup, Retention } from './broker.ts'
 import type { BrokerDefinition } from './broker-identity.ts'
 import type { DedupDefinition } from './dedup/dedup-settings.ts'
 import type { CompactionState } from './log-tail.ts'
 import type { CheckedDelivery } from './delivery-policy.ts'
 import type { SubscriptionGroupDefinition } from './subscription-groups/subscription-groups.ts'
 import type { CheckedLimits } from './delivery/queue-limit.ts'
-import { checkKeys, positive } from './settings.ts'
+import { checkKeys, oneOf, positive } from './settings.ts'
 import type { ByteWriter } from './state/bytes.ts'
 import { StateCell } from './state/state-log.ts'
 
@@ -21,7 +21,8 @@ export interface TopicDefinition {
   /** By partition. */
   readonly logs: readonly LogId[]
   readonly retention: Retention
-  readonly cleanup: 'delete' | 'compact'
+  readonly cleanup: Cleanup
+  readonly batchBytesMax?: number
   /** By partition; where it was compacted. */
   readonly compaction?: readonly (CompactionState | null)[]
   readonly dedup?: DedupDefinition
@@ -89,10 +90,18 @@ export function checkRetention(retention: Retention | undefined): Retention {
 }
 
 /** @throws MillraceError `bad_request` */
-export function checkCleanup(cleanup: TopicSpec['cleanup']): 'delete' | 'compact' {
-  if (cleanup === undefined) return 'delete'
-  if (cleanup === 'delete' || cleanup === 'compact') return cleanup
-  throw new MillraceError('bad_request', `cleanup is "delete" or "compact", not ${JSON.stringify(cleanup)}`)
+export function checkCleanup(cleanup: Cleanup | undefined): Cleanup {
+  return cleanup === undefined ? 'delete' : oneOf('cleanup', cleanup, ['delete', 'compact', 'compact,delete'])
+}
+
+export function isCompacted(cleanup: Cleanup): boolean {
+  return cleanup !== 'delete'
+}
+
+/** @returns undefined for that of the broker @throws MillraceError `bad_request` */
+export function checkBatchBytes(batchBytesMax: number | undefined, limits: BrokerLimits): number | undefined {
+  if (batchBytesMax === undefined || batchBytesMax === 0) return undefined
+  return positive('batchBytesMax', batchBytesMax, limits.batchBytesMax)
 }
 
 /** @throws MillraceError `bad_request` */

@@ -1,4 +1,4 @@
-import type { Retention } from './broker.ts'
+import type { Cleanup, Retention } from './broker.ts'
 import type { DefinitionCell } from './definitions.ts'
 import type { DeliveryGroup } from './delivery/delivery-group.ts'
 import type { LogTail } from './log-tail.ts'
@@ -15,7 +15,7 @@ export interface Topic {
   readonly target: PublishTarget
   readonly subscriptions: Map<string, Subscription>
   retention: Retention
-  cleanup: 'delete' | 'compact'
+  cleanup: Cleanup
 }
 
 export interface Queue {

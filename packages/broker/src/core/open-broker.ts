@@ -28,6 +28,7 @@ import { LOADED_BYTES_MAX } from './schedule/limits.ts'
 import { readCellLog, type RecoveredCells } from './state/read-cell-log.ts'
 import { type RecoveredEntity, type RecoveredPart, readStateLog } from './state/read-state-log.ts'
 import { CompactionRounds, compactorDefaults } from './topics/compaction.ts'
+import { CoreQuotas } from './quotas/core-quotas.ts'
 import type { CompactorLimits } from './topics/compactor.ts'
 import { RetentionRounds } from './topics/retention.ts'
 import { type RecoveredCell, type StateCell, StateLog } from './state/state-log.ts'
@@ -58,8 +59,8 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const recovered = await readStateLog(store, log)
   const known = recoveredIdentity(recovered.entities)
   const id = known?.id ?? newRandomId(platform.random)
-  const ownLogs: OwnLogs = { ...known }
-  const identity = new DefinitionCell(BROKER_ENTITY, () => ({ ...ownLogs, kind: 'broker', id }))
+  const own: OwnParts = { ...known }
+  const identity = new DefinitionCell(BROKER_ENTITY, () => ({ ...own, kind: 'broker', id }))
   const stateLog = new StateLog(store, log, crc32c, options.limits?.stateLogBytesFloor ?? STATE_LOG_BYTES_FLOOR)
   const shard = newShard({
     id,
@@ -75,8 +76,8 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     onProducersLog: (created) => keep({ producers: created }),
     onOffsetsLog: (created) => keep({ offsets: created }),
   })
-  const keep = (created: OwnLogs): void => {
-    Object.assign(ownLogs, created)
+  const keep = (part: OwnParts): void => {
+    Object.assign(own, part)
     stateLog.snapshot(identity)
   }
   const autoCreate = { queues: true, topics: true, subscriptions: true, partitions: 1, ...options.autoCreate }
@@ -90,13 +91,13 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const targets = [...registry.queues.values(), ...registry.topics.values()].map(({ target }) => target)
   for (const target of targets) shard.schedule.restoreTarget(target)
   for (const ids of registry.messageIds()) await ids.load()
-  if (ownLogs.producers !== undefined) shard.producers.restore(await readProducers(store, ownLogs.producers))
-  if (ownLogs.offsets !== undefined) shard.offsets.restore(await readOffsets(store, ownLogs.offsets))
+  if (own.producers !== undefined) shard.producers.restore(await readProducers(store, own.producers))
+  if (own.offsets !== undefined) shard.offsets.restore(await readOffsets(store, own.offsets))
   const waiters = new CommittedWaiters(store)
   const groups = new GroupCoordinator(shard, registry, { ...groupDefaults, ...options.groups }, (ticket) => waiters.wait(ticket))
   const transactionLimits = { ...transactionDefaults, ...options.transactions }
   const transactions = new TransactionCoordinator(shard, groups, transactionLimits, (created) => keep({ transactions: created }))
-  if (ownLogs.transactions !== undefined) transactions.restore(await readTransactions(store, ownLogs.transactions), targets)
+  if (own.transactions !== undefined) transactions.restore(await readTransactions(store, own.transactions), targets)
   const upkeep = [
     shard.expiry,
     new RetentionRounds(shard, registry.topics, waiters),
@@ -104,7 +105,12 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   ]
   shard.schedule.start()
   transactions.start()
-  const broker = new CoreBroker(shard, registry, groups, subscriptionGroups, transactions, waiters, upkeep)
+  const quotas = new CoreQuotas(platform.clock, own.quotas ?? [], (specs) => {
+    keep({ quotas: specs })
+    store.touch()
+    return store.ticket()
+  })
+  const broker = new CoreBroker(shard, registry, groups, subscriptionGroups, transactions, quotas, waiters, upkeep)
   if (known === undefined) {
     stateLog.snapshot(identity)
     // Nobody may hear of an id that a crash would change.
@@ -113,8 +119,8 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   return broker
 }
 
-/** Logs that the broker's definition names. */
-type OwnLogs = Pick<BrokerDefinition, 'producers' | 'offsets' | 'transactions'>
+/** What the broker's definition holds besides its id. */
+type OwnParts = Pick<BrokerDefinition, 'producers' | 'offsets' | 'transactions' | 'quotas'>
 
 function readProducers(store: LogStore, log: LogId): Promise<RecoveredCells<Producer>> {
   return readCellLog(store, log, 'the log of producers', (entity, from) => Producer.readSnapshot(entity, from))

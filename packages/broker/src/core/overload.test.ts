@@ -1,6 +1,7 @@
 import { encodeBatch } from '@millrace/wire'
 import { describe, expect, test } from 'vitest'
 import { TestBroker } from '../../test/core/harness.ts'
+import { journalOver } from '../../test/core/journal-over.ts'
 import { openMemoryJournal } from '../engines/memory/index.ts'
 import type { AppendResult, Journal } from '../ports/journal.ts'
 
@@ -10,22 +11,13 @@ const KIB = 1024
 async function controlled(): Promise<{ journal: Journal; state: { answer: 'ok' | 'unknown' | 'wait'; release: () => void } }> {
   const inner = await openMemoryJournal()
   const state = { answer: 'ok' as 'ok' | 'unknown' | 'wait', release: (): void => {} }
-  const journal: Journal = {
-    limits: inner.limits,
+  const journal = journalOver(inner, {
     append: async (seq, batch): Promise<AppendResult> => {
       if (state.answer === 'unknown') return { kind: 'unknown', cause: new Error('EIO') }
       if (state.answer === 'wait') await new Promise<void>((resolve) => (state.release = resolve))
       return inner.append(seq, batch)
     },
-    read: (seq, from, length) => inner.read(seq, from, length),
-    length: (seq) => inner.length(seq),
-    verify: (seq) => inner.verify(seq),
-    discard: (first, last) => inner.discard(first, last),
-    bounds: () => inner.bounds(),
-    extents: () => inner.extents(),
-    headroomBytes: () => inner.headroomBytes(),
-    close: () => inner.close(),
-  }
+  })
   return { journal, state }
 }
 

@@ -14,13 +14,14 @@ import {
 } from '@millrace/wire'
 import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
-import type { Destination, DuplicateRecord, PlacedRun } from './broker.ts'
+import type { Destination, DuplicateRecord, PlacedRun, RefusedRest } from './broker.ts'
 import type { CheckedDedup, DedupDefinition } from './dedup/dedup-settings.ts'
 import type { QueueLimit } from './delivery/queue-limit.ts'
 import { MessageIds } from './dedup/message-ids.ts'
 import { same } from './definitions.ts'
 import { PRODUCER_CHANGE_BYTES } from './dedup/limits.ts'
 import { admit, admitIds, type Admitted, duplicatesOnly, noteByLevel, storedByProducer } from './dedup/publish-once.ts'
+import { firstRecords } from './first-records.ts'
 import type { LogId } from '../storage/log-store.ts'
 import type { DeadLetterTarget } from './delivery/dead-letter.ts'
 import type { LogTail } from './log-tail.ts'
@@ -41,10 +42,13 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   /** Whether each record must have a key. */
   keyed = false
   deleted = false
+  /** Of a topic that takes less than the broker. */
+  batchBytesMax: number | undefined
   /** The ids of its messages, while dedup is on. */
   ids: MessageIds | undefined
   duplicates: readonly DuplicateRecord[] | undefined
   placed: readonly PlacedRun[] | undefined
+  refused: RefusedRest | undefined
   /** Of a queue. */
   limit: QueueLimit | undefined
   /** Of a queue with priorities: its partitions. */
@@ -79,6 +83,22 @@ export class PublishTarget implements Destination, DeadLetterTarget {
     const base = this.#append(this.#tails[at]!, batch, records)
     this.#count(batch, records)
     return base
+  }
+
+  publishWhatFits(partition: number, batch: Uint8Array): number {
+    this.refused = undefined
+    try {
+      return this.publish(partition, batch)
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== 'queue_full' || namesProducer(batch)) throw error
+      const { plain, crc32c } = this.#shard
+      const all = plain.of(batch)
+      const position = this.limit!.fitting(all)
+      if (position === 0) throw error
+      const base = this.publish(partition, firstRecords(all, position, crc32c))
+      this.refused = { position, error }
+      return base
+    }
   }
 
   /** A limit of the queue is not asked: it is about what is in the queue, and this is not yet. */
@@ -343,7 +363,8 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   }
 
   #checkSize(bytes: number): void {
-    const { batchBytesMax } = this.#shard.limits
+    const ofBroker = this.#shard.limits.batchBytesMax
+    const batchBytesMax = this.batchBytesMax === undefined ? ofBroker : Math.min(this.batchBytesMax, ofBroker)
     if (bytes <= batchBytesMax) return
     throw new MillraceError('record_too_large', `a batch of ${bytes} bytes is larger than the limit of ${batchBytesMax}`)
   }

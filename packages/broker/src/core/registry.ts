@@ -7,15 +7,17 @@ import {
   type QueueDefinition,
   type SubscriptionDefinition,
   type TopicDefinition,
+  checkBatchBytes,
   checkCleanup,
   checkExpiry,
   checkPartitions,
   checkRetention,
+  isCompacted,
   same,
 } from './definitions.ts'
 import { checkDelivery, checkPolicyChange } from './delivery-policy.ts'
 import { Cursor } from './delivery/cursor.ts'
-import { checkDedup, type DedupDefinition } from './dedup/dedup-settings.ts'
+import { checkDedup } from './dedup/dedup-settings.ts'
 import type { MessageIds } from './dedup/message-ids.ts'
 import { DeadLetters } from './delivery/dead-letter.ts'
 import { DeliveryGroup } from './delivery/delivery-group.ts'
@@ -29,6 +31,7 @@ import { checkGrowth, checkPriorities, QueueLevels, usePriorities } from './prio
 import { PublishTarget } from './publish-target.ts'
 import { QueueExpiry } from './queue-expiry.ts'
 import type { Shard } from './shard.ts'
+import { dedupOf, topicDefinition } from './topics/topic-definition.ts'
 import { checkStartPosition, offsetAtTimestamp, startState } from './start-position.ts'
 import type { StateCell } from './state/state-log.ts'
 
@@ -119,17 +122,19 @@ export class Registry {
     const partitions = checkPartitions(spec.partitions ?? 1, this.#shard.limits)
     const retention = checkRetention(spec.retention)
     const cleanup = checkCleanup(spec.cleanup)
+    const batchBytesMax = checkBatchBytes(spec.batchBytesMax, this.#shard.limits)
     const dedup = checkDedup(spec.dedup)
     const existing = this.topics.get(spec.name)
     if (existing !== undefined) {
       const isSame = existing.tails.length === partitions && existing.cleanup === cleanup && existing.target.hasDedup(dedup)
-      if (isSame && same(existing.retention, retention)) return
+      if (isSame && same(existing.retention, retention) && existing.target.batchBytesMax === batchBytesMax) return
       throw alreadyExists('topic', spec.name)
     }
     this.#checkNew(this.topics.size, 'topics')
     this.#shard.store.reserve(partitions * LOG_CHANGE_BYTES + KIB)
     const topic = this.#makeTopic(this.#nextId++, { kind: 'topic', name: spec.name, logs: [], retention, cleanup })
     for (let n = 0; n < partitions; n++) topic.tails.push(this.#newLog())
+    topic.target.batchBytesMax = batchBytesMax
     topic.target.changeDedup(dedup)
     this.#shard.stateLog.snapshot(topic.cell)
   }
@@ -139,6 +144,8 @@ export class Registry {
     const topic = this.topic(name)
     const retention = change.retention === undefined ? topic.retention : checkRetention(change.retention)
     const cleanup = change.cleanup === undefined ? topic.cleanup : checkCleanup(change.cleanup)
+    const { batchBytesMax = topic.target.batchBytesMax } = change
+    const checkedBatchBytes = checkBatchBytes(batchBytesMax, this.#shard.limits)
     const partitions =
       change.partitions === undefined ? topic.tails.length : checkPartitions(change.partitions, this.#shard.limits)
     const dedup = change.dedup === undefined ? topic.target.ids?.settings : checkDedup(change.dedup)
@@ -153,7 +160,8 @@ export class Registry {
     }
     topic.retention = retention
     topic.cleanup = cleanup
-    topic.target.keyed = cleanup === 'compact'
+    topic.target.keyed = isCompacted(cleanup)
+    topic.target.batchBytesMax = checkedBatchBytes
     topic.target.changeDedup(dedup)
     this.#shard.stateLog.snapshot(topic.cell)
   }
@@ -333,17 +341,10 @@ export class Registry {
       subscriptions: new Map(),
       retention: definition.retention,
       cleanup: definition.cleanup,
-      cell: new DefinitionCell(id, () => ({
-        kind: 'topic',
-        name,
-        logs: tails.map((tail) => tail.id),
-        retention: topic.retention,
-        cleanup: topic.cleanup,
-        ...dedupOf(topic.target),
-        ...(topic.cleanup === 'compact' ? { compaction: tails.map((tail) => tail.compaction ?? null) } : {}),
-      })),
+      cell: new DefinitionCell(id, () => topicDefinition(topic)),
     }
-    topic.target.keyed = topic.cleanup === 'compact'
+    topic.target.keyed = isCompacted(topic.cleanup)
+    topic.target.batchBytesMax = definition.batchBytesMax
     topic.target.restoreDedup(definition.dedup)
     this.topics.set(name, topic)
     this.#topicsById.set(id, topic)
@@ -492,8 +493,4 @@ export class Registry {
     if (kind === 'queue') this.queueOrCreate(name, true)
     else this.topicOrCreate(name, true)
   }
-}
-
-function dedupOf({ ids }: PublishTarget): { dedup?: DedupDefinition } {
-  return ids === undefined ? {} : { dedup: ids.definition }
 }

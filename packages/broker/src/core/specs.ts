@@ -5,10 +5,17 @@ export interface TopicSpec {
   /** Default 1. */
   readonly partitions?: number
   readonly retention?: Retention
-  /** `delete` (default) drops old records by `retention`; `compact` keeps the last record of every key. */
-  readonly cleanup?: 'delete' | 'compact'
+  readonly cleanup?: Cleanup
+  /** Largest record batch that it takes, as it is stored, and so the largest message. 0, like the default: that of the broker, which is the most. */
+  readonly batchBytesMax?: number
   readonly dedup?: DedupPolicy
 }
+
+/**
+ * `delete` (default) drops old records by `retention`; `compact` keeps the last record of every key, and `retention` does not count;
+ * `compact,delete` does both.
+ */
+export type Cleanup = 'delete' | 'compact' | 'compact,delete'
 
 /** What exceeds any of these is dropped, oldest first. Absent means no limit. */
 export interface Retention {

@@ -1,5 +1,5 @@
 /** Topics as they are stored, for doors whose clients keep positions themselves. */
-import type { Retention } from './specs.ts'
+import type { Cleanup, Retention } from './specs.ts'
 import type { LogBounds, StoredBatch, Ticket } from '../storage/log-store.ts'
 
 /** Stays valid until the topic is deleted. */
@@ -9,7 +9,9 @@ export interface StoredTopic {
   readonly name: string
   readonly deleted: boolean
   readonly retention: Retention
-  readonly cleanup: 'delete' | 'compact'
+  readonly cleanup: Cleanup
+  /** Undefined where it is that of the broker. */
+  readonly batchBytesMax: number | undefined
   /** By partition; grows. */
   readonly partitions: readonly StoredPartition[]
 }

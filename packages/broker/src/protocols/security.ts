@@ -1,6 +1,6 @@
 /** Who somebody is and what they may do, as doors and operations see it. Implemented in server/security. */
 import { MillraceError } from '../base/errors.ts'
-import type { Peer } from './session.ts'
+import type { Action, Peer } from './session.ts'
 
 /** What a peer says about itself in clear: user and password, or a token that stands for both. */
 export type Credentials =
@@ -25,6 +25,8 @@ export interface Security {
   isSecret(peer: Peer): boolean
   /** Whether somebody who once logged in is still a user. */
   knows(user: string): boolean
+  /** For what is about no resource: whether there may be one of the kind with which `authorize` allows the action. */
+  mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group'): boolean
   readonly users: UserDirectory
 }
 
@@ -54,6 +56,22 @@ export interface UserDirectory {
   createToken(name: string, label: string): { readonly id: string; readonly token: string }
   /** @throws MillraceError `not_found` */
   revokeToken(name: string, id: string): void
+  /** What is kept for the mechanisms of SCRAM; nothing for a user without a password. @throws MillraceError `not_found` */
+  scram(name: string): readonly { readonly mechanism: ScramMechanism; readonly iterations: number }[]
+  /**
+   * Replaces or takes away what is kept for mechanisms, of a user who is made if need be. The others stay as they are, so that there may
+   * be several passwords; where one is sent in clear, that of SCRAM-SHA-256 counts if there is one.
+   * @throws MillraceError `bad_request`, `in_use` for the last who may administer the broker
+   */
+  changeScram(name: string, changes: readonly ScramChange[]): void
+}
+
+export type ScramMechanism = 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+
+export interface ScramChange {
+  readonly mechanism: ScramMechanism
+  /** Undefined takes it away. `saltedPassword`: Hi() of RFC 5802. */
+  readonly credential: { readonly iterations: number; readonly salt: Uint8Array; readonly saltedPassword: Uint8Array } | undefined
 }
 
 export interface UserSpec {
@@ -74,7 +92,10 @@ export interface UserInfo {
   readonly tokens: readonly { readonly id: string; readonly label: string }[]
 }
 
+/** The user of those who do not log in. */
 export const ANONYMOUS = 'anonymous'
+/** The user whose rules count for all others too. */
+export const EVERYONE = 'everyone'
 
 /** For brokers that have no users: in a process, in tests. Goes with `allowAll`. */
 export const openToAll: Security = {
@@ -85,6 +106,7 @@ export const openToAll: Security = {
   unnamed: () => ANONYMOUS,
   isSecret: () => true,
   knows: () => true,
+  mayAnywhere: () => true,
   users: {
     list: () => [],
     get: refuseUsers,
@@ -93,6 +115,8 @@ export const openToAll: Security = {
     delete: refuseUsers,
     createToken: refuseUsers,
     revokeToken: refuseUsers,
+    scram: refuseUsers,
+    changeScram: refuseUsers,
   },
 }
 

@@ -91,7 +91,7 @@ export interface Principal {
 /** `resource` is a destination or source (`queue:NAME`, `topic:NAME`, `topic:NAME/SUBSCRIPTION`), `group:NAME`, `transaction:ID`, or `broker`. */
 export type Action = (typeof actions)[number]
 
-export const actions = ['publish', 'consume', 'read', 'define', 'delete', 'describe', 'administer'] as const
+export const actions = ['publish', 'consume', 'read', 'create', 'define', 'delete', 'describe', 'administer'] as const
 
 /** Same shape as the client's `BrokerStatus`. */
 interface BrokerStatus {

@@ -1,5 +1,6 @@
 import type { Config } from './config/config.ts'
 import { startServer } from './compose.ts'
+import { letHeapGrow } from './heap-growth.ts'
 import type { Log } from './log/log.ts'
 import { openLog } from './log/open-log.ts'
 
@@ -13,6 +14,7 @@ const LAST_WORDS_MS = 100
  */
 export async function runServer(config: Config, log: Log = openLog(config.log)): Promise<number> {
   stopOnSurprise(log)
+  letHeapGrow()
   const signal = firstSignal(log)
   log.debug('broker.starting', 'Starting.', { engine: config.engine })
   const server = await startServer(config, log)

@@ -97,6 +97,7 @@ export class Collector {
     const { current, previousFirst } = this.#checkpointer
     const floor = isShort || previousFirst < 0 ? current.first : previousFirst
     const shareMax = isShort ? LIVE_SHARE_MAX_WHEN_SHORT : this.#limits.liveShareMin
+    const mayCopy = this.#isWorthCopying()
     let best: LedgerExtent | undefined
     let bestShare = Infinity
     let wouldHelp = false
@@ -105,7 +106,7 @@ export class Collector {
       if (this.#damaged.has(extent.first) || extent.next === extent.first) continue
       const least = Math.max(0, extent.live - extent.drift)
       const enough = Math.min(shareMax * extent.bytes, SEEN_AGAIN_SHARE * extent.seenLive)
-      if (least >= enough && least >= 1) continue
+      if (least >= 1 && (least >= enough || !mayCopy)) continue
       if (extent.next > floor) {
         wouldHelp = true
         continue
@@ -121,6 +122,14 @@ export class Collector {
     return best
   }
 
+  #isWorthCopying(): boolean {
+    if (this.#pipeline.isShortOfRoom) return true
+    const { ledger } = this.#index
+    let bytes = 0
+    for (const extent of ledger.extents) bytes += extent.bytes
+    return bytes - ledger.liveBytes >= this.#limits.deadBytesMin
+  }
+
   async #collect(extent: LedgerExtent): Promise<void> {
     const shareMax = this.#pipeline.isShortOfRoom ? LIVE_SHARE_MAX_WHEN_SHORT : this.#limits.liveShareMin
     const enough = shareMax * extent.bytes
@@ -129,7 +138,7 @@ export class Collector {
     // Compaction leaves batches behind whose offsets are alive elsewhere.
     if (alive >= enough && wasSureToPay) alive = await this.#weigh(extent, true)
     this.counters.weighed++
-    if (alive > 0 && (alive >= enough || !this.#pipeline.canCopy(alive))) {
+    if (alive > 0 && (alive >= enough || !this.#isWorthCopying() || !this.#pipeline.canCopy(alive))) {
       this.counters.leftAlone++
       return
     }

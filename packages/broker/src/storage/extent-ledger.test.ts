@@ -32,7 +32,14 @@ test.each([1, 2, 3])(
   async (seed) => {
     const platform = new VirtualPlatform(seed)
     const journal = await openMemoryJournal({ extentBytes: 20_000 })
-    const limits = { indexRunEntries: 16, collectCommits: 8, checkpointBytes: 10_000, checkpointCommits: 50, checkpointRatio: 1 }
+    const limits = {
+      indexRunEntries: 16,
+      collectCommits: 8,
+      deadBytesMin: 0,
+      checkpointBytes: 10_000,
+      checkpointCommits: 50,
+      checkpointRatio: 1,
+    }
     const open = async (): Promise<JournalLogStore> =>
       (await platform.until(openLogStore({ journal, platform, crc32c, limits }))) as JournalLogStore
     let store = await open()

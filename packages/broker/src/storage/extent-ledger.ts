@@ -40,11 +40,6 @@ export class ExtentLedger {
     return Math.max(0, this.#liveBytes)
   }
 
-  /** Commits that are not folded in yet. */
-  get windowCount(): number {
-    return this.#windowCount
-  }
-
   reset(next: number): void {
     this.#extents = []
     this.#windowFirst = next

@@ -17,6 +17,11 @@ export interface StorageLimits extends LogStoreLimits {
   readonly sliceBytes: number
   /** Commits after which garbage collection looks for something to do. */
   readonly collectCommits: number
+  /**
+   * Dead bytes in the journal up to which nothing alive is copied forward to free them: most of what is alive beside them dies soon,
+   * and extents with nothing alive are freed in any case.
+   */
+  readonly deadBytesMin: number
   /** Room in the journal that publishes leave for trims, acknowledgements, copying and checkpoints. */
   readonly headroomReserveBytes: number
   /** How long to wait before a commit is tried again that the journal had no room for, and before room is looked at again. */
@@ -39,6 +44,7 @@ export const defaultStorageLimits: StorageLimits = {
   checkpointRatio: 8,
   sliceBytes: 256 * KIB,
   collectCommits: 256,
+  deadBytesMin: 512 * MIB,
   headroomReserveBytes: 32 * MIB,
   fullRetryMs: 250,
 }

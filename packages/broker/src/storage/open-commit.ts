@@ -278,6 +278,7 @@ export class OpenCommit {
     const head = new Uint8Array(COMMIT_HEADER_BYTES + directoryLength)
     let at = COMMIT_HEADER_BYTES
     for (const section of sections) {
+      if (section.at === 0) continue
       head.set(section.written(), at)
       at += section.at
     }

@@ -89,6 +89,25 @@ describe('appends', () => {
   })
 })
 
+/** 6 MB of messages, of which the first and one in 50 stay, and the others go soon. */
+async function publishWithSomeStuck(deadBytesMin: number): Promise<LogStore> {
+  const journal = await simulatedJournal({ extentBytes: 64 * 1024, bytesMax: 128 * 1024 * 1024 })
+  const store = await open(journal, { checkpointBytes: 128 * 1024, checkpointRatio: 0, collectCommits: 4, deadBytesMin })
+  const log = store.createLog()
+  const batch = text('x'.repeat(1000))
+  store.append(log, text('stuck'), 1)
+  for (let n = 1; n < 6000; n++) {
+    const offset = store.append(log, batch, 1)
+    if (n > 20 && n % 50 !== 0) store.discard(log, offset - 10, offset - 10)
+    await platform.advance(1)
+  }
+  await rest()
+  expect(store.stats.committedBytes).toBeGreaterThan(6_000_000)
+  const [stuck] = await platform.until(Promise.resolve(store.read(log, 0, 1)))
+  expect(textOf(stuck!)).toBe('stuck')
+  return store
+}
+
 describe('forgetting', () => {
   test('a deleted log is gone at once, and its number is not used again', async () => {
     const journal = await simulatedJournal()
@@ -121,22 +140,16 @@ describe('forgetting', () => {
     expect(store.append(log, text('next'), 1)).toBe(10)
   })
 
-  test('a message that nobody acknowledges does not pin what was stored after it', async () => {
-    const journal = await simulatedJournal({ extentBytes: 64 * 1024, bytesMax: 8 * 1024 * 1024 })
-    const store = await open(journal, { checkpointBytes: 128 * 1024, checkpointRatio: 0, collectCommits: 4 })
-    const log = store.createLog()
-    const batch = text('x'.repeat(1000))
-    store.append(log, text('stuck'), 1)
-    for (let n = 1; n < 6000; n++) {
-      const offset = store.append(log, batch, 1)
-      if (n > 20) store.discard(log, offset - 10, offset - 10)
-      if (n % 20 === 0) await platform.advance(4)
-    }
-    await rest()
-    expect(store.stats.committedBytes).toBeGreaterThan(6_000_000)
-    expect(store.stats.journalBytes).toBeLessThan(600_000)
-    const [stuck] = await platform.until(Promise.resolve(store.read(log, 0, 1)))
-    expect(textOf(stuck!)).toBe('stuck')
+  test('messages that nobody acknowledges do not pin what was stored beside them', async () => {
+    const { stats } = await publishWithSomeStuck(0)
+    expect(stats.journalBytes).toBeLessThan(1_500_000)
+    expect(stats.copiedForwardBytes).toBeGreaterThan(0)
+  })
+
+  test('nothing is copied while little is dead', async () => {
+    const { stats } = await publishWithSomeStuck(100_000_000)
+    expect(stats.copiedForwardBytes).toBe(0)
+    expect((await publishWithSomeStuck(2_000_000)).stats.journalBytes).toBeLessThan(3_000_000)
   })
 })
 

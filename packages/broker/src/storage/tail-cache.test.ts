@@ -19,12 +19,25 @@ test('bytes are found by commit and position, inside of one part', () => {
   )
 })
 
-test('the oldest commits go when there are too many bytes, counting what a commit costs besides them', () => {
+test.each([
+  ['large', 3000, 3500],
+  ['small', 500, 532],
+])('the oldest of %s commits go when there are too many bytes, counting what a commit costs besides them', (_, bytes, cost) => {
+  const cache = new TailCache(70_000, new BufferPool(0))
+  const kept = Math.floor(70_000 / cost)
+  for (let seq = 0; seq < 5000; seq++) cache.add(seq, commit([64, Array.from({ length: bytes }, () => seq % 256)]))
+  expect(cache.bytes).toBe(kept * cost)
+  expect(cache.get(4999 - kept, 64, 1)).toBeUndefined()
+  for (let seq = 5000 - kept; seq < 5000; seq++) expect(cache.get(seq, 64, bytes)?.[bytes - 1]).toBe(seq % 256)
+})
+
+test('a small commit of several parts is one run of bytes, and has none before and after', () => {
   const cache = new TailCache(10_000, new BufferPool(0))
-  for (let seq = 0; seq < 5000; seq++) cache.add(seq, commit([64, Array.from({ length: 500 }, () => seq % 256)]))
-  expect(cache.bytes).toBeLessThanOrEqual(10_000)
-  expect(cache.get(4989, 64, 1)).toBeUndefined()
-  for (let seq = 4990; seq < 5000; seq++) expect(cache.get(seq, 64, 500)?.[499]).toBe(seq % 256)
+  cache.add(0, commit([64, [1, 2]], [66, [3]]))
+  cache.add(1, commit([64, [4]]))
+  cache.add(2, commit())
+  expect(cache.get(0, 64, 3)).toEqual(Uint8Array.of(1, 2, 3))
+  expect([cache.get(0, 63, 1), cache.get(0, 66, 2), cache.get(1, 65, 1), cache.get(2, 0, 1)]).toEqual(Array.from({ length: 4 }))
 })
 
 test('after a gap the older commits are no longer there', () => {

@@ -15,12 +15,23 @@ interface CachedCommit extends CommitBytes {
   isShown: boolean
 }
 
+/** Memory that small commits share. */
+interface Slab {
+  readonly memory: Uint8Array
+  used: number
+}
+
 /** The newest commits, for deliveries that keep up. Bounded by bytes, oldest out. */
 export class TailCache {
   readonly #bytesMax: number
   readonly #pool: BufferPool
-  /** Commit `#first + n` is at slot n + #head. */
-  #commits: (CachedCommit | undefined)[] = []
+  /** Commit `#first + n` is at slot n + #head. Of a small one this is the slab that its bytes were copied to. */
+  #commits: (CachedCommit | Slab | undefined)[] = []
+  /** Of a small commit: where its bytes are in the slab, how many, and the byte of the commit at which they begin. */
+  #at: number[] = []
+  #length: number[] = []
+  #start: number[] = []
+  #slab: Slab = { memory: new Uint8Array(0), used: 0 }
   #head = 0
   #first = 0
   #bytes = 0
@@ -38,11 +49,11 @@ export class TailCache {
   /** Commits must come in order. */
   add(seq: number, commit: CommitBytes): void {
     if (seq !== this.#first + this.#commits.length - this.#head) this.#clear(seq)
-    this.#commits.push({ ...commit, isShown: false })
-    this.#bytes += commit.bytes + OVERHEAD_BYTES
+    if (isSmall(commit)) this.#addSmall(commit)
+    else this.#push({ ...commit, isShown: false }, 0, 0, 0, commit.bytes + OVERHEAD_BYTES)
     while (this.#bytes > this.#bytesMax && this.#head < this.#commits.length) this.#dropOldest()
     if (this.#head > 1024 && this.#head * 2 > this.#commits.length) {
-      this.#commits.splice(0, this.#head)
+      for (const column of [this.#commits, this.#at, this.#length, this.#start]) column.splice(0, this.#head)
       this.#head = 0
     }
   }
@@ -50,8 +61,14 @@ export class TailCache {
   /** A view of `length` bytes at byte `position` of commit `seq`, or undefined if they are not here. The range lies inside one part. */
   get(seq: number, position: number, length: number): Uint8Array | undefined {
     if (seq < this.#first) return undefined
-    const commit = this.#commits[seq - this.#first + this.#head]
+    const slot = seq - this.#first + this.#head
+    const commit = this.#commits[slot]
     if (commit === undefined) return undefined
+    if ('memory' in commit) {
+      const from = position - this.#start[slot]!
+      if (from < 0 || from + length > this.#length[slot]!) return undefined
+      return commit.memory.subarray(this.#at[slot]! + from, this.#at[slot]! + from + length)
+    }
     const starts = commit.starts
     let low = 0
     let high = starts.length
@@ -68,21 +85,63 @@ export class TailCache {
     return part.subarray(from, from + length)
   }
 
+  /**
+   * The objects of a commit would outlive the young generation of the collector, which copies what it finds alive: with many small
+   * commits that is what its pauses consist of.
+   */
+  #addSmall({ starts, parts, bytes }: CommitBytes): void {
+    if (this.#slab.used + bytes > this.#slab.memory.length) this.#slab = { memory: new Uint8Array(SLAB_BYTES), used: 0 }
+    const slab = this.#slab
+    const at = slab.used
+    for (const part of parts) {
+      slab.memory.set(part, slab.used)
+      slab.used += part.length
+    }
+    this.#push(slab, at, bytes, starts[0] ?? 0, bytes + SMALL_OVERHEAD_BYTES)
+  }
+
+  #push(commit: CachedCommit | Slab, at: number, length: number, start: number, bytes: number): void {
+    this.#commits.push(commit)
+    this.#at.push(at)
+    this.#length.push(length)
+    this.#start.push(start)
+    this.#bytes += bytes
+  }
+
   #dropOldest(): void {
-    const { bytes, buffers, isShown } = this.#commits[this.#head]!
-    this.#bytes -= bytes + OVERHEAD_BYTES
-    this.#commits[this.#head++] = undefined
-    if (!isShown) for (const buffer of buffers) this.#pool.giveBack(buffer)
+    const slot = this.#head++
+    const commit = this.#commits[slot]!
+    this.#commits[slot] = undefined
     this.#first++
+    if ('memory' in commit) {
+      this.#bytes -= this.#length[slot]! + SMALL_OVERHEAD_BYTES
+      return
+    }
+    this.#bytes -= commit.bytes + OVERHEAD_BYTES
+    if (!commit.isShown) for (const buffer of commit.buffers) this.#pool.giveBack(buffer)
   }
 
   #clear(first: number): void {
     this.#commits = []
+    this.#at = []
+    this.#length = []
+    this.#start = []
     this.#head = 0
     this.#first = first
     this.#bytes = 0
   }
 }
 
+/** Few bytes, one after the other in the commit. */
+function isSmall({ starts, parts, bytes, buffers }: CommitBytes): boolean {
+  if (bytes > SMALL_BYTES_MAX || buffers.length > 0) return false
+  for (let n = 1; n < parts.length; n++) if (starts[n] !== starts[n - 1]! + parts[n - 1]!.length) return false
+  return true
+}
+
+const SMALL_BYTES_MAX = 2048
+const SLAB_BYTES = 65_536
 /** What a commit costs besides its payload: a few objects. */
 const OVERHEAD_BYTES = 500
+/** What a small one costs: its place in the columns. */
+const SMALL_OVERHEAD_BYTES = 32

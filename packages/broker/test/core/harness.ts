@@ -9,6 +9,7 @@ import type { Journal } from '../../src/ports/journal.ts'
 import type { StorageLimits } from '../../src/storage/limits.ts'
 import type { LogStore } from '../../src/storage/log-store.ts'
 import { openLogStore } from '../../src/storage/open-log-store.ts'
+import { journalOver } from './journal-over.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -116,18 +117,14 @@ export class TestBroker {
 /** The journal as one process sees it: once its life is over, it neither writes nor learns anything. */
 function mortal(journal: Journal, life: { readonly isOver: boolean }): Journal {
   const never = new Promise<never>(() => {})
-  return {
-    limits: journal.limits,
+  return journalOver(journal, {
     append: (seq, batch) => (life.isOver ? never : journal.append(seq, batch)),
     read: (seq, from, length) => (life.isOver ? never : journal.read(seq, from, length)),
     length: (seq) => (life.isOver ? never : journal.length(seq)),
     verify: (seq) => (life.isOver ? never : journal.verify(seq)),
     discard: (first, last) => (life.isOver ? never : journal.discard(first, last)),
-    bounds: () => journal.bounds(),
-    extents: () => journal.extents(),
-    headroomBytes: () => journal.headroomBytes(),
     close: () => Promise.resolve(),
-  }
+  })
 }
 
 export interface Message {

@@ -40,7 +40,7 @@ export class KeyOrderModel {
     this.#test = test
   }
 
-  static async run(seed: number, steps: number): Promise<KeyOrderModel> {
+  static async run(seed: number, steps: number): Promise<void> {
     const small = seed % 2 === 0 ? { storage: { commitBytesMax: 2000, tailCacheBytes: 3000 } } : {}
     const test = await TestBroker.open({ limits: { stateLogBytesFloor: seed % 3 === 0 ? 2000 : 100_000 }, ...small }, seed)
     test.broker.createQueue({ name: 'dead' })
@@ -51,7 +51,6 @@ export class KeyOrderModel {
     const model = new KeyOrderModel(test)
     for (let step = 0; step < steps; step++) await model.#step()
     await model.#drain()
-    return model
   }
 
   delivered(consumer: Watcher, { batch, baseOffset, first, last, attempt }: Delivery): void {

@@ -6,8 +6,8 @@ import { MessageWriter } from '../../src/protocols/kafka/codec/message-writer.ts
 import type { ApiDefinition, Decoded, Encodable } from '../../src/protocols/kafka/codec/notation.ts'
 import { kafkaDoor, type KafkaSettings } from '../../src/protocols/kafka/kafka-door.ts'
 import { CommitWaiters } from '../../src/protocols/commit-waiters.ts'
-import { openToAll } from '../../src/protocols/security.ts'
-import type { Action, Connection, Principal, Session, SessionContext } from '../../src/protocols/session.ts'
+import { openToAll, type Security } from '../../src/protocols/security.ts'
+import type { Action, Connection, Peer, Principal, Session, SessionContext } from '../../src/protocols/session.ts'
 import { decompress } from '../../src/server/decompress/decompress.ts'
 import { TestBroker, type TestOptions } from '../core/harness.ts'
 
@@ -17,7 +17,10 @@ const CLIENT_ID = 'a client'
 export interface KafkaOptions extends TestOptions {
   readonly settings?: KafkaSettings
   readonly authorize?: (principal: Principal, action: Action, resource: string) => void
+  readonly security?: Security
 }
+
+const inProcess: Peer = { address: 'test', transport: 'in-process', secure: true }
 
 /** A broker with the Kafka door. */
 export class KafkaBroker {
@@ -30,11 +33,11 @@ export class KafkaBroker {
   }
 
   static async open(options: KafkaOptions = {}): Promise<KafkaBroker> {
-    const { settings: _, authorize: __, ...core } = options
+    const { settings: _, authorize: __, security: ___, ...core } = options
     return new KafkaBroker(await TestBroker.open({ decompress, ...core }), options)
   }
 
-  connect(): KafkaPeer {
+  connect(from: Peer = inProcess): KafkaPeer {
     const { broker, platform } = this.core
     const context: SessionContext = {
       broker,
@@ -42,15 +45,15 @@ export class KafkaBroker {
       commits: new CommitWaiters(broker),
       identity: { brokerId: broker.id, brokerVersion: '0' },
       authorize: this.#options.authorize ?? ((): void => {}),
-      security: openToAll,
+      security: this.#options.security ?? openToAll,
       status: () => ({ version: '0', pid: 1, uptimeMs: 0, engine: 'memory', durability: 'none', listeners: {} }),
     }
-    return new KafkaPeer(this.core, kafkaDoor(this.#options.settings ?? { advertised: null }), context)
+    return new KafkaPeer(this.core, kafkaDoor(this.#options.settings ?? { advertised: null }), context, from)
   }
 }
 
 export class KafkaPeer implements Connection {
-  readonly peer = { address: 'test', transport: 'in-process', secure: true } as const
+  readonly peer: Peer
   readonly backlogLowBytes = 1000
   backlogBytes = 0
   paused = false
@@ -63,8 +66,9 @@ export class KafkaPeer implements Connection {
   readonly #responses: Uint8Array[] = []
   #correlationId = 0
 
-  constructor(core: TestBroker, door: ReturnType<typeof kafkaDoor>, context: SessionContext) {
+  constructor(core: TestBroker, door: ReturnType<typeof kafkaDoor>, context: SessionContext, from: Peer) {
     this.#core = core
+    this.peer = from
     this.session = door.accept(this, context)
   }
 
@@ -74,6 +78,10 @@ export class KafkaPeer implements Connection {
     if (this.closed) throw new Error('the session wrote after close()')
     for (const chunk of chunks) {
       this.written += chunk.length
+      if (chunk.length === 4 && chunk.every((byte) => byte === 0)) {
+        this.#responses.push(new Uint8Array())
+        continue
+      }
       this.#frames.feed(chunk)
       while (this.#frames.next()) this.#responses.push(this.#frames.bytes.slice(this.#frames.start, this.#frames.end))
     }
@@ -122,6 +130,11 @@ export class KafkaPeer implements Connection {
     reader.int32()
     if (codec.isFlexible(version) && codec.key !== API_VERSIONS) reader.uvarint()
     return codec.readResponse(reader, version)
+  }
+
+  /** The oldest response that was not taken, as it came. */
+  takeBytes(): Uint8Array | undefined {
+    return this.#responses.shift()
   }
 
   /** Correlation ids of the responses that were not taken. */

@@ -75,6 +75,15 @@ export class FakeBroker {
   congested = false
   offset = 100
   partitions = 3
+  /** What whoever publishes has to wait, and who was asked about. */
+  quotaWaitMs = 0
+  readonly charged: [string, string, string, number][] = []
+  readonly quotas = {
+    charge: (...charge: [string, string, string, number]) => {
+      this.charged.push(charge)
+      return this.quotaWaitMs
+    },
+  }
   readonly published: [string, number, Uint8Array][] = []
   readonly scheduled: [string, number, Uint8Array, number][] = []
   readonly consumers: FakeConsumer[] = []
@@ -183,6 +192,7 @@ class FakeDestination implements Destination {
   readonly kind = 'queue'
   readonly duplicates = undefined
   readonly placed = undefined
+  readonly refused = undefined
   readonly name: string
   readonly #broker: FakeBroker
 
@@ -201,6 +211,10 @@ class FakeDestination implements Destination {
     if (problem !== undefined) throw new MillraceError('bad_batch', problem)
     this.#broker.published.push([this.name, partition, bytes.slice()])
     return this.#broker.offset++
+  }
+
+  publishWhatFits(partition: number, bytes: Uint8Array): number {
+    return this.publish(partition, bytes)
   }
 
   publishLater(partition: number, bytes: Uint8Array, dueMs: number): number {

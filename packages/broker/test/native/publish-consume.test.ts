@@ -39,6 +39,24 @@ describe('publishing', () => {
     expect({ ...message!.headers }).toEqual({ a: new TextEncoder().encode('x'), b: Uint8Array.of(1) })
   })
 
+  it('borrows bytes during the call only, also before the broker has answered anything', async () => {
+    const value = Uint8Array.of(0)
+    const key = Uint8Array.of(0)
+    const header = Uint8Array.of(0)
+    const publisher = client.publisher('topic:lent')
+    for (let n = 1; n <= 3; n++) {
+      value[0] = key[0] = header[0] = n
+      publisher.send(value, { key, headers: { header } })
+    }
+    await publisher.close()
+    const messages = await client.topic('lent').peek()
+    expect(messages.map(({ value: body, key: of, headers }) => [body![0], of![0], headers['header']![0]])).toEqual([
+      [1, 1, 1],
+      [2, 2, 2],
+      [3, 3, 3],
+    ])
+  })
+
   it('confirms a batch with one receipt each, in order', async () => {
     const messages = Array.from({ length: 2500 }, (_, n) => ({ body: `message ${n}` }))
     const receipts = await client.queue('bulk').publishBatch(messages)

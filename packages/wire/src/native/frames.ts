@@ -25,7 +25,7 @@ export const frameSchemas = {
   opened: { opcode: 0x21, from: 'broker', fields: { publisher: 'u32', partitions: 'u32' } },
   publish: { opcode: 0x22, from: 'client', fields: { publisher: 'u32', partition: 'i32', batch: 'rest' } },
   confirm: { opcode: 0x23, from: 'broker', fields: { baseOffsets: 'offsets' } },
-  refused: { opcode: 0x24, from: 'broker', fields: { publish: 'u64', reason: 'json' } },
+  refused: { opcode: 0x24, from: 'broker', fields: { publish: 'u64', position: 'u32', reason: 'json' } },
   openFailed: { opcode: 0x25, from: 'broker', fields: { publisher: 'u32', reason: 'json' } },
   release: { opcode: 0x26, from: 'client', fields: { publisher: 'u32' } },
   duplicates: { opcode: 0x27, from: 'broker', fields: { publish: 'u64', records: 'places' } },

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { MESSAGE_ID_HEADER, type Millrace, type Publisher } from '@millrace/client'
+import { MESSAGE_ID_HEADER, type Millrace, type Publisher, type PublishOptions } from '@millrace/client'
 import { Lane } from './lane.ts'
 import type { Meter } from './meter.ts'
 import { Pace } from './pace.ts'
@@ -10,6 +10,7 @@ export const STAMP_BYTES = 8
 
 /** Messages sent between two looks at the clock and at the input. */
 const BURST = 1024
+const ID_BYTES = 16
 /** What a record takes in a batch besides its body, at least. */
 const RECORD_BYTES = 7
 
@@ -44,8 +45,10 @@ class PublishLoad {
   readonly #stamp: DataView
   readonly #lanes: readonly Lane[]
   readonly #keys: readonly string[]
-  /** Tells the ids of one run from those of another. */
-  readonly #run = `${randomBytes(6).toString('base64url')}-`
+  /** Of the message that is being sent: what tells this run from others, and the number of the message. */
+  readonly #id = Uint8Array.from(randomBytes(ID_BYTES))
+  readonly #idNumber = new DataView(this.#id.buffer, ID_BYTES - 8)
+  readonly #options: { key?: string; headers?: Record<string, Uint8Array> }
   #sent = 0
   #confirmed = 0
   #turn = 0
@@ -57,6 +60,7 @@ class PublishLoad {
     this.#events = events
     this.#body = new Uint8Array(Math.max(settings.sizeBytes, events.meter === undefined ? STAMP_BYTES : 0)).fill(0x6d)
     this.#stamp = new DataView(this.#body.buffer)
+    this.#options = settings.ids ? { headers: { [MESSAGE_ID_HEADER]: this.#id } } : {}
     this.#keys = Array.from({ length: settings.keys ?? 0 }, (_, n) => `key-${n}`)
     this.#lanes = addressesOf(settings).map((address) => new Lane((lane) => this.#publisher(client, address, lane)))
   }
@@ -111,11 +115,12 @@ class PublishLoad {
   }
 
   /** Key and id of the n-th message. */
-  #optionsOf(n: number): { readonly key?: string; readonly headers?: Record<string, string> } | undefined {
+  #optionsOf(n: number): PublishOptions | undefined {
     const { keys, ids } = this.#settings
-    if (!ids) return keys === undefined ? undefined : { key: this.#keys[n % keys]! }
-    const headers = { [MESSAGE_ID_HEADER]: this.#run + n }
-    return keys === undefined ? { headers } : { key: this.#keys[n % keys]!, headers }
+    if (keys === undefined && !ids) return undefined
+    if (keys !== undefined) this.#options.key = this.#keys[n % keys]!
+    if (ids) this.#idNumber.setFloat64(0, n)
+    return this.#options
   }
 
   #publisher(client: Millrace, address: string, lane: Lane): Publisher {

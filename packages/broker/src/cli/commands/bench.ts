@@ -26,7 +26,7 @@ export function addBench(program: Command): void {
     .argument('[address]', 'queue:NAME, topic:NAME or topic:NAME/SUBSCRIPTION (default: a queue that is deleted afterwards)')
     .option('--size <size>', 'bytes per message', parseSize, 100)
     .option('--batch <n>', 'messages per batch (default: the client gathers up to 64 KiB)', parseCount)
-    .option('--window <n>', 'messages that may be unconfirmed at once; 1 waits for each', parseCount, 65_536)
+    .option('--window <n>', 'messages that may be unconfirmed at once; 1 waits for each', parseCount, 16_384)
     .option('--destinations <n>', 'spread the batches over so many destinations, ADDRESS-0 and up', parseCount, 1)
     .option('--count <n>', 'stop after so many messages', parseCount)
     .option('--duration <duration>', 'stop after so long (default: 10s without --count)', parseDurationMs)

@@ -16,7 +16,8 @@ interface TopicOptions extends DedupOptions {
   readonly retentionMs?: number | 'none'
   readonly retentionBytes?: number | 'none'
   readonly retentionRecords?: number | 'none'
-  readonly cleanup?: 'delete' | 'compact'
+  readonly cleanup?: 'delete' | 'compact' | 'compact,delete'
+  readonly batchBytesMax?: number | 'none'
 }
 
 const columns: readonly Column<TopicInfo>[] = [
@@ -92,8 +93,13 @@ function addTopicOptions(command: Command): Command {
     .option('--retention-bytes <size>', 'keep at most so much per partition, like 1GiB', orNone(parseSize))
     .option('--retention-records <n>', 'keep at most so many records per partition', orNone(parseCount))
     .addOption(
-      new Option('--cleanup <policy>', 'delete old records, or compact to the last one per key').choices(['delete', 'compact']),
+      new Option('--cleanup <policy>', 'delete old records, or compact to the last one per key, or both').choices([
+        'delete',
+        'compact',
+        'compact,delete',
+      ]),
     )
+    .option('--batch-bytes-max <size>', 'largest record batch, and so the largest message', orNone(parseSize))
 }
 
 /** The options as settings; retention limits are laid over those that there are. */
@@ -108,6 +114,9 @@ function settings(options: TopicOptions, previous: NonNullable<TopicSpec['retent
   return {
     ...(options.partitions === undefined ? {} : { partitions: options.partitions }),
     ...(options.cleanup === undefined ? {} : { cleanup: options.cleanup }),
+    ...(options.batchBytesMax === undefined
+      ? {}
+      : { batchBytesMax: options.batchBytesMax === 'none' ? 0 : options.batchBytesMax }),
     ...(changed ? { retention } : {}),
   }
 }
@@ -117,6 +126,7 @@ function fields(topic: TopicInfo): (readonly [string, string])[] {
     ['name', topic.name],
     ['cleanup', topic.cleanup],
     ['retention', describeRetention(topic)],
+    ['largest batch', topic.batchBytesMax === undefined ? 'as the broker has it' : formatBytes(topic.batchBytesMax)],
     dedupField(topic.dedup),
     ['subscriptions', topic.subscriptions.join(', ') || 'none'],
     ['records', formatCount(recordsOf(topic))],

@@ -1,6 +1,6 @@
 import type { LogId } from '../../storage/log-store.ts'
 import type { ByteReader, ByteWriter } from '../state/bytes.ts'
-import { StateCell } from '../state/state-log.ts'
+import { LoggedCell } from '../state/cell-log.ts'
 import { PRODUCER_LOGS_MAX, RUNS_MAX } from './limits.ts'
 
 /** Sequences count the records of a producer in one log, and go from 2^31 - 1 to 0. */
@@ -26,7 +26,7 @@ export const IN_ORDER = -2
 export const OUT_OF_ORDER = -3
 
 /** One producer and where it is in each log that it writes to. */
-export class Producer extends StateCell {
+export class Producer extends LoggedCell {
   readonly id: number
   /** Undefined for an anonymous one. */
   readonly name: string | undefined
@@ -37,7 +37,7 @@ export class Producer extends StateCell {
   readonly #changes: number[] = []
 
   constructor(entity: number, id: number, name: string | undefined, epoch: number, usedMinutes: number) {
-    super(entity, 0)
+    super(entity)
     this.id = id
     this.name = name
     this.epoch = epoch
@@ -105,9 +105,9 @@ export class Producer extends StateCell {
       out.varint(changes[n + 2]!)
       out.varint(changes[n + 3]! + 1)
     }
+    this.changesWritten()
   }
 
-  /** The changes so far are written. */
   changesWritten(): void {
     this.#changes.length = 0
   }

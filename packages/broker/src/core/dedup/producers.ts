@@ -2,14 +2,12 @@
 import { batchBaseSequence, batchProducerEpoch, batchProducerId, batchRecordCount } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import { MINUTE_MS } from '../../base/units.ts'
-import type { Crc32c } from '../../ports/checksum.ts'
 import type { Platform } from '../../ports/platform.ts'
-import type { LogId, LogStore } from '../../storage/log-store.ts'
+import type { LogId } from '../../storage/log-store.ts'
 import type { ProducerIdentity } from '../broker.ts'
-import type { CommitCycle, CommitMember } from '../commit-cycle.ts'
+import { CellLog, type CellLogHome } from '../state/cell-log.ts'
 import type { PartitionProducer } from '../stored-topic.ts'
 import type { RecoveredCells } from '../state/read-cell-log.ts'
-import { StateLog } from '../state/state-log.ts'
 import type { Deadline, Timers } from '../timers.ts'
 import {
   PRODUCER_CHANGE_BYTES,
@@ -23,34 +21,27 @@ import { IN_ORDER, OUT_OF_ORDER, Producer } from './producer.ts'
 
 const EPOCH_MAX = 0x7fff
 
-export interface ProducersParts {
-  readonly store: LogStore
+export interface ProducersParts extends CellLogHome {
   readonly platform: Platform
-  readonly crc32c: Crc32c
-  readonly cycle: CommitCycle
   readonly timers: Timers
   /** The log of producers is there from now on: its id is to be kept in the open commit. */
   readonly onLogCreated: (log: LogId) => void
 }
 
-export class Producers implements CommitMember, Deadline {
-  gathered = false
+export class Producers implements Deadline {
   readonly #parts: ProducersParts
-  #stateLog: StateLog | undefined
+  readonly #log: CellLog<Producer>
   readonly #byId = new Map<number, Producer>()
   readonly #byName = new Map<string, Producer>()
-  #nextEntity = 1
-  #changed: Producer[] = []
 
   constructor(parts: ProducersParts) {
     this.#parts = parts
+    this.#log = new CellLog(parts, PRODUCERS_LOG_BYTES_FLOOR, parts.onLogCreated)
   }
 
-  restore({ log, cells, highestEntity }: RecoveredCells<Producer>): void {
-    const stateLog = this.#openLog(log)
-    for (const { cell } of cells) this.#add(cell)
-    stateLog.adopt(cells)
-    this.#nextEntity = highestEntity + 1
+  restore(recovered: RecoveredCells<Producer>): void {
+    this.#log.restore(recovered)
+    for (const { cell } of recovered.cells) this.#add(cell)
   }
 
   /** See `Broker.openProducer`. */
@@ -104,10 +95,8 @@ export class Producers implements CommitMember, Deadline {
     const epoch = batchProducerEpoch(batch)
     const producer = this.#byId.get(id) ?? this.#create(id, undefined, epoch)
     if (epoch !== producer.epoch) producer.begin(epoch)
-    if (!producer.isChanged) this.#changed.push(producer)
     producer.note(log, batchBaseSequence(batch), batchRecordCount(batch), offset, this.#nowMinutes())
-    this.#parts.cycle.gatheredBytes += PRODUCER_CHANGE_BYTES
-    this.#parts.cycle.gather(this)
+    this.#log.changed(producer, PRODUCER_CHANGE_BYTES)
   }
 
   /** Those that wrote to some logs, by log, as far as they are remembered. */
@@ -126,20 +115,7 @@ export class Producers implements CommitMember, Deadline {
     return found
   }
 
-  // ---- CommitMember, Deadline ---------------------------------------------------------------------------------------
-
-  closing(): number {
-    this.#writeChanges()
-    this.#stateLog?.close()
-    return 0
-  }
-
-  committed(): void {}
-
-  writeEarly(): void {
-    this.#writeChanges()
-    this.#stateLog?.writeEarly()
-  }
+  // ---- Deadline -----------------------------------------------------------------------------------------------------
 
   /** Forgets those that nobody uses. */
   due(nowMs: number): void {
@@ -161,26 +137,15 @@ export class Producers implements CommitMember, Deadline {
     }
     known.begin(known.epoch + 1)
     known.usedMinutes = this.#nowMinutes()
-    this.#snapshot(known)
+    this.#log.snapshot(known, 0)
     return known
-  }
-
-  #writeChanges(): void {
-    if (this.#changed.length === 0) return
-    const changed = this.#changed
-    this.#changed = []
-    for (const producer of changed) {
-      if (this.#byId.get(producer.id) !== producer || !producer.isChanged) continue
-      this.#stateLog!.delta(producer, (out) => producer.writeDelta(out))
-      producer.changesWritten()
-    }
   }
 
   #create(id: number, name: string | undefined, epoch: number): Producer {
     if (this.#byId.size >= PRODUCERS_MAX) this.#makeRoom()
-    const producer = new Producer(this.#nextEntity++, id, name, epoch, this.#nowMinutes())
+    const producer = new Producer(this.#log.newEntity(), id, name, epoch, this.#nowMinutes())
     this.#add(producer)
-    this.#snapshot(producer)
+    this.#log.snapshot(producer, 0)
     return producer
   }
 
@@ -192,35 +157,16 @@ export class Producers implements CommitMember, Deadline {
     if (producer.name !== undefined) this.#byName.set(producer.name, producer)
   }
 
-  #snapshot(producer: Producer): void {
-    this.#ensureLog().snapshot(producer)
-    this.#parts.cycle.gather(this)
-  }
-
   #remove(producer: Producer): void {
     this.#byId.delete(producer.id)
     if (producer.name !== undefined) this.#byName.delete(producer.name)
-    this.#ensureLog().remove(producer.entity, [producer])
-    this.#parts.cycle.gather(this)
+    this.#log.remove(producer)
   }
 
   /** Forgets the hundredth part that nobody used for longest. */
   #makeRoom(): void {
     const byUse = [...this.#byId.values()].toSorted((a, b) => a.usedMinutes - b.usedMinutes)
     for (const producer of byUse.slice(0, PRODUCERS_MAX / 100)) this.#remove(producer)
-  }
-
-  #ensureLog(): StateLog {
-    if (this.#stateLog !== undefined) return this.#stateLog
-    const log = this.#parts.store.createLog()
-    this.#parts.onLogCreated(log)
-    return this.#openLog(log)
-  }
-
-  #openLog(log: LogId): StateLog {
-    const { store, crc32c } = this.#parts
-    this.#stateLog = new StateLog(store, log, crc32c, PRODUCERS_LOG_BYTES_FLOOR)
-    return this.#stateLog
   }
 
   /** Those of named producers are even, so that one that was forgotten is not taken for a new anonymous one. */

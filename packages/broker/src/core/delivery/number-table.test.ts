@@ -40,3 +40,19 @@ test('grows for many and shrinks again', () => {
   expect([...table.keys()]).toHaveLength(10)
   expect(table.get(99_995 * 7)).toBe(99_995)
 })
+
+test('keeps its size while it is filled and emptied, and shrinks when it was nearly empty for long', () => {
+  const table = new NumberTable()
+  const fillAndEmpty = (count: number): void => {
+    for (let n = 0; n < count; n++) table.set(n, n)
+    for (let n = 0; n < count; n++) table.delete(n)
+  }
+  fillAndEmpty(10_000)
+  const { capacity } = table
+  expect(capacity).toBeGreaterThanOrEqual(10_000)
+  for (let round = 0; round < 100; round++) fillAndEmpty(10_000)
+  expect(table.capacity).toBe(capacity)
+  fillAndEmpty(10)
+  for (let round = 0; round < capacity; round++) fillAndEmpty(10)
+  expect(table.capacity).toBeLessThan(200)
+})

@@ -12,9 +12,16 @@ export class NumberTable {
   #size = 0
   /** Places: key + 1, or 0; and its value. */
   #cells = new Float64Array(CAPACITY_MIN * 2)
+  /** Deletions in a row that left it nearly empty. */
+  #sparse = 0
 
   get size(): number {
     return this.#size
+  }
+
+  /** Entries for which it has places. */
+  get capacity(): number {
+    return this.#cells.length / 4
   }
 
   get(key: number): number {
@@ -53,7 +60,9 @@ export class NumberTable {
     }
     cells[hole] = 0
     this.#size--
-    if (this.#size * 128 < cells.length && cells.length > CAPACITY_MIN * 2) this.#resize(cells.length / 4)
+    // A table that is filled and emptied again and again keeps its size.
+    this.#sparse = this.#size * 128 < cells.length ? this.#sparse + 1 : 0
+    if (this.#sparse > cells.length && cells.length > CAPACITY_MIN * 2) this.#resize(cells.length / 4)
     return value
   }
 
@@ -72,6 +81,7 @@ export class NumberTable {
       cells[to + 1] = before[place + 1]!
     }
     this.#cells = cells
+    this.#sparse = 0
   }
 }
 

@@ -1,3 +1,4 @@
+import { encodeBatch, encodeText, RecordBatchBuilder } from '@millrace/wire'
 import { expect, test } from 'vitest'
 import { TestBroker } from '../../../test/core/harness.ts'
 import type { QueueLimits } from '../broker.ts'
@@ -44,6 +45,41 @@ test('bytes count too', async () => {
   }
   expect(published).toBeGreaterThanOrEqual(4)
   expect(published).toBeLessThanOrEqual(6)
+})
+
+test.each([
+  ['messages', { messages: 3 }, {}, 3],
+  ['bytes', { bytes: 460 }, {}, 3],
+  ['messages of a queue with priorities', { messages: 3 }, { priorities: 5 }, 3],
+  ['messages of a queue that leaves out duplicates', { messages: 3 }, { dedup: { windowMs: 1000 } }, 3],
+])('of a batch that is too much the first records are taken when the door wants that: %s', async (_, limits, spec, fitting) => {
+  const t = await TestBroker.open()
+  t.broker.createQueue({ name: 'work', limits, ...spec })
+  const work = t.broker.destination('queue:work', false)
+  const values = ['a', 'b', 'c', 'd', 'e'].map((letter) => letter.repeat(120))
+  const batch = encodeBatch(values.map((value) => ({ timestampMs: 0, value: encodeText(value) })))
+  expect(() => work.publish(0, batch)).toThrow(expect.objectContaining({ code: 'queue_full' }))
+  expect(work.publishWhatFits(0, batch)).toBe(0)
+  expect(work.refused).toMatchObject({ position: fitting, error: { code: 'queue_full' } })
+  await t.settle()
+  expect(() => work.publishWhatFits(0, batch)).toThrow(expect.objectContaining({ code: 'queue_full' }))
+  expect(work.refused).toBeUndefined()
+  const consumer = t.consume('queue:work')
+  await t.settle()
+  expect(consumer.taken()).toEqual(values.slice(0, fitting).map((value) => `${value}#1`))
+})
+
+test('a batch of a producer is taken whole or not at all', async () => {
+  const t = await withQueue({ messages: 3 })
+  const { producerId, epoch } = t.broker.openProducer()
+  const builder = new RecordBatchBuilder()
+  for (const letter of 'abcde') builder.append(0, null, letter)
+  builder.setProducer(producerId, epoch, 0)
+  const batch = builder.finish()
+  const work = t.broker.destination('queue:work', false)
+  expect(() => work.publishWhatFits(0, batch)).toThrow(expect.objectContaining({ code: 'queue_full' }))
+  await t.settle()
+  expect(t.broker.queue('work').ready).toBe(0)
 })
 
 test('the oldest make room, those that a consumer holds excepted', async () => {

@@ -1,6 +1,8 @@
+import { BATCH_HEADER_BYTES } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import type { QueueLimits } from '../broker.ts'
 import type { CommitWaiter } from '../commit-cycle.ts'
+import { RecordSpans } from '../record-copy.ts'
 import { checkKeys, oneOf, positive } from '../settings.ts'
 import type { Shard } from '../shard.ts'
 import type { Cursor } from './cursor.ts'
@@ -43,6 +45,17 @@ export class QueueLimit implements CommitWaiter {
       'queue_full',
       `${this.#queue.address} is full: it holds at most ${limit}. Publish again when some were consumed.`,
     )
+  }
+
+  /** How many of the first records of a batch `check` would let pass. The batch was checked and is not compressed. */
+  fitting(batch: Uint8Array): number {
+    const { messages = Infinity, bytes = Infinity } = this.settings
+    const recordsMax = messages - this.#messages()
+    const bytesMax = bytes - this.#bytes()
+    const spans = new RecordSpans(batch)
+    let records = 0
+    if (BATCH_HEADER_BYTES <= bytesMax) while (records < recordsMax && spans.next() && spans.end <= bytesMax) records++
+    return records
   }
 
   /** Something was appended: the oldest make room once it is committed. */

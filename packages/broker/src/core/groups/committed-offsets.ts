@@ -1,28 +1,17 @@
 /** The offsets that groups have committed, durable in a log of their own: docs/formats/groups.md. */
 import { MillraceError } from '../../base/errors.ts'
-import type { Crc32c } from '../../ports/checksum.ts'
 import type { Clock } from '../../ports/platform.ts'
-import type { LogId, LogStore } from '../../storage/log-store.ts'
-import type { CommitCycle, CommitMember } from '../commit-cycle.ts'
-import { type RecoveredCell, StateLog } from '../state/state-log.ts'
+import type { LogId } from '../../storage/log-store.ts'
+import { CellLog, type CellLogHome } from '../state/cell-log.ts'
+import type { RecoveredCells } from '../state/read-cell-log.ts'
 import { GroupOffsets, type StoredOffset } from './group-offsets.ts'
 import { OFFSET_CHANGE_BYTES, OFFSET_GROUPS_MAX, OFFSETS_LOG_BYTES_FLOOR, OFFSETS_PER_GROUP_MAX } from './limits.ts'
 import type { Place } from './place.ts'
 
-export interface CommittedOffsetsParts {
-  readonly store: LogStore
+export interface CommittedOffsetsParts extends CellLogHome {
   readonly clock: Clock
-  readonly crc32c: Crc32c
-  readonly cycle: CommitCycle
   /** The log is there from now on: its id is to be kept in the open commit. */
   readonly onLogCreated: (log: LogId) => void
-}
-
-/** What a restart found. */
-export interface RecoveredOffsets {
-  readonly log: LogId
-  readonly groups: readonly { readonly offsets: GroupOffsets; readonly rebuiltFrom: number; readonly snapshotBytes: number }[]
-  readonly highestEntity: number
 }
 
 export interface OffsetChange {
@@ -30,28 +19,20 @@ export interface OffsetChange {
   readonly stored: StoredOffset
 }
 
-export class CommittedOffsets implements CommitMember {
-  gathered = false
+export class CommittedOffsets {
   readonly #parts: CommittedOffsetsParts
   readonly #groups = new Map<string, GroupOffsets>()
-  #stateLog: StateLog | undefined
-  #nextEntity = 1
-  #changed = new Set<GroupOffsets>()
+  readonly #log: CellLog<GroupOffsets>
 
   constructor(parts: CommittedOffsetsParts) {
     this.#parts = parts
+    this.#log = new CellLog(parts, OFFSETS_LOG_BYTES_FLOOR, parts.onLogCreated)
   }
 
   /** Whoever was in a group is not any more. */
-  restore({ log, groups, highestEntity }: RecoveredOffsets): void {
-    const stateLog = this.#openLog(log)
-    const cells: RecoveredCell[] = []
-    for (const { offsets, rebuiltFrom, snapshotBytes } of groups) {
-      this.#groups.set(offsets.group, offsets)
-      cells.push({ cell: offsets, rebuiltFrom, snapshotBytes })
-    }
-    stateLog.adopt(cells)
-    this.#nextEntity = highestEntity + 1
+  restore(recovered: RecoveredCells<GroupOffsets>): void {
+    this.#log.restore(recovered)
+    for (const { cell } of recovered.cells) this.#groups.set(cell.group, cell)
     for (const group of this.#groups.keys()) this.occupancyChanged(group, false)
   }
 
@@ -88,8 +69,7 @@ export class CommittedOffsets implements CommitMember {
     if (changes.length === 0) return
     const offsets = this.#groups.get(group) ?? this.#create(group, isOccupied)
     for (const { place, stored } of changes) offsets.set(place, stored)
-    this.#parts.cycle.gatheredBytes += offsetsBytes(group, changes)
-    this.#note(offsets)
+    this.#note(offsets, offsetsBytes(group, changes))
   }
 
   /** @returns how many of them there were */
@@ -133,63 +113,26 @@ export class CommittedOffsets implements CommitMember {
     }
   }
 
-  // ---- CommitMember -----------------------------------------------------------------------------------------------------
-
-  closing(): number {
-    this.#writeChanges()
-    this.#stateLog?.close()
-    return 0
-  }
-
-  committed(): void {}
-
-  writeEarly(): void {
-    this.#writeChanges()
-    this.#stateLog?.writeEarly()
-  }
-
   // ---- inside -----------------------------------------------------------------------------------------------------------
 
-  #note(offsets: GroupOffsets): void {
+  /** @param bytes about what the changes add to the commit, where that counts */
+  #note(offsets: GroupOffsets, bytes = 0): void {
     if (!offsets.isChanged) return
     if (offsets.size === 0) this.#remove(offsets)
-    else this.#changed.add(offsets)
-    this.#parts.cycle.gather(this)
+    else this.#log.changed(offsets, bytes)
     this.#parts.store.touch()
   }
 
-  #writeChanges(): void {
-    for (const offsets of this.#changed) {
-      if (offsets.snapshotDue) offsets.changesWritten()
-      while (offsets.isChanged) this.#stateLog!.delta(offsets, (out) => offsets.writeDelta(out))
-    }
-    this.#changed.clear()
-  }
-
   #create(group: string, isOccupied: boolean): GroupOffsets {
-    const offsets = new GroupOffsets(this.#nextEntity++, group, isOccupied ? undefined : 0)
+    const offsets = new GroupOffsets(this.#log.newEntity(), group, isOccupied ? undefined : 0)
     this.#groups.set(group, offsets)
-    this.#ensureLog().snapshot(offsets)
+    this.#log.snapshot(offsets, 0)
     return offsets
   }
 
   #remove(offsets: GroupOffsets): void {
     this.#groups.delete(offsets.group)
-    this.#changed.delete(offsets)
-    this.#ensureLog().remove(offsets.entity, [offsets])
-    this.#parts.cycle.gather(this)
-  }
-
-  #ensureLog(): StateLog {
-    if (this.#stateLog !== undefined) return this.#stateLog
-    const log = this.#parts.store.createLog()
-    this.#parts.onLogCreated(log)
-    return this.#openLog(log)
-  }
-
-  #openLog(log: LogId): StateLog {
-    this.#stateLog = new StateLog(this.#parts.store, log, this.#parts.crc32c, OFFSETS_LOG_BYTES_FLOOR)
-    return this.#stateLog
+    this.#log.remove(offsets)
   }
 }
 

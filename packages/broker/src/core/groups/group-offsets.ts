@@ -1,7 +1,7 @@
 /** What one group has committed, and its stored form: docs/formats/groups.md. */
 import type { ByteReader, ByteWriter } from '../state/bytes.ts'
 import { StateFormatError } from '../state/bytes.ts'
-import { StateCell } from '../state/state-log.ts'
+import { LoggedCell } from '../state/cell-log.ts'
 import { placeOf, topicOf, type Place } from './place.ts'
 
 /** Delta tags. Numbers are stored: never reuse one. */
@@ -25,7 +25,7 @@ export interface StoredOffset {
   readonly committedMs: number
 }
 
-export class GroupOffsets extends StateCell {
+export class GroupOffsets extends LoggedCell {
   readonly group: string
   readonly #offsets = new Map<Place, StoredOffset>()
   /** When its last member left; 0 when it never had any; undefined while it has some. */
@@ -36,7 +36,7 @@ export class GroupOffsets extends StateCell {
   #ordered: readonly Place[] | undefined
 
   constructor(entity: number, group: string, vacantSinceMs: number | undefined) {
-    super(entity, 0)
+    super(entity)
     this.group = group
     this.#vacantSinceMs = vacantSinceMs
   }
@@ -96,7 +96,6 @@ export class GroupOffsets extends StateCell {
 
   // ---- stored form ------------------------------------------------------------------------------------------------------
 
-  /** Writes changes, until a record is full. What it wrote is no change any more. */
   writeDelta(out: ByteWriter): void {
     if (this.#isVacancyChanged) {
       out.byte(VACANCY)
@@ -113,7 +112,6 @@ export class GroupOffsets extends StateCell {
     }
   }
 
-  /** What was changed is in a snapshot. */
   changesWritten(): void {
     this.#changed.clear()
     this.#isVacancyChanged = false

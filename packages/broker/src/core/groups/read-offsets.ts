@@ -1,86 +1,36 @@
-import { RecordReader } from '@millrace/wire'
-import { MillraceError } from '../../base/errors.ts'
-import { MIB } from '../../base/units.ts'
 import type { LogId, LogStore } from '../../storage/log-store.ts'
-import { ByteReader, StateFormatError } from '../state/bytes.ts'
-import { DELTA, FORMAT_VERSION, RECORD_OVERHEAD_BYTES, SNAPSHOT, TOMBSTONE } from '../state/state-log.ts'
-import type { RecoveredOffsets } from './committed-offsets.ts'
+import { ByteReader } from '../state/bytes.ts'
+import type { RecoveredCells } from '../state/read-cell-log.ts'
+import { readStateRecords, snapshotPartRead, snapshotPlace, type SnapshotPlace, type StateRecord } from '../state/read-records.ts'
+import { SNAPSHOT, TOMBSTONE } from '../state/state-log.ts'
 import { GroupOffsets } from './group-offsets.ts'
 
-const READ_BYTES: number = MIB
-
-interface Recovered {
-  readonly offsets: GroupOffsets
-  rebuiltFrom: number
-  snapshotBytes: number
-  /** A snapshot that has begun and not ended. */
-  pending: { readonly from: number; bytes: number } | undefined
+interface Recovered extends SnapshotPlace {
+  readonly cell: GroupOffsets
 }
 
 /** Reads the whole log of committed offsets. @throws MillraceError `data_corrupt`, `data_unusable` */
-export async function readOffsets(store: LogStore, log: LogId): Promise<RecoveredOffsets> {
+export async function readOffsets(store: LogStore, log: LogId): Promise<RecoveredCells<GroupOffsets>> {
   const found = new Map<number, Recovered>()
-  const { start, end } = store.bounds(log)
-  let highestEntity = 0
-  let at = start
-  try {
-    while (at < end) {
-      for (const batch of await store.read(log, at, READ_BYTES)) {
-        const record = new RecordReader(batch.bytes)
-        while (record.next()) {
-          const entity = apply(found, batch.baseOffset + record.offsetDelta, record.key, record.value)
-          highestEntity = Math.max(highestEntity, entity)
-        }
-        at = batch.lastOffset + 1
-      }
-    }
-  } catch (error) {
-    if (!(error instanceof StateFormatError)) throw error
-    throw new MillraceError('data_corrupt', `the log of committed offsets cannot be read at offset ${at}: ${error.message}`, {
-      cause: error,
-    })
-  }
-  return { log, groups: [...found.values()], highestEntity }
+  const highestEntity = await readStateRecords(store, log, 'the log of committed offsets', (record) => {
+    if (record.kind === TOMBSTONE) found.delete(record.entity)
+    else if (record.kind === SNAPSHOT) applySnapshot(found, record)
+    // One that comes before all snapshots of its group is contained in them.
+    else found.get(record.entity)?.cell.applyDelta(new ByteReader(record.content))
+  })
+  return { log, cells: [...found.values()], highestEntity }
 }
 
-/** @returns the entity that the record speaks of */
-function apply(found: Map<number, Recovered>, at: number, keyBytes: Uint8Array | null, value: Uint8Array | null): number {
-  const key = new ByteReader(keyBytes ?? new Uint8Array(0))
-  const first = key.byte()
-  if (first >>> 4 !== FORMAT_VERSION) {
-    throw new MillraceError(
-      'data_unusable',
-      `the log of committed offsets has format ${first >>> 4}; this Millrace reads format ${FORMAT_VERSION}: use the version that wrote it`,
-    )
-  }
-  const kind = first & 15
-  const entity = key.varint()
-  const content = value ?? new Uint8Array(0)
-  if (kind === TOMBSTONE) found.delete(entity)
-  else if (kind === SNAPSHOT) applySnapshot(found, entity, at, content)
-  else if (kind !== DELTA) throw new StateFormatError(`unknown kind ${kind} of record`)
-  // One that comes before all snapshots of its group is contained in them.
-  else found.get(entity)?.offsets.applyDelta(new ByteReader(content))
-  return entity
-}
-
-function applySnapshot(found: Map<number, Recovered>, entity: number, at: number, content: Uint8Array): void {
-  const bytes = content.length + RECORD_OVERHEAD_BYTES
+function applySnapshot(found: Map<number, Recovered>, record: StateRecord): void {
+  const { entity, content } = record
   const isFirst = GroupOffsets.isFirstPart(content)
   let group = found.get(entity)
   if (group === undefined) {
     // The end of a snapshot that was given up, or is not needed any more.
     if (!isFirst) return
-    const offsets = GroupOffsets.readHeader(entity, new ByteReader(content))
-    group = { offsets, rebuiltFrom: at, snapshotBytes: bytes, pending: undefined }
+    group = { cell: GroupOffsets.readHeader(entity, new ByteReader(content)), ...snapshotPlace(record) }
     found.set(entity, group)
   }
-  if (isFirst) group.pending = { from: at, bytes: 0 }
-  const isFinal = group.offsets.applySnapshotPart(new ByteReader(content))
-  if (group.pending === undefined) return
-  group.pending.bytes += bytes
-  if (!isFinal) return
-  group.rebuiltFrom = group.pending.from
-  group.snapshotBytes = group.pending.bytes
-  group.pending = undefined
+  const isFinal = group.cell.applySnapshotPart(new ByteReader(content))
+  snapshotPartRead(group, record, { isFirst, isFinal })
 }

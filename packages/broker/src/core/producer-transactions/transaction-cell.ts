@@ -5,7 +5,7 @@ import type { OffsetChange } from '../groups/committed-offsets.ts'
 import { readStored, type StoredOffset, writeStored } from '../groups/group-offsets.ts'
 import type { Place } from '../groups/place.ts'
 import { type ByteReader, type ByteWriter, StateFormatError } from '../state/bytes.ts'
-import { StateCell } from '../state/state-log.ts'
+import { LoggedCell } from '../state/cell-log.ts'
 import { EPOCH_MAX } from './limits.ts'
 
 /** Numbers are stored: never reuse one. */
@@ -22,7 +22,7 @@ export interface PreviousIdentity extends ProducerIdentity {
   readonly cause: BumpCause
 }
 
-export class TransactionCell extends StateCell {
+export class TransactionCell extends LoggedCell {
   readonly transactionalId: string
   identity: ProducerIdentity
   /** Whoever had it may know of the one that followed. Undefined once somebody else took over. */
@@ -42,7 +42,7 @@ export class TransactionCell extends StateCell {
   readonly #newOffsets = new Map<string, Map<Place, StoredOffset>>()
 
   constructor(entity: number, transactionalId: string, identity: ProducerIdentity, timeoutMs: number, usedMs: number) {
-    super(entity, 0)
+    super(entity)
     this.transactionalId = transactionalId
     this.identity = identity
     this.timeoutMs = timeoutMs
@@ -84,12 +84,17 @@ export class TransactionCell extends StateCell {
 
   // ---- stored form ----------------------------------------------------------------------------------------------------
 
+  /** Of places and offsets: everything else is in each delta. */
+  get isChanged(): boolean {
+    return this.#newPlaces.size > 0 || this.#newOffsets.size > 0
+  }
+
   writeDelta(out: ByteWriter): void {
     this.#writeHeader(out)
     writeContent(out, this.#newPlaces, this.#newOffsets)
+    this.changesWritten()
   }
 
-  /** The changes so far are written. */
   changesWritten(): void {
     this.#newPlaces.clear()
     this.#newOffsets.clear()

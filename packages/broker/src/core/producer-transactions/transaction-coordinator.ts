@@ -12,13 +12,16 @@ import type { GroupCoordinator } from '../groups/group-coordinator.ts'
 import { partitionOf, type Place, placeOf } from '../groups/place.ts'
 import { PublishTarget } from '../publish-target.ts'
 import type { Shard } from '../shard.ts'
+import { CellLog } from '../state/cell-log.ts'
 import type { RecoveredCells } from '../state/read-cell-log.ts'
 import {
   ADDED_OFFSETS_BYTES_MAX,
+  CHANGE_BYTES,
   ENLISTED_BYTES,
   FORGOTTEN_PER_SWEEP_MAX,
   PUBLICATIONS_READING_MAX,
   STAGED_ENTRY_BYTES,
+  TRANSACTIONS_LOG_BYTES_FLOOR,
 } from './limits.ts'
 import { TransactionDeadlines } from './transaction-deadlines.ts'
 import type * as api from './producer-transactions.ts'
@@ -26,13 +29,12 @@ import { Publication } from './publication.ts'
 import { nameOf, Stager, Staging } from './staging.ts'
 import { type BumpCause, TransactionCell } from './transaction-cell.ts'
 import * as refusals from './refusals.ts'
-import { TransactionsLog } from './transactions-log.ts'
 
 export class TransactionCoordinator implements api.ProducerTransactions {
   readonly limits: api.TransactionLimits
   readonly #shard: Shard
   readonly #groups: GroupCoordinator
-  readonly #log: TransactionsLog
+  readonly #log: CellLog<TransactionCell>
   readonly #stager: Stager
   readonly #deadlines: TransactionDeadlines
   readonly #producers = new Map<string, Staging>()
@@ -45,7 +47,7 @@ export class TransactionCoordinator implements api.ProducerTransactions {
     this.limits = limits
     this.#shard = shard
     this.#groups = groups
-    this.#log = new TransactionsLog(shard, onLogCreated)
+    this.#log = new CellLog(shard, TRANSACTIONS_LOG_BYTES_FLOOR, onLogCreated)
     this.#stager = new Stager(shard)
     this.#deadlines = new TransactionDeadlines(shard, {
       late: (staging) => this.#abort(staging, 'aborted'),
@@ -315,7 +317,7 @@ export class TransactionCoordinator implements api.ProducerTransactions {
     const cell = new TransactionCell(this.#log.newEntity(), transactionalId, identity, timeoutMs, platform.clock.nowMs())
     const staging = new Staging(cell)
     this.#producers.set(transactionalId, staging)
-    this.#log.add(cell)
+    this.#log.snapshot(cell, CHANGE_BYTES + 3 * transactionalId.length)
     this.#deadlines.planSweep()
     return this.#touched(staging, identity)
   }
@@ -329,20 +331,20 @@ export class TransactionCoordinator implements api.ProducerTransactions {
     if (staging.cell.phase === 'open') return
     staging.cell.begin(this.#shard.platform.clock.nowMs())
     this.#deadlines.watch(staging)
-    this.#log.changed(staging.cell, 0)
+    this.#log.changed(staging.cell, CHANGE_BYTES)
   }
 
   #enlist(staging: Staging, place: Place, target: PublishTarget): void {
     if (staging.targets.has(place)) return
     staging.targets.set(place, target)
     staging.cell.addPlace(place)
-    this.#log.changed(staging.cell, ENLISTED_BYTES)
+    this.#log.changed(staging.cell, CHANGE_BYTES + ENLISTED_BYTES)
   }
 
   #commit(staging: Staging): void {
     staging.cell.phase = 'committing'
     this.#deadlines.forget(staging)
-    this.#log.changed(staging.cell, 0)
+    this.#log.changed(staging.cell, CHANGE_BYTES)
     const publication = this.#newPublication(staging)
     if (publication.work()) this.#shard.dispatcher.wake(publication)
   }
@@ -391,7 +393,7 @@ export class TransactionCoordinator implements api.ProducerTransactions {
     this.#ends[outcome]++
     cell.end(outcome, platform.clock.nowMs())
     this.#deadlines.forget(staging)
-    this.#log.changed(cell, 0)
+    this.#log.changed(cell, CHANGE_BYTES)
   }
 
   /** Ends a call that changed something. */
@@ -399,7 +401,7 @@ export class TransactionCoordinator implements api.ProducerTransactions {
   #touched<T>(staging: Staging, result: T, bytes?: number): T
   #touched<T>({ cell }: Staging, result?: T, bytes = 0): T | undefined {
     const { cycle, store } = this.#shard
-    this.#log.changed(cell, bytes)
+    this.#log.changed(cell, CHANGE_BYTES + bytes)
     cycle.bound()
     // The ticket that the caller sees is that of a commit that comes, even if this one is closed by now.
     store.touch()

@@ -1,5 +1,6 @@
 import { batchMaxTimestampMs, encodeBatch } from '@millrace/wire'
 import { expect, test } from 'vitest'
+import { journalOver } from '../../../test/core/journal-over.ts'
 import { openMemoryJournal } from '../../engines/memory/index.ts'
 import { TestBroker, type TestOptions } from '../../../test/core/harness.ts'
 
@@ -245,19 +246,7 @@ test('what is damaged does not hold up the rest, and is tried again at the next 
     const bytes = await journal.read(...args)
     return isDamaged ? bytes.map((byte) => byte ^ 255) : bytes
   }
-  const damaged: typeof journal = {
-    limits: journal.limits,
-    append: (seq, batch) => journal.append(seq, batch),
-    read,
-    length: (seq) => journal.length(seq),
-    verify: (seq) => journal.verify(seq),
-    discard: (first, last) => journal.discard(first, last),
-    bounds: () => journal.bounds(),
-    extents: () => journal.extents(),
-    headroomBytes: () => journal.headroomBytes(),
-    close: () => journal.close(),
-  }
-  const all = new Scheduled(await TestBroker.open({ storage: { tailCacheBytes: 1 } }, 1, damaged))
+  const all = new Scheduled(await TestBroker.open({ storage: { tailCacheBytes: 1 } }, 1, journalOver(journal, { read })))
   all.later(300 * SECOND, 'a')
   all.later(600 * SECOND, 'b')
   await all.test.settle()

@@ -63,6 +63,7 @@ export class StateLog {
   /** Cells in order of `rebuiltFrom`. */
   #oldest: StateCell | undefined
   #newest: StateCell | undefined
+  /** Bytes that a log with nothing superfluous in it would have, about. */
   #liveBytes = 0
   #end: number
   #trimmed = 0
@@ -146,11 +147,6 @@ export class StateLog {
       this.#store.trim(this.#log, keepFrom)
       this.#trimmed = keepFrom
     }
-  }
-
-  /** Bytes that a log with nothing superfluous in it would have, about. */
-  get liveBytes(): number {
-    return this.#liveBytes
   }
 
   #writeWhole(cell: StateCell): void {

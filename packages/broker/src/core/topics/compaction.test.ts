@@ -48,6 +48,36 @@ describe('a compacted topic', () => {
     }
   })
 
+  test('may drop what is old or too much, too', async () => {
+    const t = await TestBroker.open()
+    t.broker.createTopic({ name: 'table', cleanup: 'compact,delete', retention: { ms: 3 * HOUR, records: 4 } })
+    expect(() => t.publish('topic:table', 'x')).toThrow(expect.objectContaining({ code: 'bad_request' }))
+    const publish = async (...keys: string[]): Promise<void> => {
+      t.publishKeyed(
+        'topic:table',
+        0,
+        keys.map((key) => [key, `${key}!`] as const),
+      )
+      await t.settle()
+    }
+    await publish('a', 'b', 'a', 'c')
+    await t.advance(11 * MINUTE)
+    expect((await contents(t)).records.map(({ offset }) => offset)).toEqual([1, 2, 3])
+    await publish('d')
+    await publish('e')
+    await t.advance(MINUTE)
+    expect((await contents(t)).records.map(({ offset }) => offset)).toEqual([2, 3, 4, 5])
+    await t.advance(2 * HOUR)
+    await publish('f')
+    await t.advance(HOUR)
+    expect((await contents(t)).last).toEqual(new Map([['f', 'f!']]))
+    await t.crash()
+    expect(t.broker.topic('table').cleanup).toBe('compact,delete')
+    await t.advance(3 * HOUR)
+    expect((await contents(t)).records).toEqual([])
+    expect(t.warnings).toEqual([])
+  })
+
   test('shows a deletion for a day, and then nothing', async () => {
     const t = await TestBroker.open()
     t.broker.createTopic({ name: 'table', cleanup: 'compact' })

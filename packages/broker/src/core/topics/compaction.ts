@@ -1,6 +1,7 @@
 /** Finds the partitions of compacted topics that are worth it, and compacts them one at a time. */
 import { MillraceError } from '../../base/errors.ts'
 import { DAY_MS, KIB, MINUTE_MS, SECOND_MS } from '../../base/units.ts'
+import { isCompacted } from '../definitions.ts'
 import type { Topic } from '../entities.ts'
 import type { LogTail } from '../log-tail.ts'
 import type { Shard } from '../shard.ts'
@@ -53,7 +54,7 @@ export class CompactionRounds {
 
   async #round(): Promise<void> {
     for (const topic of this.#topics.values()) {
-      if (topic.cleanup !== 'compact') continue
+      if (!isCompacted(topic.cleanup)) continue
       for (const tail of topic.tails) {
         if (this.#rounds.stopped) return
         if (!topic.target.deleted && this.#isDue(tail)) await this.#compact(topic, tail)

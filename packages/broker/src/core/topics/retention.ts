@@ -59,7 +59,7 @@ export class RetentionRounds {
       if (++visits % VISITS_PER_TURN === 0) await this.#rounds.yield()
     }
     for (const topic of this.#topics.values()) {
-      if (topic.cleanup !== 'delete' || !isLimited(topic.retention)) continue
+      if (topic.cleanup === 'compact' || !isLimited(topic.retention)) continue
       for (const tail of topic.tails) {
         if (this.#rounds.stopped) return
         await visit(topic, tail)

@@ -6,7 +6,7 @@ import type { Topic } from '../entities.ts'
 import type { LogReader, LogTail } from '../log-tail.ts'
 import type { PublishTarget } from '../publish-target.ts'
 import type { Shard } from '../shard.ts'
-import type { Retention } from '../specs.ts'
+import type { Cleanup, Retention } from '../specs.ts'
 import type { PartitionProducer, RecordPlace, StoredPartition, StoredTopic } from '../stored-topic.ts'
 
 /** More than there can be in a log. */
@@ -84,8 +84,12 @@ class CoreStoredTopic implements StoredTopic {
     return this.#topic.retention
   }
 
-  get cleanup(): 'delete' | 'compact' {
+  get cleanup(): Cleanup {
     return this.#topic.cleanup
+  }
+
+  get batchBytesMax(): number | undefined {
+    return this.#topic.target.batchBytesMax
   }
 
   get partitions(): readonly StoredPartition[] {

@@ -38,6 +38,8 @@ export interface DiskJournalParts {
 /** Appends below this size are worth filling ahead for: their fdatasync is mostly the cost of metadata. */
 const SMALL_APPEND_BYTES: number = 64 * 1024
 
+const APPENDED: AppendResult = { kind: 'ok' }
+
 export class DiskJournal implements Journal {
   readonly limits: JournalLimits
   readonly #parts: DiskJournalParts
@@ -118,7 +120,15 @@ export class DiskJournal implements Journal {
 
   async #append(seq: number, batch: readonly Uint8Array[], bodyBytes: number): Promise<AppendResult> {
     try {
-      return await this.#write(seq, batch, bodyBytes)
+      if (!this.#segments.active.hasRoomFor(bodyBytes) && !(await this.#makeRoom(bodyBytes))) return this.#full()
+      for (;;) {
+        const segment = this.#segments.active
+        const unsynced = this.#parts.durability === 'fsync' ? 0 : seq - this.#segments.syncedNext
+        const frame = this.#writer.begin(segment, seq, batch, bodyBytes, unsynced)
+        if (frame.writeEnd > segment.filledEnd && this.#fill.idle !== undefined) await this.#fill.idle
+        if (await this.#writer.write(frame)) return this.#appended(segment, frame, bodyBytes)
+        if (!(await this.#findSpace(bodyBytes))) return this.#full()
+      }
     } catch (error) {
       this.#fail(error)
       return { kind: 'unknown', cause: this.#failure! }
@@ -127,31 +137,17 @@ export class DiskJournal implements Journal {
     }
   }
 
-  async #write(seq: number, batch: readonly Uint8Array[], bodyBytes: number): Promise<AppendResult> {
-    if (!(await this.#makeRoom(bodyBytes))) return this.#full()
-    let frame = await this.#writeFrame(seq, batch, bodyBytes)
-    while (frame === undefined && (await this.#findSpace(bodyBytes))) frame = await this.#writeFrame(seq, batch, bodyBytes)
-    if (frame === undefined) return this.#full()
+  #appended(segment: Segment, frame: PendingFrame, bodyBytes: number): AppendResult {
+    if (frame.writeEnd > segment.filledEnd) {
+      this.#parts.headroom.took(frame.writeEnd - segment.filledEnd)
+      segment.filledEnd = frame.writeEnd
+    }
     // Another descriptor may have been told of a failure that concerns these bytes too.
     if (this.#failure !== undefined) return { kind: 'unknown', cause: this.#failure }
     this.#segments.appended(frame)
     if (this.#maintenance.isDue) void this.#maintenance.request()
     this.#fillAhead(bodyBytes)
-    return { kind: 'ok' }
-  }
-
-  /** @returns undefined when there is no space */
-  async #writeFrame(seq: number, batch: readonly Uint8Array[], bodyBytes: number): Promise<PendingFrame | undefined> {
-    const segment = this.#segments.active
-    const unsynced = this.#parts.durability === 'fsync' ? 0 : seq - this.#segments.syncedNext
-    const frame = this.#writer.begin(segment, seq, batch, bodyBytes, unsynced)
-    if (frame.writeEnd > segment.filledEnd && this.#fill.idle !== undefined) await this.#fill.idle
-    if (!(await this.#writer.write(frame))) return undefined
-    if (frame.writeEnd > segment.filledEnd) {
-      this.#parts.headroom.took(frame.writeEnd - segment.filledEnd)
-      segment.filledEnd = frame.writeEnd
-    }
-    return frame
+    return APPENDED
   }
 
   /** The disk is full, and the active segment has a hole: a spare file gives its space for it, or the next segment has space already. */
@@ -166,13 +162,13 @@ export class DiskJournal implements Journal {
     return true
   }
 
-  /** Goes on to the next segment if the batch does not fit this one. @returns false when there is no space for one */
+  /** Goes on to a segment that the batch fits. @returns false when there is no space for one */
   async #makeRoom(bodyBytes: number): Promise<boolean> {
-    while (!this.#segments.active.hasRoomFor(bodyBytes)) {
+    do {
       const next = await this.#maintenance.takeSegment()
       if (next === undefined) return false
       await this.#goOn(next)
-    }
+    } while (!this.#segments.active.hasRoomFor(bodyBytes))
     return true
   }
 

@@ -24,18 +24,18 @@ describe('checking JSON', () => {
     [{ name: 't', partition: 1 }, 'In x: `partition` is not a known property (did you mean `partitions`?).'],
     [
       { name: 't', colour: 1 },
-      'In x: `colour` is not a known property (known are `name`, `partitions`, `retention`, `cleanup`, `dedup`).',
+      'In x: `colour` is not a known property (known are `name`, `partitions`, `retention`, `cleanup`, `batchBytesMax`, `dedup`).',
     ],
     [
       { name: 't', retention: { days: 1 } },
       'In x: `retention.days` is not a known property (known are `ms`, `bytes`, `records`).',
     ],
     [{ name: 't', retention: [] }, 'In x: `retention` must be an object.'],
-    [{ name: 't', cleanup: 'shred' }, "In x: `cleanup` must be 'delete' or 'compact'."],
+    [{ name: 't', cleanup: 'shred' }, "In x: `cleanup` must be 'delete' or 'compact' or 'compact,delete'."],
     [null, 'In x: the value must be an object with `name`.'],
     [
       JSON.parse('{"name":"t","__proto__":{}}'),
-      'In x: `__proto__` is not a known property (known are `name`, `partitions`, `retention`, `cleanup`, `dedup`).',
+      'In x: `__proto__` is not a known property (known are `name`, `partitions`, `retention`, `cleanup`, `batchBytesMax`, `dedup`).',
     ],
   ])('names the mistake in %j', (value, message) => {
     expect(() => check(topicSpec, value, 'x')).toThrow(message)

@@ -10,6 +10,7 @@ import { check, type Typed } from './json-schema.ts'
 import { define, type Operation } from './operation.ts'
 import { page } from './page.ts'
 import { peek } from './peek.ts'
+import { type QuotaOperation, quotaOperations } from './quota-operations.ts'
 import * as schemas from './schemas.ts'
 import { type TransactionOperation, transactionOperations } from './transaction-operations.ts'
 import { type UserOperation, userOperations } from './user-operations.ts'
@@ -20,6 +21,7 @@ export type OperationName =
   | GroupOperation
   | TransactionOperation
   | UserOperation
+  | QuotaOperation
   | 'producer.open'
   | 'scheduled.cancel'
   | 'peek'
@@ -53,7 +55,7 @@ export async function runOperation(
 export const operations: Readonly<Record<OperationName, Operation>> = {
   'topic.create': define({
     summary: 'Create a topic, or do nothing if it exists with the same settings',
-    action: 'define',
+    action: 'create',
     params: schemas.topicSpec,
     result: schemas.topicInfo,
     resource: ({ name }) => `topic:${name}`,
@@ -103,7 +105,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
 
   'queue.create': define({
     summary: 'Create a queue, or do nothing if it exists with the same settings',
-    action: 'define',
+    action: 'create',
     params: schemas.queueSpec,
     result: schemas.queueInfo,
     resource: ({ name }) => `queue:${name}`,
@@ -155,7 +157,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
 
   'subscription.create': define({
     summary: 'Create a subscription of a topic, or do nothing if it exists with the same settings',
-    action: 'define',
+    action: 'create',
     params: schemas.subscriptionSpec,
     result: schemas.subscriptionInfo,
     resource: ({ topic, name }) => `topic:${topic}/${name}`,
@@ -212,6 +214,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
   ...transactionOperations,
 
   ...userOperations,
+  ...quotaOperations,
 
   'producer.open': define({
     summary: 'Open an idempotent producer of a name for a destination, and fence whoever had it',

@@ -134,8 +134,14 @@ export const deliveryPolicy: Typed<DeliveryPolicy> = typed({
 const partitions = { type: 'integer', minimum: 1, description: 'Default 1; can only grow.' } as const
 const cleanup = {
   type: 'string',
-  enum: ['delete', 'compact'],
-  description: '`delete` (default) drops old records by `retention`; `compact` keeps the last record of every key.',
+  enum: ['delete', 'compact', 'compact,delete'],
+  description:
+    '`delete` (default) drops old records by `retention`; `compact` keeps the last record of every key, and `retention` does not count; `compact,delete` does both.',
+} as const
+const batchBytesMax = {
+  type: 'integer',
+  minimum: 0,
+  description: 'Largest record batch, and so the largest message. 0, like the default: that of the broker, which is the most.',
 } as const
 
 const dedup: Typed<DedupPolicy> = typed({
@@ -155,14 +161,14 @@ const dedup: Typed<DedupPolicy> = typed({
 
 export const topicSpec: Typed<TopicSpec> = typed({
   type: 'object',
-  properties: { name, partitions, retention, cleanup, dedup },
+  properties: { name, partitions, retention, cleanup, batchBytesMax, dedup },
   required: ['name'],
   additionalProperties: false,
 })
 
 const topicChange: Typed<Partial<Omit<TopicSpec, 'name'>>> = typed({
   type: 'object',
-  properties: { partitions, retention, cleanup, dedup },
+  properties: { partitions, retention, cleanup, batchBytesMax, dedup },
   additionalProperties: false,
 })
 

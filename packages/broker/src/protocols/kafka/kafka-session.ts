@@ -1,13 +1,16 @@
 // hot path (packages/broker/test/kafka/throughput.mjs)
 import { FrameReader, ProtocolError } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
+import type { Timer } from '../../ports/platform.ts'
 import type { CommitWaiter } from '../commit-waiters.ts'
 import type { Connection, Principal, Session, SessionContext } from '../session.ts'
 import { MessageFormatError, MessageReader } from './codec/message-reader.ts'
 import { errors, KafkaError } from './errors.ts'
 import type { FetchSession } from './fetch/fetch-session.ts'
 import { limits } from './limits.ts'
-import { type PendingReply, Replies } from './replies.ts'
+import { Login } from './login/login.ts'
+import { saslAuthenticateApi } from './login/sasl-apis.ts'
+import { BareReply, type PendingReply, Replies } from './replies.ts'
 import { readClientId, readRequestHeader, type RequestHeader } from './request-header.ts'
 import { type Attached, type Client, Durable, type HostPort, type Reply, type ServedApi, type Wait } from './served-api.ts'
 
@@ -24,6 +27,7 @@ export class KafkaSession implements Session, CommitWaiter, Client {
   readonly context: SessionContext
   readonly address: HostPort
   readonly broker: SessionContext['broker']
+  readonly login: Login
   principal: Principal
   fetchSession: FetchSession | undefined
   readonly waits: Set<Wait> = new Set()
@@ -31,18 +35,26 @@ export class KafkaSession implements Session, CommitWaiter, Client {
   readonly #connection: Connection
   readonly #apis: ReadonlyMap<number, ServedApi>
   readonly #reader: FrameReader
+  readonly #loginDeadlineMs: number
   readonly #replies = new Replies()
   /** Requests that came in while others had to be answered first: copies. */
   readonly #waiting: Uint8Array[] = []
   #state: State = 'open'
   #paused = false
   #stopRelief: (() => void) | undefined
+  #throttle: Timer | undefined
   #flushing = false
   #waitsForCommit = false
   #received = true
   #receivedMs = 0
 
-  constructor(connection: Connection, context: SessionContext, apis: ReadonlyMap<number, ServedApi>, address: HostPort) {
+  constructor(
+    connection: Connection,
+    context: SessionContext,
+    apis: ReadonlyMap<number, ServedApi>,
+    address: HostPort,
+    lifetimeMs: number,
+  ) {
     this.#connection = connection
     this.context = context
     this.broker = context.broker
@@ -50,7 +62,15 @@ export class KafkaSession implements Session, CommitWaiter, Client {
     this.address = address
     this.principal = { user: 'anonymous', peer: connection.peer }
     const { batchBytesMax } = context.broker.limits
-    this.#reader = new FrameReader(Math.max(limits.requestBytesMin, batchBytesMax + limits.requestOverheadBytes), true)
+    const requestBytesMax = Math.max(limits.requestBytesMin, batchBytesMax + limits.requestOverheadBytes)
+    const onKnown = (user: string): void => {
+      this.principal = { ...this.principal, user }
+      this.#reader.frameBytesMax = requestBytesMax
+    }
+    const { clock } = context.platform
+    this.login = new Login(context.security, connection.peer, clock, { lifetimeMs, onKnown })
+    this.#reader = new FrameReader(this.login.isSettled ? requestBytesMax : limits.loginRequestBytesMax, true)
+    this.#loginDeadlineMs = clock.monotonicMs() + limits.loginDeadlineMs
   }
 
   // ---- Session --------------------------------------------------------------------------------------------------------
@@ -74,7 +94,8 @@ export class KafkaSession implements Session, CommitWaiter, Client {
   tick(monotonicMs: number): void {
     if (this.#received || this.#replies.length > 0 || this.#paused) this.#receivedMs = monotonicMs
     this.#received = false
-    if (monotonicMs - this.#receivedMs >= limits.idleMs) this.#close()
+    const isLate = monotonicMs >= this.#loginDeadlineMs && !this.login.isSettled
+    if (isLate || !this.login.review() || monotonicMs - this.#receivedMs >= limits.idleMs) this.#close()
   }
 
   writable(): void {
@@ -106,9 +127,10 @@ export class KafkaSession implements Session, CommitWaiter, Client {
 
   #handle(reader: MessageReader): void {
     try {
+      if (this.login.expectsBareMessage) return this.#prove(reader)
       const header = readRequestHeader(reader)
       const api = this.#apis.get(header.key)
-      if (api === undefined) return this.#close()
+      if (api === undefined || !this.login.admits(header.key)) return this.#close()
       const { codec } = api
       if (header.version < codec.min || header.version > codec.max) return this.#refuseVersion(api, header)
       const clientId = readClientId(reader, codec.isFlexible(header.version))
@@ -119,6 +141,12 @@ export class KafkaSession implements Session, CommitWaiter, Client {
       if (!isExpected(error)) throw error
       this.#close()
     }
+  }
+
+  /** @throws KafkaError */
+  #prove(reader: MessageReader): void {
+    const { challenge } = this.login.prove(reader.bytes.subarray(reader.at, reader.end))
+    this.#answered(this.#replies.add(saslAuthenticateApi, 0, 0), new BareReply(challenge))
   }
 
   #answer(api: ServedApi, { version, correlationId }: RequestHeader, reply: Reply<object>): void {
@@ -153,11 +181,21 @@ export class KafkaSession implements Session, CommitWaiter, Client {
     this.#answer(api, { key: API_VERSIONS, version: 0, correlationId }, { ...reply, errorCode: errors.UNSUPPORTED_VERSION })
   }
 
+  /** By KIP-219: what was asked for is answered, and nothing more is taken up for a while. */
+  throttle(ms: number): void {
+    this.#throttle?.cancel()
+    this.#throttle = this.context.platform.scheduler.after(ms, () => {
+      this.#throttle = undefined
+      this.#proceed()
+    })
+  }
+
   // ---- pace -----------------------------------------------------------------------------------------------------------
 
   /** Whether nothing more is to be taken up for now. */
   get #isBusy(): boolean {
     return (
+      this.#throttle !== undefined ||
       this.#replies.length >= limits.requestsMax ||
       this.#replies.fetches >= limits.fetchesMax ||
       this.#connection.backlogBytes >= limits.backlogBytesHigh ||
@@ -225,6 +263,8 @@ export class KafkaSession implements Session, CommitWaiter, Client {
   }
 
   #release(): void {
+    this.#throttle?.cancel()
+    this.#throttle = undefined
     this.#stopRelief?.()
     this.#stopRelief = undefined
     this.#waiting.length = 0

@@ -35,6 +35,12 @@ export const limits = {
   shareMemberTopicsMax: 1000,
   /** Characters of a member's id, and of its rack's. */
   memberIdLengthMax: 200,
+  /** What a request may hold before it is known who sends it, where that matters. */
+  loginRequestBytesMax: 65_536,
+  /** Whoever did not log in by then is cut off. */
+  loginDeadlineMs: 30_000,
+  /** A login that failed is told of after so long. */
+  failedLoginDelayMs: 100,
   /** Topics and partitions in one answer of DescribeTopicPartitions. */
   describedPartitionsMax: 2000,
 } as const

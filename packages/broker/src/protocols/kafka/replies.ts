@@ -8,6 +8,15 @@ const API_VERSIONS = 18
 /** So many sent ones stay in the list before they are cut off. */
 const SENT_MAX = 256
 
+/** A response that goes out as it is, with nothing but its length in front. */
+export class BareReply {
+  readonly bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+  }
+}
+
 /** A request whose response was not sent yet. */
 export interface PendingReply {
   readonly api: ServedApi
@@ -71,6 +80,11 @@ function isFetch({ api }: PendingReply): boolean {
 function encode({ api, version, correlationId }: PendingReply, response: object): readonly Uint8Array[] {
   const { codec } = api
   const writer = new MessageWriter()
+  if (response instanceof BareReply) {
+    writer.int32(response.bytes.length)
+    writer.raw(response.bytes)
+    return writer.take()
+  }
   writer.int32(0)
   writer.int32(correlationId)
   // Whoever asks for versions may not know that headers have tagged fields.

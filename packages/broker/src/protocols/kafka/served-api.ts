@@ -5,6 +5,7 @@ import type { MessageReader } from './codec/message-reader.ts'
 import type { MessageWriter } from './codec/message-writer.ts'
 import type { ApiDefinition, Decoded, Encodable } from './codec/notation.ts'
 import type { FetchSession } from './fetch/fetch-session.ts'
+import type { Login } from './login/login.ts'
 
 /** Where clients shall connect to. */
 export interface HostPort {
@@ -17,6 +18,7 @@ export interface Client {
   readonly context: SessionContext
   readonly broker: Broker
   readonly principal: Principal
+  readonly login: Login
   /** Of this broker, as this client should see it. */
   readonly address: HostPort
   /** What its fetches have told so far. */
@@ -25,6 +27,10 @@ export interface Client {
   readonly waits: Set<Wait>
   /** What ends with the connection. */
   readonly attached: Set<Attached>
+  /** Takes up nothing more for so long. */
+  throttle(ms: number): void
+  /** Reads nothing more, answers what was asked, and ends the connection. */
+  drain(): void
 }
 
 /** Something that is kept for a connection, and is not asked for by the next one. */

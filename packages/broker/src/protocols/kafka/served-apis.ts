@@ -12,6 +12,10 @@ import { metadataApi } from './handlers/metadata.ts'
 import { produceApi } from './handlers/produce.ts'
 import { alterPartitionReassignmentsApi, electLeadersApi, listPartitionReassignmentsApi } from './handlers/replicas.ts'
 import { createPartitionsApi, createTopicsApi, deleteTopicsApi } from './handlers/topics.ts'
+import { saslAuthenticateApi, saslHandshakeApi } from './login/sasl-apis.ts'
+import { createAclsApi, deleteAclsApi, describeAclsApi } from './security/acl-apis.ts'
+import { alterClientQuotasApi, describeClientQuotasApi } from './security/quota-apis.ts'
+import { alterUserScramCredentialsApi, describeUserScramCredentialsApi } from './security/scram-apis.ts'
 import type { ServedApi } from './served-api.ts'
 import { shareAcknowledgeApi, shareFetchApi } from './shares/fetching.ts'
 import { shareGroupDescribeApi, shareGroupHeartbeatApi } from './shares/membership.ts'
@@ -72,6 +76,15 @@ export function servedApis(): ReadonlyMap<number, ServedApi> {
     describeProducersApi,
     describeTransactionsApi,
     listTransactionsApi,
+    saslHandshakeApi,
+    saslAuthenticateApi,
+    describeAclsApi,
+    createAclsApi,
+    deleteAclsApi,
+    describeUserScramCredentialsApi,
+    alterUserScramCredentialsApi,
+    describeClientQuotasApi,
+    alterClientQuotasApi,
   ]
   const byKey = new Map(apis.map((api) => [api.codec.key, api]))
   const versions = apiVersionsApi(() => byKey.values())

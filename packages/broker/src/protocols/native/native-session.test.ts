@@ -220,7 +220,7 @@ describe('publishing', () => {
     expect(answer()).toEqual([])
     broker.commit()
     expect(answer()).toEqual([
-      { name: 'refused', publish: 1, reason: { code: 'disk_full', message: 'no room' } },
+      { name: 'refused', publish: 1, position: 0, reason: { code: 'disk_full', message: 'no room' } },
       { name: 'confirm', baseOffsets: [100, Number.NaN, 101] },
     ])
   })
@@ -233,7 +233,7 @@ describe('publishing', () => {
     expect(broker.scheduled).toEqual([['queue:q', 2, batch('b'), 1_900_000_000_000]])
     broker.commit()
     expect(answer()).toEqual([
-      { name: 'refused', publish: 2, reason: { code: 'bad_request', message: 'too late' } },
+      { name: 'refused', publish: 2, position: 0, reason: { code: 'bad_request', message: 'too late' } },
       { name: 'confirm', baseOffsets: [100, 101, Number.NaN] },
     ])
   })
@@ -253,8 +253,8 @@ describe('publishing', () => {
     broker.commit()
     const frames = answer()
     expect(frames).toMatchObject([
-      { name: 'refused', publish: 0, reason: { code: 'bad_batch' } },
-      { name: 'refused', publish: 1, reason: { code: 'bad_batch' } },
+      { name: 'refused', publish: 0, position: 0, reason: { code: 'bad_batch' } },
+      { name: 'refused', publish: 1, position: 0, reason: { code: 'bad_batch' } },
       { name: 'confirm', baseOffsets: [Number.NaN, Number.NaN, 100] },
     ])
   })
@@ -263,7 +263,7 @@ describe('publishing', () => {
     send('open', { publisher: 7, create: 0, destination: 'queue:missing' })
     expect(answer()).toEqual([{ name: 'openFailed', publisher: 7, reason: { code: 'not_found', message: 'no such queue' } }])
     send('publish', { publisher: 7, partition: 0, batch: batch('a') })
-    expect(answer()[0]).toMatchObject({ name: 'refused', publish: 0, reason: { code: 'not_found' } })
+    expect(answer()[0]).toMatchObject({ name: 'refused', publish: 0, position: 0, reason: { code: 'not_found' } })
     send('release', { publisher: 7 })
     open(7)
   })
@@ -277,6 +277,21 @@ describe('publishing', () => {
     broker.partitions = 8
     session.tick(platform.nowMs)
     expect(answer()).toEqual([{ name: 'opened', publisher: 0, partitions: 8 }])
+  })
+
+  it('whoever is over its quota is not read from for a while, and stays alive', () => {
+    broker.quotaWaitMs = 30_000
+    send('publish', { publisher: 0, partition: -1, batch: batch('a') })
+    expect(broker.charged).toEqual([['anonymous', '', 'publish', expect.any(Number)]])
+    expect(broker.charged[0]![3]).toBeGreaterThanOrEqual(batch('a').length)
+    expect(connection.paused).toBe(true)
+    for (let second = 0; second < 29; second++) nextSecond()
+    expect([connection.paused, connection.closed]).toEqual([true, false])
+    nextSecond()
+    expect(connection.paused).toBe(false)
+    broker.quotaWaitMs = 0
+    send('publish', { publisher: 0, partition: -1, batch: batch('a') })
+    expect(connection.paused).toBe(false)
   })
 
   it('stops reading while the broker has too much to write', () => {
@@ -498,7 +513,7 @@ describe('calls', () => {
     send('consume', { consumer: 1, options: { source: 'topic:t', mode: 'read' } })
     send('call', { call: 1, method: 'queue.create', params: { name: 'q' } })
     await platform.settle()
-    expect(asked).toEqual(['ann publish queue:q', 'ann consume queue:q', 'ann read topic:t', 'ann define queue:q'])
+    expect(asked).toEqual(['ann publish queue:q', 'ann consume queue:q', 'ann read topic:t', 'ann create queue:q'])
     const frames = connection.take()
     expect(frames.map((frame) => frame.name)).toEqual(['openFailed', 'ended', 'ended', 'failure'])
     for (const frame of frames) expect(frame).toMatchObject({ reason: { code: 'forbidden' } })

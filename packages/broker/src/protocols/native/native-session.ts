@@ -30,6 +30,8 @@ type State =
   | { readonly name: 'closing' }
 
 const PUBLISH: number = frameSchemas.publish.opcode
+const PUBLISH_LATER: number = frameSchemas.publishLater.opcode
+const TRANSACT: number = frameSchemas.transact.opcode
 const SETTLE: number = frameSchemas.settle.opcode
 const CLOSING: State = { name: 'closing' }
 
@@ -49,6 +51,8 @@ export class NativeSession implements Session, CommitWaiter {
   /** Of `Security`, when it was last asked whether what is open may stay open. */
   #accessVersion = 0
   #calls = 0
+  /** Since the last `#published`. */
+  #publishedBytes = 0
   #flushing = false
   #waitsForCommit = false
   /** Stops listening for relief; set while the connection is paused. */
@@ -83,9 +87,14 @@ export class NativeSession implements Session, CommitWaiter {
       while (this.#state.name !== 'closing' && reader.next()) {
         const opcode = reader.bytes[reader.start]!
         if (this.#state.name === 'awaiting-hello') this.#hello(reader)
-        else if (opcode === PUBLISH) this.#publishing.publish(reader)
-        else if (opcode === SETTLE) this.#consuming.settle(reader)
-        else this.#control(readFrame(reader.bytes, reader.view, reader.start, reader.end), this.#state.principal)
+        else if (opcode === PUBLISH) {
+          this.#publishedBytes += reader.end - reader.start
+          this.#publishing.publish(reader)
+        } else if (opcode === SETTLE) this.#consuming.settle(reader)
+        else {
+          if (opcode === PUBLISH_LATER || opcode === TRANSACT) this.#publishedBytes += reader.end - reader.start
+          this.#control(readFrame(reader.bytes, reader.view, reader.start, reader.end), this.#state.principal)
+        }
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
@@ -298,6 +307,7 @@ export class NativeSession implements Session, CommitWaiter {
   /** After publishes came in: wait for their commit, and stop reading while the broker has too much to write. */
   #published(): void {
     this.#enlist()
+    this.#chargeQuota()
     const { broker } = this.#context
     if (!broker.congested || this.#unpause !== undefined || this.#state.name === 'closing') return
     this.#connection.pause()
@@ -308,6 +318,24 @@ export class NativeSession implements Session, CommitWaiter {
       this.#connection.resume()
     })
     this.#unpause = stop
+  }
+
+  /** Who is faster than its quota is not read from for a while. */
+  #chargeQuota(): void {
+    const state = this.#state
+    const bytes = this.#publishedBytes
+    this.#publishedBytes = 0
+    if (state.name !== 'ready' && state.name !== 'draining') return
+    const { broker, platform } = this.#context
+    const { user, clientId = '' } = state.principal
+    const waitMs = broker.quotas.charge(user, clientId, 'publish', bytes)
+    if (waitMs === 0 || this.#unpause !== undefined) return
+    this.#connection.pause()
+    const timer = platform.scheduler.after(waitMs, () => {
+      this.#unpause = undefined
+      this.#connection.resume()
+    })
+    this.#unpause = () => timer.cancel()
   }
 
   #enlist(): void {

@@ -9,7 +9,7 @@ import {
   writeFrame,
 } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
-import type { Broker, Destination, DuplicateRecord, PlacedRun } from '../../core/broker.ts'
+import type { Broker, Destination, DuplicateRecord, PlacedRun, RefusedRest } from '../../core/broker.ts'
 import { limits } from './limits.ts'
 import { TicketRing } from './ticket-ring.ts'
 import type { Ticket } from '../commit-waiters.ts'
@@ -33,8 +33,8 @@ export class Publishing {
   #publisherCount = 0
   readonly #pending = new TicketRing()
   readonly #frame = new PublishFrame()
-  /** Why publishes were refused, by ordinal; told just before the confirm that counts them. */
-  readonly #refusals = new Map<number, MillraceError>()
+  /** Why publishes were refused, or their records from a position on, by ordinal; told just before the confirm that counts them. */
+  readonly #refusals = new Map<number, RefusedRest>()
   /** What was stored before, by ordinal; told just before the confirm that counts it. */
   readonly #duplicates = new Map<number, readonly DuplicateRecord[]>()
   /** Where records are that are not side by side in the partition that was named, by ordinal; told just before the confirm that counts it. */
@@ -93,15 +93,16 @@ export class Publishing {
     if (publisher === undefined) throw new ProtocolError(`\`publish\` by publisher ${number}, which is not open.`)
     try {
       const baseOffset = this.#append(publisher, partition, dueMs, batch)
-      const { duplicates, placed } = publisher.destination as Destination
+      const { duplicates, placed, refused } = publisher.destination as Destination
       if (duplicates !== undefined && dueMs === 0) this.#duplicates.set(this.#next, duplicates)
       if (placed !== undefined && dueMs === 0) this.#placed.set(this.#next, placed)
+      if (refused !== undefined && dueMs === 0) this.#refusals.set(this.#next, refused)
       this.#lastTicket = this.#broker.ticket()
       this.#pending.push(this.#lastTicket, baseOffset)
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
       // It is told after those sent before it, so it takes the ticket of the last of them.
-      this.#refusals.set(this.#next, error)
+      this.#refusals.set(this.#next, { position: 0, error })
       this.#pending.push(this.#lastTicket, REFUSED)
     }
     this.#next++
@@ -195,16 +196,16 @@ export class Publishing {
   }
 
   #tellRefusals(count: number): void {
-    for (const [ordinal, error] of this.#refusals) {
+    for (const [ordinal, { position, error }] of this.#refusals) {
       if (ordinal >= this.#oldest + count) return
-      writeFrame(this.#writer, 'refused', { publish: ordinal, reason: reason(error) })
+      writeFrame(this.#writer, 'refused', { publish: ordinal, position, reason: reason(error) })
       this.#refusals.delete(ordinal)
     }
   }
 }
 
 function publishTo(destination: Destination, partition: number, dueMs: number, batch: Uint8Array): number {
-  return dueMs === 0 ? destination.publish(partition, batch) : destination.publishLater(partition, batch, dueMs)
+  return dueMs === 0 ? destination.publishWhatFits(partition, batch) : destination.publishLater(partition, batch, dueMs)
 }
 
 export function reason(error: MillraceError): { code: string; message: string } {

@@ -56,6 +56,8 @@ export interface Config {
   readonly kafka: {
     /** Where clients are told to connect to, or null for the address at which they came. */
     readonly advertised: HostPort | null
+    /** How long a login counts; 0: as long as the connection. */
+    readonly sessionLifetimeMs: number
   }
   readonly http: {
     /** Origins (scheme://host[:port]) besides its own from which browsers may use the API. */

@@ -239,6 +239,12 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
     description:
       'HOST:PORT under which Kafka clients find this broker, when that is not the address to which they first connect: behind a port mapping, a proxy or another name.',
   },
+  'kafka.sessionLifetimeMs': {
+    type: { kind: 'duration', min: 0, max: 365 * DAY_MS },
+    default: '0s',
+    description:
+      'How long the login of a Kafka client counts. Newer clients log in again in time, on the same connection; others are disconnected, and come back. 0: as long as the connection.',
+  },
   'http.allowedOrigins': {
     type: { kind: 'list' },
     default: [],

@@ -39,6 +39,7 @@ export function openapiDocument(routes: readonly Route[]): object {
       { name: 'redrive', description: 'Messages on their way back from the dead letters.' },
       { name: 'scheduled', description: 'Messages that wait for their time.' },
       { name: 'transaction', description: 'What happens as a whole or not at all.' },
+      { name: 'quota', description: 'How many bytes per second users and clients publish and consume.' },
       { name: 'user', description: 'Who may do what.' },
       { name: 'operations', description: 'Health, metrics and status.' },
     ],

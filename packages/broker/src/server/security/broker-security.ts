@@ -55,6 +55,10 @@ export class BrokerSecurity implements Security {
     )
   }
 
+  mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group'): boolean {
+    return this.users.isEmpty || this.users.mayAnywhere(user, action, kind)
+  }
+
   mechanisms(peer: Peer): readonly string[] {
     if (this.users.isEmpty) return []
     return [...scramHashes.keys(), ...(this.isSecret(peer) ? ['PLAIN'] : [])]
@@ -107,7 +111,7 @@ export class BrokerSecurity implements Security {
       nonce: randomBytes(NONCE_BYTES).toString('base64'),
       keysOf: (user) => this.users.stored(user)?.password?.[hash] ?? keysOfNobody(hash, this.users.secret, user),
       verdict: (user, isProven) => {
-        if (!isProven || this.users.stored(user)?.password === undefined) return this.#failed(peer)
+        if (!isProven || this.users.stored(user)?.password?.[hash] === undefined) return this.#failed(peer)
         this.#failures.succeeded(peer)
         return user
       },
@@ -118,9 +122,11 @@ export class BrokerSecurity implements Security {
   #byPassword({ user, password = '' }: Extract<Credentials, { readonly user: string }>): string | undefined {
     const [name, secret] = [prepareText(user), prepareText(password)]
     if (name === undefined || secret === undefined) return undefined
-    const stored = this.users.stored(name)?.password?.sha256
+    const keys = this.users.stored(name)?.password
+    const hash = keys?.sha256 === undefined && keys?.sha512 !== undefined ? 'sha512' : 'sha256'
+    const stored = keys?.[hash]
     if (stored !== undefined && this.#isRemembered(name, secret)) return name
-    const isRight = isPassword(stored ?? keysOfNobody('sha256', this.users.secret, name), secret)
+    const isRight = isPassword(hash, stored ?? keysOfNobody(hash, this.users.secret, name), secret)
     if (!isRight || stored === undefined) return undefined
     this.#remember(name, secret)
     return name

@@ -11,7 +11,8 @@ export interface ScramKeys {
   readonly serverKey: string
 }
 
-export type PasswordKeys = Readonly<Record<HashName, ScramKeys>>
+/** At least one; both are made of the same password, unless somebody else made them. */
+export type PasswordKeys = Readonly<Partial<Record<HashName, ScramKeys>>>
 
 export const ITERATIONS = 10_000
 const SALT_BYTES = 16
@@ -26,7 +27,11 @@ export function passwordKeys(password: string): PasswordKeys {
 }
 
 export function scramKeys(hash: HashName, password: string, salt: Uint8Array, iterations: number): ScramKeys {
-  const salted = pbkdf2Sync(password, salt, iterations, hashBytes[hash], hash)
+  return keysOfSalted(hash, pbkdf2Sync(password, salt, iterations, hashBytes[hash], hash), salt, iterations)
+}
+
+/** @param salted what PBKDF2 makes of a password: Hi() of RFC 5802 */
+export function keysOfSalted(hash: HashName, salted: Uint8Array, salt: Uint8Array, iterations: number): ScramKeys {
   return {
     salt: Buffer.from(salt).toString('base64'),
     iterations,
@@ -46,8 +51,8 @@ export function keysOfNobody(hash: HashName, secret: string, user: string): Scra
   }
 }
 
-export function isPassword(keys: ScramKeys, password: string): boolean {
-  const { storedKey } = scramKeys('sha256', password, Buffer.from(keys.salt, 'base64'), keys.iterations)
+export function isPassword(hash: HashName, keys: ScramKeys, password: string): boolean {
+  const { storedKey } = scramKeys(hash, password, Buffer.from(keys.salt, 'base64'), keys.iterations)
   return timingSafeEqual(Buffer.from(storedKey, 'base64'), Buffer.from(keys.storedKey, 'base64'))
 }
 

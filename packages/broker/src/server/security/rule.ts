@@ -8,6 +8,7 @@ export interface Rule {
   readonly effect: 'allow' | 'deny'
   readonly actions: ReadonlySet<Action>
   readonly patterns: readonly ResourcePattern[]
+  readonly resources: readonly string[]
 }
 
 const FORM = 'write `allow ACTIONS RESOURCES` or `deny ACTIONS RESOURCES`, for example `allow publish,consume queue:orders.*`'
@@ -19,10 +20,12 @@ export function parseRule(text: string): Rule {
   const [effect, actionList, resourceList, ...rest] = text.trim().split(/\s+/)
   if ((effect !== 'allow' && effect !== 'deny') || actionList === undefined || resourceList === undefined || rest.length > 0)
     throw wrong(text, FORM)
+  const resources = resourceList.split(',')
   return {
     effect,
+    resources,
     actions: new Set(actionList.split(',').flatMap((word) => actionsOf(word, text))),
-    patterns: resourceList.split(',').map((pattern) => {
+    patterns: resources.map((pattern) => {
       if (pattern.length <= PATTERN_LENGTH_MAX && resource.test(pattern)) return compilePattern(pattern)
       throw wrong(
         text,
@@ -34,6 +37,7 @@ export function parseRule(text: string): Rule {
 
 function actionsOf(word: string, text: string): readonly Action[] {
   if (word === 'all') return actions
+  if (word === 'define') return ['define', 'create']
   const action = actions.find((each) => each === word)
   if (action !== undefined) return [action]
   const near = nearestName(word, words)
@@ -56,4 +60,14 @@ export function isAllowed(rules: readonly Rule[], action: Action, name: string):
     allowed = true
   }
   return allowed
+}
+
+/** Whether there may be a resource of the kind for which `isAllowed`: something is allowed, and no denial covers all. */
+export function isAllowedSomewhere(rules: readonly Rule[], action: Action, kind: 'topic' | 'queue' | 'group'): boolean {
+  const about = rules.filter((rule) => rule.actions.has(action))
+  const all = ['**', `${kind}:*`, `${kind}:**`]
+  if (about.some(({ effect, resources }) => effect === 'deny' && resources.some((each) => all.includes(each)))) return false
+  return about.some(
+    ({ effect, resources }) => effect === 'allow' && resources.some((each) => each === '**' || each.startsWith(`${kind}:`)),
+  )
 }

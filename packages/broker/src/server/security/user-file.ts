@@ -61,7 +61,6 @@ const schema: Typed<StoredUsers> = typed({
           password: {
             type: 'object',
             properties: { sha256: keys, sha512: keys },
-            required: ['sha256', 'sha512'],
             additionalProperties: false,
           },
           tokens: {

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { prepareText } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
-import type { UserDirectory, UserInfo, UserSpec } from '../../protocols/security.ts'
-import { ANONYMOUS } from '../../protocols/security.ts'
+import type { ScramChange, ScramMechanism, UserDirectory, UserInfo, UserSpec } from '../../protocols/security.ts'
+import { ANONYMOUS, EVERYONE } from '../../protocols/security.ts'
 import type { Action } from '../../protocols/session.ts'
-import { digest, passwordKeys } from './password-keys.ts'
-import { isAllowed, parseRule, type Rule } from './rule.ts'
+import { digest, type HashName, keysOfSalted, passwordKeys } from './password-keys.ts'
+import { isAllowed, isAllowedSomewhere, parseRule, type Rule } from './rule.ts'
 import type { StoredUser, StoredUsers } from './user-file.ts'
 
 const USERS_MAX = 100_000
@@ -15,6 +15,9 @@ const TOKEN_BYTES = 32
 const TOKEN_PREFIX = 'mlr_'
 // No wildcards and separators of patterns, rules and credentials.
 const NAME = /^[^\s,:/*=#+"\\]{1,255}$/u
+
+const hashNames: Readonly<Record<ScramMechanism, HashName>> = { 'SCRAM-SHA-256': 'sha256', 'SCRAM-SHA-512': 'sha512' }
+const scramMechanisms = Object.keys(hashNames) as ScramMechanism[]
 
 interface User {
   readonly stored: StoredUser
@@ -70,6 +73,10 @@ export class Users implements UserDirectory {
     return isAllowed(this.#users.get(user)?.rules ?? [], action, resource)
   }
 
+  mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group'): boolean {
+    return isAllowedSomewhere(this.#users.get(user)?.rules ?? [], action, kind)
+  }
+
   // ---- UserDirectory --------------------------------------------------------------------------------------------------
 
   list(): readonly UserInfo[] {
@@ -83,14 +90,7 @@ export class Users implements UserDirectory {
   create(spec: UserSpec): UserInfo {
     if (this.#users.has(spec.name))
       throw new MillraceError('already_exists', `There is a user ${JSON.stringify(spec.name)} already.`)
-    if (!NAME.test(spec.name) || prepareText(spec.name) !== spec.name)
-      throw new MillraceError(
-        'bad_request',
-        `${JSON.stringify(spec.name)} cannot be the name of a user: use letters, digits and . _ - @, at most 255.`,
-      )
-    if (this.#users.size >= USERS_MAX)
-      throw new MillraceError('limit_reached', `There are ${USERS_MAX} users, which is the limit.`)
-    const user = changed({ name: spec.name, rules: [] }, spec)
+    const user = changed(this.#checked(spec.name), spec)
     this.#replace([...this.#stored.users, user])
     return shown(user)
   }
@@ -123,6 +123,42 @@ export class Users implements UserDirectory {
     if (tokens.length === (user.tokens ?? []).length)
       throw new MillraceError('not_found', `${JSON.stringify(name)} has no token ${JSON.stringify(id)}.`)
     this.#put({ ...user, tokens })
+  }
+
+  scram(name: string): readonly { readonly mechanism: ScramMechanism; readonly iterations: number }[] {
+    const { password = {} } = this.#find(name)
+    return scramMechanisms.flatMap((mechanism) => {
+      const keys = password[hashNames[mechanism]]
+      return keys === undefined ? [] : [{ mechanism, iterations: keys.iterations }]
+    })
+  }
+
+  changeScram(name: string, changes: readonly ScramChange[]): void {
+    const isNew = !this.#users.has(name)
+    const user = isNew ? this.#checked(name) : this.#find(name)
+    checkHasPassword(name)
+    const keys = new Map(Object.entries(user.password ?? {}))
+    for (const { mechanism, credential } of changes) {
+      const hash = hashNames[mechanism]
+      if (credential === undefined) keys.delete(hash)
+      else keys.set(hash, keysOfSalted(hash, credential.saltedPassword, credential.salt, credential.iterations))
+    }
+    const { password: _, ...rest } = user
+    const next = keys.size === 0 ? rest : { ...rest, password: Object.fromEntries(keys) }
+    if (isNew) this.#replace([...this.#stored.users, next])
+    else this.#put(next)
+  }
+
+  /** A new one. @throws MillraceError `bad_request`, `limit_reached` */
+  #checked(name: string): StoredUser {
+    if (!NAME.test(name) || prepareText(name) !== name)
+      throw new MillraceError(
+        'bad_request',
+        `${JSON.stringify(name)} cannot be the name of a user: use letters, digits and . _ - @, at most 255.`,
+      )
+    if (this.#users.size >= USERS_MAX)
+      throw new MillraceError('limit_reached', `There are ${USERS_MAX} users, which is the limit.`)
+    return { name, rules: [] }
   }
 
   #find(name: string): StoredUser {
@@ -160,7 +196,8 @@ export class Users implements UserDirectory {
 }
 
 function canAdminister({ stored, rules }: User): boolean {
-  const canLogIn = stored.password !== undefined || (stored.tokens ?? []).length > 0
+  const { password = {}, tokens = [] } = stored
+  const canLogIn = Object.keys(password).length > 0 || tokens.length > 0
   return canLogIn && isAllowed(rules, 'administer', 'broker')
 }
 
@@ -176,7 +213,8 @@ function compile({ users }: StoredUsers): Map<string, User> {
           'bad_request',
           `${JSON.stringify(name)} has the role ${JSON.stringify(unknown)}, which is no user.`,
         )
-      return [name, { stored, rules: [name, ...roles].flatMap((each) => own.get(each)!) }] as const
+      const counted = new Set([name, ...roles, ...(own.has(EVERYONE) ? [EVERYONE] : [])])
+      return [name, { stored, rules: [...counted].flatMap((each) => own.get(each)!) }] as const
     }),
   )
 }
@@ -185,14 +223,19 @@ function changed(user: StoredUser, { password, rules, roles }: Omit<UserSpec, 'n
   if (rules !== undefined && rules.length > RULES_MAX)
     throw new MillraceError('limit_reached', `A user has at most ${RULES_MAX} rules; a * in a pattern stands for many names.`)
   if (password === '') throw new MillraceError('bad_request', 'A password is not empty; leave it out for a user who has none.')
-  if (password !== undefined && user.name === ANONYMOUS)
-    throw new MillraceError('bad_request', `${ANONYMOUS} is who gives no password, and has none.`)
+  if (password !== undefined) checkHasPassword(user.name)
   return {
     ...user,
     ...(rules === undefined ? {} : { rules }),
     ...(roles === undefined ? {} : { roles }),
     ...(password === undefined ? {} : { password: keysOf(password) }),
   }
+}
+
+/** @throws MillraceError `bad_request` */
+function checkHasPassword(name: string): void {
+  if (name === ANONYMOUS || name === EVERYONE)
+    throw new MillraceError('bad_request', `${name} is nobody who logs in, and has no password.`)
 }
 
 /** @throws MillraceError `bad_request` */

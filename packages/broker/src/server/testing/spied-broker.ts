@@ -69,17 +69,26 @@ export function spiedBroker(context: SpyContext, cut: () => void): Broker {
 
 function spiedDestination(context: SpyContext, destination: Destination, name: string, cut: () => void): Destination {
   const { faults } = context
-  return overriding(destination, {
-    publish(...args) {
+  const spied = (publish: Destination['publish'], taken: () => number | undefined): Destination['publish'] => {
+    return (partition, batch) => {
       faults.check('publish', name)
-      const [partition, batch] = args
-      const baseOffset = destination.publish(...args)
+      const baseOffset = publish(partition, batch)
       const { duplicates, placed } = destination
       const known = { ...(duplicates === undefined ? {} : { duplicates }), ...(placed === undefined ? {} : { placed }) }
-      published(context, destination, batch, { partition: Math.max(0, partition), baseOffset, ...known })
+      published(context, destination, batch, { partition: Math.max(0, partition), baseOffset, ...known }, taken())
       if (faults.take('confirm', name) !== undefined) cut()
       return baseOffset
-    },
+    }
+  }
+  return overriding(destination, {
+    publish: spied(
+      (...args) => destination.publish(...args),
+      () => undefined,
+    ),
+    publishWhatFits: spied(
+      (...args) => destination.publishWhatFits(...args),
+      () => destination.refused?.position,
+    ),
     publishLater(...args) {
       faults.check('publish', name)
       const id = destination.publishLater(...args)
@@ -129,18 +138,20 @@ function destinationsOf(action: WriteAction): string[] {
   return destinations.map(({ kind, name }) => `${kind}:${name}`)
 }
 
-/** Of a batch of which what is known already was left out. */
+/** Of a batch of which what is known already was left out. @param taken only so many of its first messages */
 function published(
   { broker, recorder }: SpyContext,
   destination: Destination,
   batch: Uint8Array,
   { partition: at, baseOffset, duplicates: known, placed = [{ position: 0, partition: at, offset: baseOffset }] }: Published,
+  taken: number = Infinity,
 ): void {
   const duplicates = new Set(known?.map(({ position }) => position))
   const records: { readonly record: BatchRecord; readonly partition: number; readonly offset: number }[] = []
   let run = -1
   let offset = 0
   for (const [position, record] of decodeBatch(batch.slice(), 0).entries()) {
+    if (position >= taken) break
     if (placed[run + 1]?.position === position) offset = placed[++run]!.offset
     if (!duplicates.has(position)) records.push({ record, partition: placed[run]!.partition, offset: offset++ })
   }

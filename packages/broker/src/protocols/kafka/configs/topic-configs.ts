@@ -1,14 +1,18 @@
 /** A topic's settings as Kafka's configuration keys, and back. */
 import { unreachable } from '../../../base/assert.ts'
-import type { BrokerLimits, Retention } from '../../../core/broker.ts'
+import type { BrokerLimits, Cleanup, Retention } from '../../../core/broker.ts'
 import { errors, KafkaError } from '../errors.ts'
 import { type ConfigType, configTypes, topicConfigKeys } from './config-keys.ts'
 
 /** What of a topic's settings its keys are about. */
 export interface TopicSettings {
   readonly retention?: Retention
-  readonly cleanup?: 'delete' | 'compact'
+  readonly cleanup?: Cleanup
+  /** 0: that of the broker. */
+  readonly batchBytesMax?: number | undefined
 }
+
+type CheckedSettings = { readonly [Key in keyof TopicSettings]-?: Exclude<TopicSettings[Key], undefined> }
 
 export interface NamedValue {
   readonly name: string
@@ -54,14 +58,18 @@ export function describeTopicConfigs(settings: TopicSettings, limits: BrokerLimi
  * @param base what the values that are not named are
  * @throws KafkaError INVALID_CONFIG
  */
-export function settingsFrom(base: TopicSettings, values: readonly NamedValue[], limits: BrokerLimits): TopicSettings {
+export function settingsFrom(base: TopicSettings, values: readonly NamedValue[], limits: BrokerLimits): CheckedSettings {
   const retention: { ms?: number; bytes?: number; records?: number } = { ...base.retention }
   let cleanup = base.cleanup ?? 'delete'
+  let batchBytesMax = base.batchBytesMax ?? 0
   for (const { name, value } of values) {
     const text = value ?? defaultOf(name, limits)
     switch (name) {
       case 'cleanup.policy':
         cleanup = cleanupFrom(text)
+        break
+      case 'max.message.bytes':
+        batchBytesMax = value === null ? 0 : batchBytesFrom(text, limits)
         break
       case 'retention.ms':
         setLimit(retention, 'ms', name, text)
@@ -73,7 +81,7 @@ export function settingsFrom(base: TopicSettings, values: readonly NamedValue[],
         checkOther(name, text, limits)
     }
   }
-  return { retention, cleanup }
+  return { retention, cleanup, batchBytesMax }
 }
 
 /** The value that a list has with something appended, or taken away. @throws KafkaError INVALID_CONFIG */
@@ -86,10 +94,12 @@ export function changedList(name: string, settings: TopicSettings, value: string
   return result.join(',')
 }
 
-function ownValue(name: string, { retention, cleanup }: TopicSettings): string | undefined {
+function ownValue(name: string, { retention, cleanup, batchBytesMax }: TopicSettings): string | undefined {
   switch (name) {
     case 'cleanup.policy':
-      return cleanup === 'compact' ? cleanup : undefined
+      return cleanup === 'delete' ? undefined : cleanup
+    case 'max.message.bytes':
+      return batchBytesMax === 0 ? undefined : batchBytesMax?.toString()
     case 'retention.ms':
       return retention?.ms?.toString()
     case 'retention.bytes':
@@ -107,10 +117,21 @@ function defaultOf(name: string, limits: BrokerLimits): string {
   return key.default
 }
 
-function cleanupFrom(text: string): 'delete' | 'compact' {
-  const [first, ...more] = items(text)
-  if (more.length === 0 && (first === 'delete' || first === 'compact')) return first
-  throw invalid(`cleanup.policy is delete or compact on this broker, not ${JSON.stringify(text)}`)
+function cleanupFrom(text: string): Cleanup {
+  const [first, second, ...more] = [...new Set(items(text))].toSorted()
+  if (more.length === 0 && first === 'compact') {
+    if (second === undefined) return first
+    if (second === 'delete') return 'compact,delete'
+  }
+  if (first === 'delete' && second === undefined) return first
+  throw invalid(`cleanup.policy is delete, compact, or compact,delete, not ${JSON.stringify(text)}`)
+}
+
+function batchBytesFrom(text: string, { batchBytesMax }: BrokerLimits): number {
+  const bytes = Number(text)
+  if (/^\d+$/.test(text) && bytes >= 1 && bytes <= batchBytesMax) return bytes
+  const most = `${batchBytesMax} on this broker, by its setting limits.batchBytesMax`
+  throw invalid(`max.message.bytes is a whole number from 1 to ${most}, and not ${JSON.stringify(text)}`)
 }
 
 function setLimit(retention: { ms?: number; bytes?: number }, which: 'ms' | 'bytes', name: string, text: string): void {

@@ -1,6 +1,7 @@
 // hot path (packages/broker/test/kafka/throughput.mjs)
 /** Reads what a fetch asks for, once, partition by partition, as far as its bytes go. */
 import type { StoredPartition, StoredTopic } from '../../../core/broker.ts'
+import { permit } from '../access.ts'
 import { errorCodeOf, errors, KafkaError } from '../errors.ts'
 import { NO_TOPIC_ID, partitionOf, topicOf } from '../handlers/topic-lookup.ts'
 import { LEADER_EPOCH, limits } from '../limits.ts'
@@ -67,9 +68,11 @@ export class FetchRound {
   }
 
   #find(wanted: WantedPartition): StoredPartition {
-    const { broker, context, principal } = this.#client
-    const topic: StoredTopic = topicOf(broker, wanted.topic, wanted.topicId)
-    context.authorize(principal, 'read', `topic:${topic.name}`)
+    const client = this.#client
+    // Whether a topic is there is not told to who may not know.
+    if (wanted.topicId === NO_TOPIC_ID) permit(client, 'read', `topic:${wanted.topic}`)
+    const topic: StoredTopic = topicOf(client.broker, wanted.topic, wanted.topicId)
+    if (wanted.topicId !== NO_TOPIC_ID) permit(client, 'read', `topic:${topic.name}`)
     if (wanted.currentLeaderEpoch > LEADER_EPOCH) {
       throw new KafkaError(errors.UNKNOWN_LEADER_EPOCH, `the leader epoch is ${LEADER_EPOCH}`)
     }

@@ -1,5 +1,6 @@
 /** Members that the broker assigns to (KIP-848). */
 import type { ConsumerHeartbeat, TopicPartitions, TopicPattern } from '../../../core/broker.ts'
+import { permitSeeingTopic } from '../access.ts'
 import type { Decoded, Encodable } from '../codec/notation.ts'
 import { errorCodeOf, errors, failure } from '../errors.ts'
 import { consumerGroupHeartbeat } from '../messages/groups.ts'
@@ -30,6 +31,7 @@ function answer(client: Client, request: Request, pattern: TopicPattern | null |
   const { groupId, memberId, memberEpoch, instanceId } = request
   try {
     mayUseGroup(client, 'consume', groupId)
+    for (const name of request.subscribedTopicNames ?? []) permitSeeingTopic(client, name)
     const result = client.broker.groups.consumerHeartbeat({
       group: groupId,
       memberId,

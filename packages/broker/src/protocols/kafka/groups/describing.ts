@@ -1,5 +1,6 @@
 /** Groups as operators see them. */
 import type { GroupDescription, GroupState, TopicPartitions } from '../../../core/broker.ts'
+import { groupOperations, maySeeGroup, maySeeTopic, NOT_TOLD } from '../access.ts'
 import type { Encodable } from '../codec/notation.ts'
 import { errors } from '../errors.ts'
 import { consumerGroupDescribe, deleteGroups, describeGroups, listGroups } from '../messages/groups.ts'
@@ -39,7 +40,7 @@ export const listGroupsApi: ServedApi = serve(listGroups, ({ statesFilter, types
   }))
   const groups = [...consumers, ...shares]
     .filter(({ groupState, groupType }) => isAmong(statesFilter, groupState) && isAmong(typesFilter, groupType))
-    .filter(({ groupId }) => isVisible(client, groupId))
+    .filter(({ groupId }) => maySeeGroup(client, groupId))
   return { errorCode: errors.NONE, groups }
 })
 
@@ -48,22 +49,16 @@ function isAmong(filter: readonly string[], text: string): boolean {
   return filter.length === 0 || filter.some((each) => each.toLowerCase() === text.toLowerCase())
 }
 
-function isVisible(client: Client, group: string): boolean {
-  try {
-    mayUseGroup(client, 'describe', group)
-    return true
-  } catch (error) {
-    if (groupErrorCode(error) === errors.GROUP_AUTHORIZATION_FAILED) return false
-    throw error
-  }
-}
-
 export const describeGroupsApi: ServedApi = serve(describeGroups, (request, version, client) => ({
   groups: request.groups.map((groupId): ClassicAnswer => {
     try {
       mayUseGroup(client, 'describe', groupId)
       const group = client.broker.groups.describe(groupId)
-      if (group?.type === 'classic') return classicGroup(groupId, group)
+      if (group?.type === 'classic') {
+        const isAsked = request.includeAuthorizedOperations
+        const authorizedOperations = isAsked ? groupOperations(client, groupId) : NOT_TOLD
+        return { ...classicGroup(groupId, group), authorizedOperations }
+      }
       const errorCode = version >= TELLS_NOT_FOUND ? errors.GROUP_ID_NOT_FOUND : errors.NONE
       return noGroup(groupId, errorCode, `there is no classic group ${groupId}`)
     } catch (error) {
@@ -94,18 +89,32 @@ function noGroup(groupId: string, errorCode: number, errorMessage: string | null
   return { errorCode, errorMessage, groupId, groupState: DEAD, protocolType: '', protocolData: '', members: [] }
 }
 
-export const consumerGroupDescribeApi: ServedApi = serve(consumerGroupDescribe, ({ groupIds }, _, client) => ({
-  groups: groupIds.map((groupId): ConsumerAnswer => {
-    try {
-      mayUseGroup(client, 'describe', groupId)
-      const group = client.broker.groups.describe(groupId)
-      if (group?.type === 'consumer') return consumerGroup(client, groupId, group)
-      return noConsumerGroup(groupId, errors.GROUP_ID_NOT_FOUND, `there is no consumer group ${groupId}`)
-    } catch (error) {
-      return noConsumerGroup(groupId, groupErrorCode(error), null)
-    }
+export const consumerGroupDescribeApi: ServedApi = serve(
+  consumerGroupDescribe,
+  ({ groupIds, includeAuthorizedOperations }, _, client) => ({
+    groups: groupIds.map((groupId): ConsumerAnswer => {
+      try {
+        mayUseGroup(client, 'describe', groupId)
+        const group = client.broker.groups.describe(groupId)
+        if (group?.type === 'consumer') {
+          if (!topicsOf(group).every((name) => maySeeTopic(client, name))) {
+            const why = 'the group has members that read a topic of which the client may not know'
+            return noConsumerGroup(groupId, errors.TOPIC_AUTHORIZATION_FAILED, why)
+          }
+          const authorizedOperations = includeAuthorizedOperations ? groupOperations(client, groupId) : NOT_TOLD
+          return { ...consumerGroup(client, groupId, group), authorizedOperations }
+        }
+        return noConsumerGroup(groupId, errors.GROUP_ID_NOT_FOUND, `there is no consumer group ${groupId}`)
+      } catch (error) {
+        return noConsumerGroup(groupId, groupErrorCode(error), null)
+      }
+    }),
   }),
-}))
+)
+
+function topicsOf({ members }: GroupDescription): readonly string[] {
+  return members.flatMap(({ consumer }) => [...(consumer?.topics ?? []), ...(consumer?.assigned ?? []).map(({ topic }) => topic)])
+}
 
 function consumerGroup(client: Client, groupId: string, group: GroupDescription): ConsumerAnswer {
   const { state, generation, assignmentEpoch, protocol } = group

@@ -1,5 +1,6 @@
 import { MillraceError } from '../../../base/errors.ts'
 import type { GroupProblem, OffsetProblem } from '../../../core/broker.ts'
+import { permit, permitSeeingGroup } from '../access.ts'
 import { errorCodeOf, errors } from '../errors.ts'
 import type { Client } from '../served-api.ts'
 
@@ -41,12 +42,12 @@ export function offsetProblemCode(problem: OffsetProblem | undefined): number {
 /** What stands for a failure where a group is asked. @throws what is no expected failure */
 export function groupErrorCode(error: unknown): number {
   if (!(error instanceof MillraceError)) return errorCodeOf(error)
-  if (error.code === 'forbidden') return errors.GROUP_AUTHORIZATION_FAILED
   // Clients look for the coordinator again.
   return error.code === 'draining' ? errors.COORDINATOR_NOT_AVAILABLE : errorCodeOf(error)
 }
 
-/** @throws MillraceError `forbidden` */
-export function mayUseGroup({ context, principal }: Client, action: 'consume' | 'describe' | 'delete', group: string): void {
-  context.authorize(principal, action, `group:${group}`)
+/** @throws KafkaError GROUP_AUTHORIZATION_FAILED */
+export function mayUseGroup(client: Client, action: 'consume' | 'describe' | 'delete', group: string): void {
+  if (action === 'describe') permitSeeingGroup(client, group)
+  else permit(client, action, `group:${group}`)
 }

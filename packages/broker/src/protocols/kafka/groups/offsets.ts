@@ -1,5 +1,6 @@
 import { MillraceError } from '../../../base/errors.ts'
 import type { CommittedOffset, GroupProblem, OffsetCommit, OffsetCommitter, OffsetPlace } from '../../../core/broker.ts'
+import { may, maySeeTopic } from '../access.ts'
 import type { Decoded, Encodable } from '../codec/notation.ts'
 import { errors } from '../errors.ts'
 import { NO_TOPIC_ID, partitionOf } from '../handlers/topic-lookup.ts'
@@ -20,7 +21,12 @@ type AskedTopic = Decoded<typeof offsetFetch.request>['groups'][number]['topics'
 
 export const offsetCommitApi: ServedApi = serve(offsetCommit, (request, version, client) => {
   // By version 10 topics are named by their ids.
-  const topics = request.topics.map((topic) => ({ ...topic, known: nameOf(client, topic.name, topic.topicId) }))
+  const topics = request.topics.map((topic) => {
+    const name = nameOf(client, topic.name, topic.topicId)
+    if (name === undefined) return { ...topic, known: undefined, refusal: errors.UNKNOWN_TOPIC_ID }
+    if (!may(client, 'read', `topic:${name}`)) return { ...topic, known: undefined, refusal: errors.TOPIC_AUTHORIZATION_FAILED }
+    return { ...topic, known: name, refusal: undefined }
+  })
   const offsets: OffsetCommit[] = topics.flatMap(({ known, partitions }) =>
     known === undefined
       ? []
@@ -34,11 +40,11 @@ export const offsetCommitApi: ServedApi = serve(offsetCommit, (request, version,
   )
   const codes = commit(client, request, offsets)
   let next = 0
-  const answers = topics.map(({ name, topicId, known, partitions }) => ({
+  const answers = topics.map(({ name, topicId, refusal, partitions }) => ({
     name,
     topicId,
     partitions: partitions.map(({ partitionIndex }) => {
-      const errorCode = known === undefined ? errors.UNKNOWN_TOPIC_ID : codes[next++]!
+      const errorCode = refusal ?? codes[next++]!
       return { partitionIndex, errorCode: version >= 9 ? errorCode : forOldClients(errorCode) }
     }),
   }))
@@ -120,9 +126,10 @@ function fetched(
     const topics = asked === null ? allTopics(client, groups.offsets(group), requireStable) : []
     for (const { name, topicId, partitionIndexes } of asked ?? []) {
       const known = nameOf(client, name, topicId)
+      const refusal = refusalToSee(client, known)
       const partitions = partitionIndexes.map((index) =>
-        known === undefined
-          ? { ...fetchedOffset(index, undefined), errorCode: errors.UNKNOWN_TOPIC_ID }
+        known === undefined || refusal !== undefined
+          ? { ...fetchedOffset(index, undefined), errorCode: refusal ?? errors.UNKNOWN_TOPIC_ID }
           : requireStable && groups.isPending(group, known, index)
             ? unstableOffset(index)
             : fetchedOffset(index, groups.offset(group, known, index)),
@@ -141,12 +148,19 @@ function readerProblem({ broker }: Client, group: string, by: OffsetCommitter | 
   return problem !== undefined && broker.groups.describe(group)?.type === 'consumer' ? problem : undefined
 }
 
-function allTopics({ broker }: Client, offsets: readonly CommittedOffset[], requireStable: boolean): TopicOffsets[] {
+/** Why the offsets in a topic are not shown. */
+function refusalToSee(client: Client, name: string | undefined): number | undefined {
+  if (name === undefined) return errors.UNKNOWN_TOPIC_ID
+  return maySeeTopic(client, name) ? undefined : errors.TOPIC_AUTHORIZATION_FAILED
+}
+
+function allTopics(client: Client, offsets: readonly CommittedOffset[], requireStable: boolean): TopicOffsets[] {
   const topics = new Map<string, TopicOffsets>()
   for (const offset of offsets) {
     const { topic: name, partition } = offset
+    if (!maySeeTopic(client, name)) continue
     let topic = topics.get(name)
-    if (topic === undefined) topics.set(name, (topic = { name, topicId: broker.storedTopic(name).id, partitions: [] }))
+    if (topic === undefined) topics.set(name, (topic = { name, topicId: client.broker.storedTopic(name).id, partitions: [] }))
     topic.partitions.push(requireStable && offset.isPending ? unstableOffset(partition) : fetchedOffset(partition, offset))
   }
   return [...topics.values()]
@@ -188,15 +202,16 @@ export const offsetDeleteApi: ServedApi = serve(offsetDelete, ({ groupId, topics
     if (group === undefined) return { errorCode: errors.GROUP_ID_NOT_FOUND, topics: [] }
     const subscribed = subscribedTopics(group)
     if (subscribed === undefined) return { errorCode: errors.NON_EMPTY_GROUP, topics: [] }
+    const refusals = new Map(topics.map(({ name }) => [name, refusalToDelete(client, subscribed, name)] as const))
     const places: OffsetPlace[] = topics
-      .filter(({ name }) => !subscribed.has(name))
+      .filter(({ name }) => refusals.get(name) === undefined)
       .flatMap(({ name, partitions }) => partitions.map(({ partitionIndex }) => ({ topic: name, partition: partitionIndex })))
     const deleted = groups.deleteOffsets(groupId, places)
     const answers = topics.map(({ name, partitions }) => ({
       name,
       partitions: partitions.map(({ partitionIndex }) => ({
         partitionIndex,
-        errorCode: subscribed.has(name) ? errors.GROUP_SUBSCRIBED_TO_TOPIC : errors.NONE,
+        errorCode: refusals.get(name) ?? errors.NONE,
       })),
     }))
     return new Durable(deleted === 0 ? 0 : client.broker.ticket(), { errorCode: errors.NONE, topics: answers })
@@ -204,3 +219,8 @@ export const offsetDeleteApi: ServedApi = serve(offsetDelete, ({ groupId, topics
     return { errorCode: groupErrorCode(error), topics: [] }
   }
 })
+
+function refusalToDelete(client: Client, subscribed: ReadonlySet<string>, topic: string): number | undefined {
+  if (!may(client, 'read', `topic:${topic}`)) return errors.TOPIC_AUTHORIZATION_FAILED
+  return subscribed.has(topic) ? errors.GROUP_SUBSCRIBED_TO_TOPIC : undefined
+}

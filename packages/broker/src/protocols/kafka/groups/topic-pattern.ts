@@ -1,6 +1,6 @@
 import type { RE2JS } from 're2js'
-import { MillraceError } from '../../../base/errors.ts'
 import type { TopicPattern } from '../../../core/broker.ts'
+import { maySeeTopic } from '../access.ts'
 import { errors, KafkaError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Client } from '../served-api.ts'
@@ -10,20 +10,11 @@ import type { Client } from '../served-api.ts'
  * the client may know of. Its engine is loaded when somebody first has one.
  * @throws KafkaError INVALID_REGULAR_EXPRESSION
  */
-export async function patternOf({ context, principal }: Client, source: string): Promise<TopicPattern> {
+export async function patternOf(client: Client, source: string): Promise<TopicPattern> {
   const regex = await compiled(source)
   return {
     source,
-    matches: (topic) => {
-      if (!regex.testExact(topic)) return false
-      try {
-        context.authorize(principal, 'describe', `topic:${topic}`)
-        return true
-      } catch (error) {
-        if (error instanceof MillraceError && error.code === 'forbidden') return false
-        throw error
-      }
-    },
+    matches: (topic) => regex.testExact(topic) && maySeeTopic(client, topic),
   }
 }
 

@@ -1,41 +1,59 @@
 /** What there is to tell of a cluster of one. */
 import type { StoredTopic } from '../../../core/broker.ts'
 import type { Encodable } from '../codec/notation.ts'
-import { errorCodeOf, errors, success } from '../errors.ts'
+import {
+  clusterOperations,
+  may,
+  NOT_TOLD,
+  permitSeeingGroup,
+  permitSeeingTopic,
+  permitSeeingTransaction,
+  topicOperations,
+} from '../access.ts'
+import { errorCodeOf, errors, failure, KafkaError, success } from '../errors.ts'
 import { LEADER_EPOCH, limits, NODE_ID } from '../limits.ts'
 import { describeCluster, describeLogDirs, describeTopicPartitions, findCoordinator } from '../messages/cluster.ts'
 import { type Client, serve, type ServedApi } from '../served-api.ts'
-import { CLUSTER_OPERATIONS, NOT_TOLD, TOPIC_OPERATIONS } from './operations.ts'
 import { NO_TOPIC_ID, topicOf, visibleTopics } from './topic-lookup.ts'
 
 type DescribedTopic = Encodable<(typeof describeTopicPartitions.response.topics)[1]>
 
-export const describeClusterApi: ServedApi = serve(describeCluster, (request, _, { broker, address }) => ({
+export const describeClusterApi: ServedApi = serve(describeCluster, (request, _, client) => ({
   errorCode: errors.NONE,
   errorMessage: null,
   endpointType: request.endpointType,
-  clusterId: broker.id,
+  clusterId: client.broker.id,
   controllerId: NODE_ID,
-  brokers: [{ brokerId: NODE_ID, ...address, rack: null }],
-  clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : NOT_TOLD,
+  brokers: [{ brokerId: NODE_ID, ...client.address, rack: null }],
+  clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? clusterOperations(client) : NOT_TOLD,
 }))
 
+/** Kinds of what is coordinated. */
 const GROUP = 0
 const TRANSACTION = 1
 
 /** This broker coordinates everything. */
-export const findCoordinatorApi: ServedApi = serve(findCoordinator, ({ keyType, coordinatorKeys }, _, { address }) => {
-  const isKnown = keyType === GROUP || keyType === TRANSACTION
-  const about = isKnown
-    ? { ...success, nodeId: NODE_ID, ...address }
-    : { errorCode: errors.INVALID_REQUEST, errorMessage: `nothing coordinates keys of type ${keyType}`, ...NOWHERE }
-  return { ...about, coordinators: coordinatorKeys.map((key) => ({ key, ...about })) }
+export const findCoordinatorApi: ServedApi = serve(findCoordinator, (request, _, client) => {
+  const find = (key: string): Coordinator => ({ key, ...coordinatorOf(client, request.keyType, key) })
+  return { ...find(request.key), coordinators: request.coordinatorKeys.map(find) }
 })
 
-const NOWHERE = { nodeId: -1, host: '', port: -1 }
+type Coordinator = Encodable<(typeof findCoordinator.response.coordinators)[1]>
+
+function coordinatorOf(client: Client, keyType: number, key: string): Omit<Coordinator, 'key'> {
+  try {
+    if (keyType === TRANSACTION) permitSeeingTransaction(client, key)
+    else if (keyType === GROUP) permitSeeingGroup(client, key)
+    else throw new KafkaError(errors.INVALID_REQUEST, `nothing coordinates keys of type ${keyType}`)
+    return { nodeId: NODE_ID, ...client.address, ...success }
+  } catch (error) {
+    return { nodeId: -1, host: '', port: -1, ...failure(error) }
+  }
+}
 
 /** One directory, as far as clients are concerned, with what the stored batches take. */
 export const describeLogDirsApi: ServedApi = serve(describeLogDirs, ({ topics }, _, client) => {
+  if (!may(client, 'describe', 'broker')) return { errorCode: errors.CLUSTER_AUTHORIZATION_FAILED, results: [] }
   const asked = topics?.map(({ topic, partitions }) => ({ name: topic, partitions: new Set(partitions) }))
   const wanted = visibleTopics(client).flatMap((topic) => {
     const which = asked?.find(({ name }) => name === topic.name)
@@ -85,7 +103,7 @@ interface TopicDescription extends DescribedTopic {
 
 function describeTopic(client: Client, name: string, from: number, max: number): TopicDescription {
   try {
-    client.context.authorize(client.principal, 'describe', `topic:${name}`)
+    permitSeeingTopic(client, name)
     const topic = topicOf(client.broker, name, NO_TOPIC_ID)
     const partitions = topic.partitions.slice(from, from + max).map((_, n) => ({
       errorCode: errors.NONE,
@@ -98,7 +116,7 @@ function describeTopic(client: Client, name: string, from: number, max: number):
       lastKnownElr: [],
       offlineReplicas: [],
     }))
-    const about = { topicId: topic.id, isInternal: false, topicAuthorizedOperations: TOPIC_OPERATIONS }
+    const about = { topicId: topic.id, isInternal: false, topicAuthorizedOperations: topicOperations(client, name) }
     return { errorCode: errors.NONE, name, ...about, partitions, count: topic.partitions.length }
   } catch (error) {
     const nothing = { topicId: NO_TOPIC_ID, isInternal: false, topicAuthorizedOperations: NOT_TOLD, partitions: [], count: 0 }

@@ -1,3 +1,4 @@
+import { may, permit } from '../access.ts'
 import type { Decoded } from '../codec/notation.ts'
 import { describeBrokerConfigs } from '../configs/broker-configs.ts'
 import { changedList, describeTopicConfigs, type NamedValue, settingsFrom, type TopicSettings } from '../configs/topic-configs.ts'
@@ -35,14 +36,14 @@ export const describeConfigsApi: ServedApi = serve(describeConfigs, (request, _,
 }))
 
 function configsOf(client: Client, { resourceType, resourceName }: Resource): ReturnType<typeof describeTopicConfigs> {
-  const { broker, context, principal } = client
+  const { broker } = client
   if (resourceType === TOPIC) {
-    context.authorize(principal, 'describe', `topic:${resourceName}`)
+    permit(client, 'describe', `topic:${resourceName}`)
     return describeTopicConfigs(broker.storedTopic(resourceName), broker.limits)
   }
   if (resourceType === GROUP) return describeGroup(client, resourceName)
+  permit(client, 'describe', 'broker')
   checkBroker(resourceType, resourceName)
-  context.authorize(principal, 'describe', 'broker')
   return describeBrokerConfigs(broker.limits)
 }
 
@@ -126,13 +127,14 @@ function changed(
   validateOnly: boolean,
   change: (now: TopicSettings) => ConfigChange,
 ): { errorCode: number; errorMessage: string | null; resourceType: number; resourceName: string } {
-  const { broker, context, principal } = client
+  const { broker } = client
   try {
     if (resourceType !== TOPIC) {
+      permit(client, 'define', 'broker')
       checkBroker(resourceType, resourceName)
       throw new KafkaError(errors.INVALID_REQUEST, 'the broker is configured where it is started')
     }
-    context.authorize(principal, 'define', `topic:${resourceName}`)
+    permit(client, 'define', `topic:${resourceName}`)
     const { base, values } = change(broker.storedTopic(resourceName))
     const settings = settingsFrom(base, values, broker.limits)
     if (!validateOnly) broker.updateTopic(resourceName, settings)
@@ -143,6 +145,7 @@ function changed(
 }
 
 export const listConfigResourcesApi: ServedApi = serve(listConfigResources, ({ resourceTypes }, version, client) => {
+  if (!may(client, 'describe', 'broker')) return { errorCode: errors.CLUSTER_AUTHORIZATION_FAILED, configResources: [] }
   // In the first version it is about metrics of clients, of which there are none.
   if (version === 0) return { errorCode: errors.NONE, configResources: [] }
   const isAsked = (type: number): boolean => resourceTypes.length === 0 || resourceTypes.includes(type)

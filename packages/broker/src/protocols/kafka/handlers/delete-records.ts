@@ -1,4 +1,5 @@
 import { MillraceError } from '../../../base/errors.ts'
+import { permit } from '../access.ts'
 import { errorCodeOf, errors } from '../errors.ts'
 import { deleteRecords } from '../messages/records.ts'
 import { Durable, serve, type ServedApi } from '../served-api.ts'
@@ -13,7 +14,7 @@ export const deleteRecordsApi: ServedApi = serve(deleteRecords, (request, _, cli
     name,
     partitions: partitions.map(({ partitionIndex, offset }) => {
       try {
-        client.context.authorize(client.principal, 'delete', `topic:${name}`)
+        permit(client, 'delete', `topic:${name}`)
         const partition = partitionOf(topicOf(client.broker, name, NO_TOPIC_ID), partitionIndex)
         const { start, end } = partition.bounds()
         const to = offset === HIGH_WATERMARK ? end : offset

@@ -6,6 +6,7 @@ import { type FetchPlan, planFetch } from '../fetch/fetch-session.ts'
 import { waitForMore } from '../fetch/fetch-wait.ts'
 import { limits } from '../limits.ts'
 import { fetch } from '../messages/records.ts'
+import { throttled } from '../throttling.ts'
 import { type Client, serve, type ServedApi } from '../served-api.ts'
 
 type FetchResponse = Encodable<typeof fetch.response>
@@ -24,24 +25,34 @@ export const fetchApi: ServedApi = serve(fetch, (request, _, client) => {
   client.fetchSession = plan.session
   const { partitions } = plan
   const committedOnly = request.isolationLevel === READ_COMMITTED
+  const bytesMax = Math.min(request.maxBytes, burstBytes(client))
   const terms = {
-    bytesMin: request.minBytes,
-    bytesMax: request.maxBytes,
+    bytesMin: Math.min(request.minBytes, bytesMax),
+    bytesMax,
     waitMs: Math.min(request.maxWaitMs, limits.fetchWaitMsMax),
   }
   const round = new FetchRound(client, partitions, terms.bytesMax)
   const conclude = (): FetchResponse | Promise<FetchResponse> => {
     const isEnough = round.failed || round.bytes >= terms.bytesMin || terms.waitMs <= 0 || partitions.length === 0
-    if (isEnough) return answer(plan, round, committedOnly)
+    if (isEnough) return answer(client, plan, round, committedOnly)
     return new Promise((resolve) => {
-      waitForMore(client, partitions, terms, (last) => resolve(answer(plan, last, committedOnly)))
+      waitForMore(client, partitions, terms, (last) => resolve(answer(client, plan, last, committedOnly)))
     })
   }
   const reading = round.run()
   return reading === undefined ? conclude() : reading.then(conclude)
 })
 
-function answer({ session, isIncremental }: FetchPlan, { results }: FetchRound, committedOnly: boolean): FetchResponse {
+function burstBytes({ broker, principal }: Client): number {
+  return broker.quotas.burstBytes(principal.user, principal.clientId ?? '', 'consume')
+}
+
+function answer(
+  client: Client,
+  { session, isIncremental }: FetchPlan,
+  { results, bytes }: FetchRound,
+  committedOnly: boolean,
+): FetchResponse {
   const responses: { topic: string; topicId: string; partitions: PartitionAnswer[] }[] = []
   let topic: (typeof responses)[number] | undefined
   for (const result of results) {
@@ -54,7 +65,8 @@ function answer({ session, isIncremental }: FetchPlan, { results }: FetchRound, 
     topic.partitions.push(partitionAnswer(result, committedOnly))
     if (session !== undefined && result.records.length > 0) session.served(wanted)
   }
-  return { errorCode: errors.NONE, sessionId: session?.id ?? 0, responses }
+  const throttleTimeMs = throttled(client, 'consume', bytes)
+  return { throttleTimeMs, errorCode: errors.NONE, sessionId: session?.id ?? 0, responses }
 }
 
 function partitionAnswer(

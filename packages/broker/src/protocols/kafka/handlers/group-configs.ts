@@ -1,4 +1,4 @@
-import { isAllowed } from '../../session.ts'
+import { maySeeGroup, permit } from '../access.ts'
 import { describeGroupConfigs, groupSettingsFrom } from '../configs/group-configs.ts'
 import type { DescribedConfig, NamedValue } from '../configs/topic-configs.ts'
 import { failure, success } from '../errors.ts'
@@ -15,7 +15,7 @@ interface Changed {
   readonly resourceName: string
 }
 
-/** @throws MillraceError `forbidden` */
+/** @throws KafkaError GROUP_AUTHORIZATION_FAILED */
 export function describeGroup(client: Client, group: string): readonly DescribedConfig[] {
   mayUseGroup(client, 'describe', group)
   return describeGroupConfigs(client.broker.subscriptionGroups.settings(group))
@@ -32,17 +32,17 @@ export function changeGroup(
   validateOnly: boolean,
   isAll: boolean,
 ): Changed {
-  const { broker, context, principal } = client
+  const { broker } = client
   const about = { resourceType: GROUP, resourceName: group }
   try {
-    context.authorize(principal, 'define', `group:${group}`)
+    permit(client, 'define', `group:${group}`)
     const groups = broker.subscriptionGroups
     const named = typeof values === 'function' ? values() : values
     const settings = groupSettingsFrom(isAll ? undefined : groups.settings(group), named)
     const { deadLetter } = settings.delivery ?? {}
     // Who has messages moved there publishes there.
-    if (deadLetter !== undefined) context.authorize(principal, 'publish', deadLetter)
-    for (const topic of groups.topics(group)) context.authorize(principal, 'define', `topic:${topic}/${group}`)
+    if (deadLetter !== undefined) permit(client, 'publish', `topic:${deadLetter.slice('topic:'.length)}`)
+    for (const topic of groups.topics(group)) permit(client, 'define', `topic:${topic}/${group}`)
     if (!validateOnly) groups.configure(group, settings)
     return { ...success, ...about }
   } catch (error) {
@@ -52,6 +52,5 @@ export function changeGroup(
 
 /** Groups with a configuration that the client may know of. */
 export function configuredGroups(client: Client): readonly string[] {
-  const { broker, context, principal } = client
-  return broker.subscriptionGroups.configured().filter((group) => isAllowed(context, principal, 'describe', `group:${group}`))
+  return client.broker.subscriptionGroups.configured().filter((group) => maySeeGroup(client, group))
 }

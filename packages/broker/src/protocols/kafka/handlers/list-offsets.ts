@@ -1,4 +1,5 @@
 import type { StoredPartition } from '../../../core/broker.ts'
+import { permitOffsets } from '../access.ts'
 import type { Decoded, Encodable } from '../codec/notation.ts'
 import { errorCodeOf, errors, KafkaError } from '../errors.ts'
 import { LEADER_EPOCH } from '../limits.ts'
@@ -69,7 +70,7 @@ export const offsetForLeaderEpochApi: ServedApi = serve(offsetForLeaderEpoch, ({
 }))
 
 function describedPartition(client: Client, name: string, index: number, leaderEpoch: number): StoredPartition {
-  client.context.authorize(client.principal, 'describe', `topic:${name}`)
+  permitOffsets(client, name)
   const partition = partitionOf(topicOf(client.broker, name, NO_TOPIC_ID), index)
   if (leaderEpoch <= LEADER_EPOCH) return partition
   throw new KafkaError(errors.UNKNOWN_LEADER_EPOCH, `the leader epoch is ${LEADER_EPOCH}, not ${leaderEpoch}`)

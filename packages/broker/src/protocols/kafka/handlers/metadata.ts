@@ -1,11 +1,11 @@
 import { MillraceError } from '../../../base/errors.ts'
 import type { StoredTopic } from '../../../core/broker.ts'
+import { clusterOperations, NOT_TOLD, permitCreatingOnUse, permitSeeingTopic, topicOperations } from '../access.ts'
 import type { Encodable } from '../codec/notation.ts'
 import { errors, failure, KafkaError } from '../errors.ts'
 import { LEADER_EPOCH, NODE_ID } from '../limits.ts'
 import { metadata } from '../messages/cluster.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
-import { CLUSTER_OPERATIONS, NOT_TOLD, TOPIC_OPERATIONS } from './operations.ts'
 import { NO_TOPIC_ID, topicOf, visibleTopics } from './topic-lookup.ts'
 
 type TopicAnswer = Encodable<(typeof metadata.response.topics)[1]>
@@ -13,17 +13,18 @@ type TopicAnswer = Encodable<(typeof metadata.response.topics)[1]>
 export const metadataApi: ServedApi = serve(metadata, (request, version, client) => {
   const { broker } = client
   const isAll = request.topics === null || (version === 0 && request.topics.length === 0)
-  const operations = request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : NOT_TOLD
+  const operations = (name: string): number =>
+    request.includeTopicAuthorizedOperations ? topicOperations(client, name) : NOT_TOLD
   let ticket = 0
   const lookUp = (name: string | null, topicId: string): TopicAnswer => {
     try {
       const topic = find(client, name, topicId)
-      if (topic !== undefined) return described(topic, operations)
+      if (topic !== undefined) return described(topic, operations(topic.name))
       if (name === null) throw new KafkaError(errors.INVALID_REQUEST, 'a topic is named, or has an id')
       const created = create(client, name, request.allowAutoTopicCreation)
       // It must be there before anybody hears of it.
       ticket = broker.ticket()
-      return described(created, operations)
+      return described(created, operations(name))
     } catch (error) {
       return { ...failure(error), name: name ?? (version >= 12 ? null : ''), topicId, isInternal: false, partitions: [] }
     }
@@ -33,17 +34,18 @@ export const metadataApi: ServedApi = serve(metadata, (request, version, client)
     clusterId: broker.id,
     controllerId: NODE_ID,
     topics: isAll
-      ? visibleTopics(client).map((topic) => described(topic, operations))
+      ? visibleTopics(client).map((topic) => described(topic, operations(topic.name)))
       : request.topics.map(({ name, topicId }) => lookUp(name, topicId)),
-    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : NOT_TOLD,
+    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? clusterOperations(client) : NOT_TOLD,
   }
   return new Durable(ticket, response)
 })
 
 function find(client: Client, name: string | null, topicId: string): StoredTopic | undefined {
   try {
+    if (name !== null && topicId === NO_TOPIC_ID) permitSeeingTopic(client, name)
     const topic = topicOf(client.broker, name, topicId)
-    client.context.authorize(client.principal, 'describe', `topic:${topic.name}`)
+    permitSeeingTopic(client, topic.name)
     return topic
   } catch (error) {
     if (topicId === NO_TOPIC_ID && error instanceof MillraceError && error.code === 'not_found') return undefined
@@ -53,7 +55,7 @@ function find(client: Client, name: string | null, topicId: string): StoredTopic
 
 /** @throws MillraceError `not_found` when it may not be created, `illegal_name`, `limit_reached` */
 function create(client: Client, name: string, allowed: boolean): StoredTopic {
-  client.context.authorize(client.principal, allowed ? 'define' : 'describe', `topic:${name}`)
+  if (allowed) permitCreatingOnUse(client, name)
   client.broker.destination(`topic:${name}`, allowed)
   return client.broker.storedTopic(name)
 }

@@ -31,6 +31,20 @@ async function produceTo(peer: KafkaPeer, records: Uint8Array | null, name = 't'
   return { errorCode, baseOffset }
 }
 
+test('the answer says where the log begins', async () => {
+  const { broker, peer } = await open()
+  await produceTo(peer, batchOf('a', 'b'))
+  const begin = async (): Promise<number> => {
+    const partitionData = [{ index: 0, records: batchOf('c') }]
+    const { responses } = await peer.ask(produce, 9, { acks: -1, timeoutMs: 1000, topicData: [{ name: 't', partitionData }] })
+    return responses[0]!.partitionResponses[0]!.logStartOffset
+  }
+  expect(await begin()).toBe(0)
+  broker.core.broker.storedTopic('t').partitions[0]!.trim(2)
+  await broker.core.settle()
+  expect(await begin()).toBe(2)
+})
+
 test('batches get the offsets of their partition, whatever confirmation is asked for', async () => {
   const { broker, peer } = await open()
   expect(await produceTo(peer, batchOf('a', 'b'))).toEqual({ errorCode: 0, baseOffset: 0 })
@@ -93,7 +107,7 @@ describe('refused', () => {
     ['half a batch', batchOf('a').subarray(0, -1), errors.INVALID_RECORD],
     ['two batches', Buffer.concat([batchOf('a'), batchOf('b')]), errors.INVALID_RECORD],
     ['an old format', changed((batch) => (batch[16] = 1)), errors.UNSUPPORTED_FOR_MESSAGE_FORMAT],
-    ['damaged bytes', changed((batch) => (batch[batch.length - 1]! ^= 1)), errors.INVALID_RECORD],
+    ['damaged bytes', changed((batch) => (batch[batch.length - 1]! ^= 1)), errors.CORRUPT_MESSAGE],
     ['a control batch', changed((batch) => (batch[22] = 0x20)), errors.INVALID_RECORD],
     [
       'a batch of nobody knows whose transaction',
@@ -153,7 +167,27 @@ async function producer(peer: KafkaPeer): Promise<(sequence: number, epoch?: num
   }
 }
 
+test('a topic may take less than the broker', async () => {
+  const { broker, peer } = await open()
+  const batch = batchOf('x'.repeat(100))
+  broker.core.broker.updateTopic('t', { batchBytesMax: batch.length })
+  expect(await produceTo(peer, batch)).toEqual({ errorCode: 0, baseOffset: 0 })
+  expect(await produceTo(peer, batchOf('x'.repeat(101)))).toEqual({ errorCode: errors.MESSAGE_TOO_LARGE, baseOffset: -1 })
+  await broker.core.crash()
+  expect(broker.core.broker.topic('t').batchBytesMax).toBe(batch.length)
+  broker.core.broker.updateTopic('t', { batchBytesMax: 0 })
+  expect(await produceTo(broker.connect(), batchOf('x'.repeat(101)))).toEqual({ errorCode: 0, baseOffset: 1 })
+})
+
 describe('an idempotent producer', () => {
+  test('whom nobody remembers goes on where it is, as in Kafka since 2.5', async () => {
+    const { peer } = await open()
+    const batch = batchOf('a')
+    setBatchProducer(batch, 12_345, 3, 77)
+    expect(await produceTo(peer, batch)).toEqual({ errorCode: 0, baseOffset: 0 })
+    expect(await produceTo(peer, batch)).toEqual({ errorCode: 0, baseOffset: 0 })
+  })
+
   test('gets the original offset for what it sent before, also after a restart', async () => {
     const { broker, peer } = await open()
     const batch = await producer(peer)

@@ -1,11 +1,13 @@
 // hot path (packages/broker/test/kafka/throughput.mjs)
-import { BATCH_HEADER_BYTES, batchAttributes, batchSize } from '@millrace/wire'
+import { BATCH_HEADER_BYTES, batchAttributes, batchCrc, batchSize, crc32c } from '@millrace/wire'
 import { MillraceError } from '../../../base/errors.ts'
-import type { Destination } from '../../../core/broker.ts'
+import type { Destination, StoredTopic } from '../../../core/broker.ts'
+import { permit } from '../access.ts'
 import type { Decoded, Encodable } from '../codec/notation.ts'
 import { errors, failure, KafkaError } from '../errors.ts'
 import { produce } from '../messages/records.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
+import { throttled } from '../throttling.ts'
 import { publishInTransaction, UNKNOWN_OFFSET } from '../transactions/producing.ts'
 import { NO_TOPIC_ID, topicOf } from './topic-lookup.ts'
 
@@ -23,6 +25,8 @@ const NOBODY = 0
 
 const MAGIC_AT = 16
 const MAGIC = 2
+/** Where that begins which the checksum is about. */
+const CHECKED_AT = 21
 const TRANSACTIONAL = 0x10
 const CONTROL = 0x20
 
@@ -32,17 +36,24 @@ interface By {
   readonly version: number
 }
 
+interface Target {
+  readonly destination: Destination
+  readonly stored: StoredTopic
+}
+
 /** How far a request got. */
 interface Progress {
   /** Of the last batch that was stored. */
   ticket: number
   failed: boolean
+  /** Of the batches that were stored. */
+  bytes: number
 }
 
 export const produceApi: ServedApi = serve(produce, (request, version, client) => {
   if (version < FIRST_VERSION) return 'close'
   const { acks } = request
-  const progress: Progress = { ticket: 0, failed: false }
+  const progress: Progress = { ticket: 0, failed: false, bytes: 0 }
   const known = acks === ALL || acks === LEADER || acks === NOBODY
   const by = { transactionalId: request.transactionalId, version }
   const responses = request.topicData.map((topic) =>
@@ -50,30 +61,32 @@ export const produceApi: ServedApi = serve(produce, (request, version, client) =
       ? publishTopic(client, by, topic, progress)
       : refuseTopic(topic, new KafkaError(errors.INVALID_REQUIRED_ACKS, 'acks is -1, 0 or 1')),
   )
+  const throttleTimeMs = throttled(client, 'publish', progress.bytes)
   // Nobody reads an answer: the end of the connection is all that can tell of a failure.
   if (acks === NOBODY) return progress.failed ? 'close' : undefined
-  return new Durable(progress.ticket, { responses })
+  return new Durable(progress.ticket, { responses, throttleTimeMs })
 })
 
 function publishTopic(client: Client, by: By, topic: TopicData, progress: Progress): TopicAnswer {
   const { name, topicId, partitionData } = topic
-  let destination: Destination
+  let target: Target
   try {
     const topicName = topicId === NO_TOPIC_ID ? name : topicOf(client.broker, name, topicId).name
-    client.context.authorize(client.principal, 'publish', `topic:${topicName}`)
-    destination = client.broker.destination(`topic:${topicName}`, false)
+    permit(client, 'publish', `topic:${topicName}`)
+    const destination = client.broker.destination(`topic:${topicName}`, false)
+    target = { destination, stored: client.broker.storedTopic(topicName) }
   } catch (error) {
     progress.failed = true
     return refuseTopic(topic, error)
   }
-  const partitionResponses = partitionData.map(({ index, records }) => publish(client, by, destination, index, records, progress))
+  const partitionResponses = partitionData.map(({ index, records }) => publish(client, by, target, index, records, progress))
   return { name, topicId, partitionResponses }
 }
 
 function publish(
   client: Client,
   by: By,
-  destination: Destination,
+  { destination, stored }: Target,
   index: number,
   records: Uint8Array | null,
   progress: Progress,
@@ -89,18 +102,31 @@ function publish(
     if ((batchAttributes(batch) & TRANSACTIONAL) !== 0) {
       publishInTransaction(client, by.transactionalId, by.version, destination, index, batch)
       progress.ticket = client.broker.ticket()
-      return { index, errorCode: errors.NONE, baseOffset: UNKNOWN_OFFSET }
+      progress.bytes += batch.length
+      return { index, errorCode: errors.NONE, baseOffset: UNKNOWN_OFFSET, logStartOffset: startOf(stored, index) }
     }
     const baseOffset = destination.publish(index, batch)
     progress.ticket = client.broker.ticket()
+    progress.bytes += batch.length
     if (destination.duplicates?.[0]?.offset === -1) {
       throw new KafkaError(errors.DUPLICATE_SEQUENCE_NUMBER, 'the batch was stored before, and where is not known any more')
     }
-    return { index, errorCode: errors.NONE, baseOffset }
+    return { index, errorCode: errors.NONE, baseOffset, logStartOffset: startOf(stored, index) }
   } catch (error) {
     progress.failed = true
+    if (isDamaged(error, records)) return refusePartition(index, new KafkaError(errors.CORRUPT_MESSAGE, (error as Error).message))
     return refusePartition(index, error)
   }
+}
+
+function startOf(stored: StoredTopic, index: number): number {
+  return stored.partitions[index]!.bounds().start
+}
+
+/** Whether it was changed on the way: clients then send it again. */
+function isDamaged(error: unknown, records: Uint8Array | null): boolean {
+  if (records === null || !(error instanceof MillraceError) || error.code !== 'bad_batch') return false
+  return crc32c(records.subarray(CHECKED_AT)) !== batchCrc(records)
 }
 
 /** Since version 3 there is one batch for a partition. @throws KafkaError */

@@ -1,4 +1,5 @@
 /** Leaders and replicas, of which every partition has one: this broker. */
+import { permit } from '../access.ts'
 import { errorCodeOf, errors, failure, KafkaError, success } from '../errors.ts'
 import { NODE_ID } from '../limits.ts'
 import { alterPartitionReassignments, electLeaders, listPartitionReassignments } from '../messages/replicas.ts'
@@ -49,16 +50,16 @@ export const alterPartitionReassignmentsApi: ServedApi = serve(alterPartitionRea
 /** Partitions stay where they are. */
 export const listPartitionReassignmentsApi: ServedApi = serve(listPartitionReassignments, (_request, _, client) => {
   try {
-    client.context.authorize(client.principal, 'describe', 'broker')
+    permit(client, 'describe', 'broker')
     return { ...success, topics: [] }
   } catch (error) {
     return { ...failure(error), topics: [] }
   }
 })
 
-function operatorOnly({ context, principal }: Client): number {
+function operatorOnly(client: Client): number {
   try {
-    context.authorize(principal, 'administer', 'broker')
+    permit(client, 'administer', 'broker')
     return errors.NONE
   } catch (error) {
     return errorCodeOf(error)

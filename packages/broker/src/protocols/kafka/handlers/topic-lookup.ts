@@ -1,5 +1,6 @@
 import type { Broker, StoredTopic } from '../../../core/broker.ts'
 import { MillraceError } from '../../../base/errors.ts'
+import { maySeeTopic } from '../access.ts'
 import { errors, KafkaError } from '../errors.ts'
 import type { Client } from '../served-api.ts'
 
@@ -31,14 +32,6 @@ export function partitionOf(topic: StoredTopic, index: number): StoredTopic['par
 }
 
 /** All topics that the client may know of. */
-export function visibleTopics({ broker, context, principal }: Client): readonly StoredTopic[] {
-  return broker.storedTopics().filter((topic) => {
-    try {
-      context.authorize(principal, 'describe', `topic:${topic.name}`)
-      return true
-    } catch (error) {
-      if (error instanceof MillraceError && error.code === 'forbidden') return false
-      throw error
-    }
-  })
+export function visibleTopics(client: Client): readonly StoredTopic[] {
+  return client.broker.storedTopics().filter(({ name }) => maySeeTopic(client, name))
 }

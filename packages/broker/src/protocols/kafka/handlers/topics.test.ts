@@ -78,7 +78,9 @@ describe('topics', () => {
     ['key', { configs: [{ name: 'no.such.key', value: '1' }] }, errors.INVALID_CONFIG],
     ['value', { configs: [{ name: 'retention.ms', value: 'soon' }] }, errors.INVALID_CONFIG],
     ['value of the wrong type', { configs: [{ name: 'segment.bytes', value: 'many' }] }, errors.INVALID_CONFIG],
-    ['policy', { configs: [{ name: 'cleanup.policy', value: 'compact,delete' }] }, errors.INVALID_CONFIG],
+    ['policy', { configs: [{ name: 'cleanup.policy', value: 'compact,delete,none' }] }, errors.INVALID_CONFIG],
+    ['no policy', { configs: [{ name: 'cleanup.policy', value: '' }] }, errors.INVALID_CONFIG],
+    ['largest message', { configs: [{ name: 'max.message.bytes', value: '999999999' }] }, errors.INVALID_CONFIG],
     ['fixed value', { configs: [{ name: 'message.timestamp.type', value: 'LogAppendTime' }] }, errors.INVALID_CONFIG],
   ])('are not created with a bad %s', async (_, topic, errorCode) => {
     const { broker, peer } = await open()
@@ -140,11 +142,19 @@ describe('configuration', () => {
     expect(await valueOf(peer, 'retention.ms')).toEqual({ value: '1000', configSource: 1 })
     expect(await alter('retention.ms', 1, null)).toBe(0)
     expect(await valueOf(peer, 'retention.ms')).toEqual({ value: '-1', configSource: 5 })
-    expect(await alter('cleanup.policy', 2, 'compact')).toBe(errors.INVALID_CONFIG)
+    expect(await alter('cleanup.policy', 2, 'compact')).toBe(0)
+    expect(broker.core.broker.topic('t').cleanup).toBe('compact,delete')
+    expect(await valueOf(peer, 'cleanup.policy')).toEqual({ value: 'compact,delete', configSource: 1 })
     expect(await alter('cleanup.policy', 3, 'compact')).toBe(0)
+    expect(broker.core.broker.topic('t').cleanup).toBe('delete')
     expect(await alter('retention.ms', 2, '5')).toBe(errors.INVALID_CONFIG)
     expect(await alter('retention.ms', 9, '5')).toBe(errors.INVALID_REQUEST)
-    expect(await alter('max.message.bytes', 0, '5')).toBe(errors.INVALID_CONFIG)
+    expect(await alter('max.message.bytes', 0, '0')).toBe(errors.INVALID_CONFIG)
+    expect(await alter('max.message.bytes', 0, '5000')).toBe(0)
+    expect(broker.core.broker.topic('t').batchBytesMax).toBe(5000)
+    expect(await valueOf(peer, 'max.message.bytes')).toEqual({ value: '5000', configSource: 1 })
+    expect(await alter('max.message.bytes', 1, null)).toBe(0)
+    expect(broker.core.broker.topic('t').batchBytesMax).toBeUndefined()
     expect(broker.core.broker.topic('t').retention).toEqual({ bytes: 100_000 })
   })
 

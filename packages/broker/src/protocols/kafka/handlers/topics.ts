@@ -1,5 +1,6 @@
 import { MillraceError } from '../../../base/errors.ts'
 import { checkName } from '../../../core/names.ts'
+import { may, permit } from '../access.ts'
 import type { Decoded, Encodable } from '../codec/notation.ts'
 import { describeTopicConfigs, settingsFrom } from '../configs/topic-configs.ts'
 import { errors, failure, KafkaError, success } from '../errors.ts'
@@ -33,7 +34,7 @@ export const createTopicsApi: ServedApi = serve(createTopics, ({ topics, validat
 function create(client: Client, topic: NewTopic, validateOnly: boolean): CreatedTopic {
   const { name } = topic
   const { broker } = client
-  client.context.authorize(client.principal, 'define', `topic:${name}`)
+  if (!may(client, 'create', 'broker')) permit(client, 'create', `topic:${name}`)
   if (exists(client, name)) throw new KafkaError(errors.TOPIC_ALREADY_EXISTS, `the topic ${name} exists`)
   const partitions = partitionCount(topic)
   if (partitions > broker.limits.partitionsMax) {
@@ -90,8 +91,10 @@ export const deleteTopicsApi: ServedApi = serve(deleteTopics, (request, version,
   const wanted = version >= 6 ? request.topics : request.topicNames.map((name) => ({ name, topicId: NO_TOPIC_ID }))
   const responses = wanted.map(({ name, topicId }) => {
     try {
+      // Whether a topic is there is not told to who may not know.
+      if (name !== null && topicId === NO_TOPIC_ID) permit(client, 'delete', `topic:${name}`)
       const topic = topicOf(client.broker, name, topicId)
-      client.context.authorize(client.principal, 'delete', `topic:${topic.name}`)
+      permit(client, 'delete', `topic:${topic.name}`)
       client.broker.deleteTopic(topic.name)
       return { name: topic.name, topicId: topic.id, ...success }
     } catch (error) {
@@ -104,7 +107,7 @@ export const deleteTopicsApi: ServedApi = serve(deleteTopics, (request, version,
 export const createPartitionsApi: ServedApi = serve(createPartitions, ({ topics, validateOnly }, _, client) => {
   const results = topics.map(({ name, count, assignments }) => {
     try {
-      client.context.authorize(client.principal, 'define', `topic:${name}`)
+      permit(client, 'define', `topic:${name}`)
       const { partitions } = client.broker.storedTopic(name)
       const max = client.broker.limits.partitionsMax
       if (count <= partitions.length || count > max) {

@@ -223,7 +223,7 @@ describe('membership', () => {
     }
     const broker = await open(1, { authorize })
     const one = new Member(broker, 'one')
-    denied.add('consume topic:t/g')
+    denied.add('consume topic:t/g').add('read topic:t')
     expect(await one.join()).toMatchObject({ errorCode: errors.TOPIC_AUTHORIZATION_FAILED })
     const [topic] = (await one.fetch()).responses
     expect(topic!.partitions[0]).toMatchObject({ errorCode: errors.TOPIC_AUTHORIZATION_FAILED })
@@ -233,7 +233,7 @@ describe('membership', () => {
     broker.core.publish('topic:t', 'b')
     expect(acquired(await one.fetch())).toEqual(['0: 1..1 x1'])
     // Who may not any more gives back what it has.
-    denied.add('consume topic:t/g')
+    denied.add('consume topic:t/g').add('read topic:t')
     expect(acquired(await one.fetch())).toEqual([])
     expect(info(broker)).toMatchObject({ ready: 1, inFlight: 0 })
     denied.clear()

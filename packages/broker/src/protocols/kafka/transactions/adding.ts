@@ -1,12 +1,13 @@
 /** What a transaction is told beforehand: to which partitions it will publish, and that it will commit offsets. */
 import type { TransactionalProducer, TransactionPartition } from '../../../core/producer-transactions/producer-transactions.ts'
 import { MillraceError } from '../../../base/errors.ts'
+import { permit } from '../access.ts'
 import type { Decoded, Encodable } from '../codec/notation.ts'
 import { errorCodeOf, errors } from '../errors.ts'
 import { groupErrorCode, mayUseGroup } from '../groups/group-errors.ts'
 import { addOffsetsToTxn, addPartitionsToTxn } from '../messages/transactions.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
-import { coordinatorCodes, mayUseTransaction, producerErrorCode } from './transaction-errors.ts'
+import { coordinatorCodes, producerErrorCode } from './transaction-errors.ts'
 
 type Topics = Decoded<typeof addPartitionsToTxn.request>['v3AndBelowTopics']
 type TopicResult = Encodable<(typeof addPartitionsToTxn.response.resultsByTopicV3AndBelow)[1]>
@@ -21,7 +22,7 @@ export const addPartitionsToTxnApi: ServedApi = serve(addPartitionsToTxn, (reque
   }
   const { v3AndBelowTopics: topics } = request
   try {
-    mayUseTransaction(client, 'publish', by.transactionalId)
+    permit(client, 'publish', `transaction:${by.transactionalId}`)
     const { partitions, codes } = placesOf(client, topics)
     // One that is wrong is all that is wrong: the others are not looked at.
     if (codes.some((each) => each.some((code) => code !== errors.NONE))) {
@@ -46,7 +47,7 @@ function placesOf(
   const found: TransactionPartition[] = []
   const codes = topics.map(({ name, partitions }) => {
     try {
-      client.context.authorize(client.principal, 'publish', `topic:${name}`)
+      permit(client, 'publish', `topic:${name}`)
       const to = client.broker.destination(`topic:${name}`, false)
       return partitions.map((partition) => {
         if (partition < 0 || partition >= to.partitions) return errors.UNKNOWN_TOPIC_OR_PARTITION
@@ -76,7 +77,7 @@ export const addOffsetsToTxnApi: ServedApi = serve(addOffsetsToTxn, (request, ve
   const { transactionalId, producerId, producerEpoch: epoch, groupId } = request
   const by: TransactionalProducer = { transactionalId, producerId, epoch }
   try {
-    mayUseTransaction(client, 'publish', transactionalId)
+    permit(client, 'publish', `transaction:${transactionalId}`)
     const refused = groupRefusal(client, groupId)
     if (refused !== undefined) return { errorCode: refused }
     client.broker.producerTransactions.enlist(by, [])

@@ -6,8 +6,8 @@ import type {
   TransactionSummary,
 } from '../../../core/producer-transactions/producer-transactions.ts'
 import type { PartitionProducer, StoredPartition } from '../../../core/broker.ts'
-import { isAllowed } from '../../session.ts'
 import type { Encodable } from '../codec/notation.ts'
+import { may, permit } from '../access.ts'
 import { errors, failure, KafkaError, success } from '../errors.ts'
 import { NO_TOPIC_ID, partitionOf, topicOf } from '../handlers/topic-lookup.ts'
 import { describeProducers, describeTransactions, listTransactions } from '../messages/transactions.ts'
@@ -28,17 +28,17 @@ const unusedStates: ReadonlySet<string> = new Set(['PrepareAbort', 'Dead', 'Prep
 
 const UNKNOWN = -1
 
-export const listTransactionsApi: ServedApi = serve(listTransactions, (request, _, { broker, context, principal }) => {
+export const listTransactionsApi: ServedApi = serve(listTransactions, (request, _, client) => {
   const { stateFilters, producerIdFilters, durationFilter } = request
-  const nowMs = context.platform.clock.nowMs()
+  const nowMs = client.context.platform.clock.nowMs()
   const names = Object.values(states)
   const isWanted = ({ state, producerId, startedMs }: TransactionSummary): boolean =>
     (stateFilters.length === 0 || stateFilters.includes(states[state])) &&
     (producerIdFilters.length === 0 || producerIdFilters.includes(producerId)) &&
     (durationFilter < 0 || (startedMs !== undefined && nowMs - startedMs > durationFilter))
-  const wanted = listed(broker.producerTransactions)
+  const wanted = listed(client.broker.producerTransactions)
     .filter(isWanted)
-    .filter(({ transactionalId }) => isAllowed(context, principal, 'describe', `transaction:${transactionalId}`))
+    .filter(({ transactionalId }) => may(client, 'describe', `transaction:${transactionalId}`))
   return {
     errorCode: errors.NONE,
     unknownStateFilters: stateFilters.filter((name) => !names.includes(name) && !unusedStates.has(name)),
@@ -56,7 +56,7 @@ function listed(transactions: ProducerTransactions): readonly TransactionSummary
 
 export const describeTransactionsApi: ServedApi = serve(describeTransactions, ({ transactionalIds }, _, client) => ({
   transactionStates: transactionalIds.map((transactionalId) => {
-    if (!isAllowed(client.context, client.principal, 'describe', `transaction:${transactionalId}`)) {
+    if (!may(client, 'describe', `transaction:${transactionalId}`)) {
       return noTransaction(transactionalId, errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
     }
     if (transactionalId === '') return noTransaction(transactionalId, errors.INVALID_REQUEST)
@@ -70,7 +70,7 @@ function described(client: Client, description: TransactionDescription): Describ
   const { transactionalId, state, timeoutMs, startedMs, producerId, epoch } = description
   const partitions = new Map<string, number[]>()
   for (const { kind, name, partition } of description.partitions) {
-    if (kind !== 'topic' || !isAllowed(client.context, client.principal, 'describe', `topic:${name}`)) continue
+    if (kind !== 'topic' || !may(client, 'describe', `topic:${name}`)) continue
     const known = partitions.get(name)
     if (known === undefined) partitions.set(name, [partition])
     else known.push(partition)
@@ -105,7 +105,7 @@ export const describeProducersApi: ServedApi = serve(describeProducers, ({ topic
   const failures = topics.map(({ name, partitionIndexes }) =>
     partitionIndexes.map((index) => {
       try {
-        client.context.authorize(client.principal, 'read', `topic:${name}`)
+        permit(client, 'read', `topic:${name}`)
         const partition = partitionOf(topicOf(client.broker, name, NO_TOPIC_ID), index)
         if (found.has(partition)) throw new KafkaError(errors.INVALID_REQUEST, 'a partition is asked about twice')
         found.add(partition)

@@ -1,8 +1,9 @@
 import type { Encodable } from '../codec/notation.ts'
+import { permit } from '../access.ts'
 import { errors } from '../errors.ts'
 import { endTxn } from '../messages/transactions.ts'
 import { type Client, Durable, serve, type ServedApi, type Wait } from '../served-api.ts'
-import { coordinatorCodes, mayUseTransaction, producerErrorCode, type TransactionCodes } from './transaction-errors.ts'
+import { coordinatorCodes, producerErrorCode, type TransactionCodes } from './transaction-errors.ts'
 
 type Answer = Encodable<typeof endTxn.response>
 
@@ -22,7 +23,7 @@ export const endTxnApi: ServedApi = serve(endTxn, (request, version, client) => 
     return { errorCode: producerErrorCode(client, by, error, endCodes(version)), producerId: -1, producerEpoch: -1 }
   }
   try {
-    mayUseTransaction(client, 'publish', transactionalId)
+    permit(client, 'publish', `transaction:${transactionalId}`)
     const { identity, isPublished } = client.broker.producerTransactions.end(by, committed ? 'commit' : 'abort', bumpsEpoch)
     const answer = { errorCode: errors.NONE, producerId: identity.producerId, producerEpoch: identity.epoch }
     if (isPublished) return new Durable(client.broker.ticket(), answer)

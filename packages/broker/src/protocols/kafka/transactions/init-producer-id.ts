@@ -1,9 +1,10 @@
 import { MillraceError } from '../../../base/errors.ts'
 import type { ProducerIdentity } from '../../../core/broker.ts'
+import { permit, permitIdempotence } from '../access.ts'
 import { errors, errorCodeOf, KafkaError } from '../errors.ts'
 import { initProducerId } from '../messages/transactions.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
-import { coordinatorCodes, mayUseTransaction, transactionErrorCode } from './transaction-errors.ts'
+import { coordinatorCodes, transactionErrorCode } from './transaction-errors.ts'
 
 const NOBODY = -1
 /** What @platformatic/kafka says when it is nobody yet. No producer is ever given this id. */
@@ -14,6 +15,7 @@ const KNOWS_FENCED = 4
 export const initProducerIdApi: ServedApi = serve(initProducerId, (request, version, client) => {
   const { transactionalId } = request
   try {
+    if (transactionalId === null) permitIdempotence(client)
     const { producerId, epoch } =
       transactionalId === null
         ? client.broker.openProducer()
@@ -33,7 +35,7 @@ function open(
   timeoutMs: number,
   current: ProducerIdentity | undefined,
 ): ProducerIdentity {
-  mayUseTransaction(client, 'publish', transactionalId)
+  permit(client, 'publish', `transaction:${transactionalId}`)
   const { producerTransactions } = client.broker
   const { timeoutMsMax } = producerTransactions.limits
   if (transactionalId !== '' && (timeoutMs <= 0 || timeoutMs > timeoutMsMax)) {

@@ -1,5 +1,6 @@
 /** Offsets of a group that are committed with a transaction. */
 import type { OffsetCommit, OffsetCommitter } from '../../../core/broker.ts'
+import { permit } from '../access.ts'
 import type { Decoded } from '../codec/notation.ts'
 import { errors } from '../errors.ts'
 import { offsetProblemCode, problemCode } from '../groups/group-errors.ts'
@@ -7,7 +8,7 @@ import { instanceOf } from '../groups/membership.ts'
 import { txnOffsetCommit } from '../messages/transactions.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
 import { groupRefusal } from './adding.ts'
-import { addingCodes, mayUseTransaction, producerErrorCode } from './transaction-errors.ts'
+import { addingCodes, producerErrorCode } from './transaction-errors.ts'
 
 type CommitRequest = Decoded<typeof txnOffsetCommit.request>
 
@@ -39,7 +40,7 @@ function add(client: Client, request: CommitRequest, version: number, offsets: r
   const by = { transactionalId, producerId, epoch }
   const mode = version >= BEGINS ? 'begin' : 'enlisted'
   try {
-    mayUseTransaction(client, 'publish', transactionalId)
+    permit(client, 'publish', `transaction:${transactionalId}`)
     const refused = groupRefusal(client, groupId)
     if (refused !== undefined) return offsets.map(() => refused)
     const result = client.broker.producerTransactions.addOffsets(by, groupId, offsets, committerOf(request), mode)

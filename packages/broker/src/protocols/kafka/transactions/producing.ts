@@ -1,8 +1,9 @@
 import { MillraceError } from '../../../base/errors.ts'
 import type { Destination } from '../../../core/broker.ts'
+import { permit } from '../access.ts'
 import { errors, KafkaError } from '../errors.ts'
 import type { Client } from '../served-api.ts'
-import { addingCodes, mayUseTransaction, transactionErrorCode } from './transaction-errors.ts'
+import { addingCodes, transactionErrorCode } from './transaction-errors.ts'
 
 const KNOWS_ABORTABLE = 11
 /** AddPartitionsToTxn is not sent before. */
@@ -27,9 +28,11 @@ export function publishInTransaction(
 ): void {
   const begins = version >= BEGINS
   try {
-    if (transactionalId === null)
-      throw new MillraceError('forbidden', 'the batch belongs to a transaction, and nobody says to which')
-    mayUseTransaction(client, 'publish', transactionalId)
+    if (transactionalId === null) {
+      const message = 'the batch belongs to a transaction, and nobody says to which'
+      throw new KafkaError(errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, message)
+    }
+    permit(client, 'publish', `transaction:${transactionalId}`)
     client.broker.producerTransactions.publish(transactionalId, to, partition, batch, begins ? 'begin' : 'enlisted')
   } catch (error) {
     if (!(error instanceof MillraceError) || !isAboutTransaction(error)) throw error

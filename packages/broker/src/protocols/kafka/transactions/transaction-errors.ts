@@ -51,7 +51,6 @@ function ofTransactions({ fenced, timedOut, notOpen, busy }: TransactionCodes): 
     transaction_busy: busy,
     // Nobody opened the transactional id, or too long ago.
     not_found: errors.INVALID_PRODUCER_ID_MAPPING,
-    forbidden: errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     // Clients look for the coordinator again.
     draining: errors.COORDINATOR_NOT_AVAILABLE,
     closed: errors.COORDINATOR_NOT_AVAILABLE,
@@ -64,9 +63,4 @@ export function producerErrorCode(client: Client, by: TransactionalProducer, err
   const known = isFenced ? client.broker.producerTransactions.describe(by.transactionalId) : undefined
   if (known !== undefined && known.producerId !== by.producerId) return errors.INVALID_PRODUCER_ID_MAPPING
   return transactionErrorCode(error, codes)
-}
-
-/** @throws MillraceError `forbidden` */
-export function mayUseTransaction({ context, principal }: Client, action: 'publish' | 'describe', transactionalId: string): void {
-  context.authorize(principal, action, `transaction:${transactionalId}`)
 }

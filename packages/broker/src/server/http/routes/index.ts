@@ -8,6 +8,7 @@ import { groupRoutes } from './groups.ts'
 import { messageRoutes } from './messages.ts'
 import { observeRoutes } from './observe.ts'
 import { producerTransactionRoutes } from './producer-transactions.ts'
+import { quotaRoutes } from './quotas.ts'
 import { transactionRoutes } from './transactions.ts'
 import { scheduledRoutes } from './scheduled.ts'
 import { userRoutes } from './users.ts'
@@ -24,6 +25,7 @@ export function httpRoutes(services: HttpServices): readonly Route[] {
     ...transactionRoutes(services),
     ...producerTransactionRoutes(services),
     ...userRoutes(services),
+    ...quotaRoutes(services),
     ...observeRoutes(services, () => openapiDocument(routes)),
   ]
   return routes

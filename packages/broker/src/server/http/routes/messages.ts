@@ -3,6 +3,7 @@ import type { ObjectSchema } from '../../../protocols/api/json-schema.ts'
 import { messageSchema } from '../../../protocols/api/message-json.ts'
 import { runOperation } from '../../../protocols/api/operations.ts'
 import { messageList, PEEK_MAX, positionsAfter, readFilter } from '../../../protocols/api/schemas.ts'
+import type { Principal } from '../../../protocols/session.ts'
 import { json } from '../problem.ts'
 import { MESSAGES_MAX, newMessageSchema, prioritySchema, readPublishRequest, ttlSchema } from '../publish-request.ts'
 import { parseStartPosition, startPositionParameter } from '../query.ts'
@@ -156,7 +157,7 @@ function publishRoute(services: HttpServices, kind: 'queue' | 'topic'): Route {
       const destination = findOrExplain(kind, params['name']!, () => broker.destination(target, true))
       const dueMs = dueTime(query, session.platform.clock.nowMs())
       const receipts = publisher.publish(destination, messages, query['partition'] as number | undefined, dueMs)
-      await broker.whenCommitted(broker.ticket())
+      await Promise.all([broker.whenCommitted(broker.ticket()), quotaWait(services, principal, body.length)])
       return json(201, isBatch ? { receipts } : receipts[0])
     },
   }
@@ -243,6 +244,12 @@ export async function admission({ session: { broker, platform } }: HttpServices)
       reject(new MillraceError('overloaded', 'The broker has more to write than it can at the moment. Try again shortly.'))
     })
   })
+}
+
+/** Over their quota, publishers are answered late. */
+export function quotaWait({ session: { broker, platform } }: HttpServices, principal: Principal, bytes: number): Promise<void> {
+  const waitMs = broker.quotas.charge(principal.user, principal.clientId ?? '', 'publish', bytes)
+  return waitMs === 0 ? Promise.resolve() : new Promise((resolve) => void platform.scheduler.after(waitMs, resolve))
 }
 
 /** Adds to `not_found` how the thing can be created. */

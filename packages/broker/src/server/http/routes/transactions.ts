@@ -7,7 +7,7 @@ import { type NewMessage, newMessageSchema, parseMessage } from '../publish-requ
 import type { Route } from '../route.ts'
 import type { HttpServices } from '../services.ts'
 import { type SettleBody, settleBody, settlementOf } from './consume.ts'
-import { admission, receiptSchema } from './messages.ts'
+import { admission, quotaWait, receiptSchema } from './messages.ts'
 
 const PUBLISHES_MAX = 10_000
 
@@ -127,17 +127,19 @@ function multicastRoute(services: HttpServices): Route {
 
 /** @returns for each publish where it went */
 async function transact(
-  { session, leases, publisher }: HttpServices,
+  services: HttpServices,
   principal: Principal,
   publishes: readonly Publish[],
   settles: readonly SettleBody[],
 ): Promise<readonly object[]> {
+  const { session, leases, publisher } = services
   const { broker } = session
   for (const destination of publishes.flatMap(({ to }) => to)) session.authorize(principal, 'publish', destination)
-  const actions: TransactionAction[] = publishes.map(({ to, message }) => ({
+  const batches = publishes.map(({ message }) => publisher.batchOf(message))
+  const actions: TransactionAction[] = publishes.map(({ to }, n) => ({
     kind: 'multicast',
     to: to.map((destination) => broker.destination(destination, true)),
-    batch: publisher.batchOf(message),
+    batch: batches[n]!,
   }))
   for (const settle of settles) {
     actions.push(
@@ -147,7 +149,8 @@ async function transact(
     )
   }
   const places = broker.transact(actions)
-  await broker.whenCommitted(broker.ticket())
+  const bytes = batches.reduce((sum, batch) => sum + batch.length, 0)
+  await Promise.all([broker.whenCommitted(broker.ticket()), quotaWait(services, principal, bytes)])
   return publishes.map(({ to }, n) => receiptsOf(to, places[n]!))
 }
 

@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { BrokerProcess } from '../../../bench/src/broker-process.ts'
+import { commandsFor, outputsOf } from './harness/run-command.ts'
+
+let broker: BrokerProcess
+let run: ReturnType<typeof commandsFor>
+let out: ReturnType<typeof outputsOf>
+
+beforeAll(async () => {
+  broker = await BrokerProcess.start()
+  run = commandsFor(broker.url)
+  out = outputsOf(run)
+})
+
+afterAll(async () => {
+  await broker.stop()
+})
+
+test('quotas are set, listed and taken away, by command and over HTTP', async () => {
+  const url = `${broker.httpUrl}/v1/quotas`
+  await out('quota', 'set', '--for-user', 'ann', '--client-id', '*', '--publish-rate', '1MiB', '--consume-rate', '2MiB')
+  const put = await fetch(url, {
+    method: 'PUT',
+    body: '{"user":"*","publishBytesPerSecond":1000}',
+    headers: { 'content-type': 'application/json' },
+  })
+  expect(put.status).toBe(200)
+  expect(JSON.parse(await out('quota', 'ls', '-o', 'json'))).toEqual([
+    { user: '*', publishBytesPerSecond: 1000 },
+    { user: 'ann', clientId: '*', publishBytesPerSecond: 1_048_576, consumeBytesPerSecond: 2_097_152 },
+  ])
+  expect(await out('quota', 'ls')).toMatch(/^\*\t-\t.*\/s\t-\nann\t\*\t.*\/s\t.*\/s\n$/)
+  expect((await run(['quota', 'rm', '--for-user', 'ann'])).stderr).toMatch(/no quota for user ann/)
+  await out('quota', 'rm', '--for-user', 'ann', '--client-id', '*')
+  expect((await fetch(`${url}?user=*`, { method: 'DELETE' })).status).toBe(204)
+  expect(await (await fetch(url)).json()).toEqual({ items: [] })
+  expect((await run(['quota', 'set', '--for-user', 'ann'])).stderr).toMatch(/publishBytesPerSecond/)
+})
+
+test('a publish over HTTP that is over its quota is answered late', async () => {
+  await out('quota', 'set', '--for-user', 'anonymous', '--publish-rate', '10KB')
+  const before = performance.now()
+  const answer = await fetch(`${broker.httpUrl}/v1/queues/q/messages`, { method: 'POST', body: 'x'.repeat(11_000) })
+  expect(answer.status).toBe(201)
+  expect(performance.now() - before).toBeGreaterThan(90)
+  await out('quota', 'rm', '--for-user', 'anonymous')
+})
