@@ -307,6 +307,15 @@ describe('records', () => {
     expect(one.peer.take(shareFetch, 2)).toMatchObject({ errorCode: 0, responses: [] })
   })
 
+  test('what is fetched counts for the quota of its user', async () => {
+    const broker = await open()
+    broker.core.broker.quotas.set({ user: 'anonymous', consumeBytesPerSecond: 1000 })
+    const one = await member(broker, 'one', 'x'.repeat(3000))
+    const fetched = await one.fetch()
+    expect(acquired(fetched)).toEqual(['0: 0..0 x1'])
+    expect(fetched.throttleTimeMs).toBeGreaterThan(1000)
+  })
+
   test('an acknowledgement ends the wait of a fetch before it', async () => {
     const broker = await open()
     const one = await member(broker, 'one', 'a')
