@@ -27,15 +27,17 @@ export const limits = {
   failedLoginDelayMs: 100,
   /** Share sessions of all connections together. */
   shareSessionsMax: 2000,
-  /** Topics that a share session reads, and partitions in all. */
+  /** Topics and partitions that a share session reads, together. */
   shareSessionPartitionsMax: 10_000,
+  /** Shortest wait of a share fetch for records: to acquire some takes a commit, and whoever does not wait must not ask all the time. */
+  shareWaitMsMin: 50,
   /** Records that one share fetch acquires. */
   acquiredRecordsMax: 10_000,
   /** Runs of one kind in what a request acknowledges of a partition. */
   acknowledgedRunsMax: 10_000,
   /** Members of a share group. */
   shareMembersMax: 1000,
-  /** Topics that a member of a share group names, and their partitions in all. */
+  /** Topics that a member of a share group names. */
   shareMemberTopicsMax: 1000,
   /** Characters of a member's id, and of its rack's. */
   memberIdLengthMax: 200,

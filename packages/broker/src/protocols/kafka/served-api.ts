@@ -25,12 +25,12 @@ export interface Client {
   fetchSession: FetchSession | undefined
   /** Requests that wait for something to happen; ended when the broker or the connection goes. */
   readonly waits: Set<Wait>
+  /** What ends with the connection. */
+  readonly attached: Set<Attached>
   /** Takes up nothing more for so long. */
   throttle(ms: number): void
   /** Reads nothing more, answers what was asked, and ends the connection. */
   drain(): void
-  /** What ends with the connection. */
-  readonly attached: Set<Attached>
 }
 
 /** Something that is kept for a connection, and is not asked for by the next one. */

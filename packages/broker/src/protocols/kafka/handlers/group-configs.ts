@@ -15,7 +15,7 @@ interface Changed {
   readonly resourceName: string
 }
 
-/** @throws MillraceError `forbidden` */
+/** @throws KafkaError GROUP_AUTHORIZATION_FAILED */
 export function describeGroup(client: Client, group: string): readonly DescribedConfig[] {
   mayUseGroup(client, 'describe', group)
   return describeGroupConfigs(client.broker.subscriptionGroups.settings(group))

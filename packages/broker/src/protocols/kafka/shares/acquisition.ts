@@ -13,8 +13,12 @@ export interface AcquisitionTerms {
   readonly waitMs: number
 }
 
-/** What was acquired of a partition, in the order in which it came. */
-export type Acquired = ReadonlyMap<SharedTopic, ReadonlyMap<number, readonly Delivery[]>>
+export interface Acquired {
+  /** By topic and partition, in the order in which it came. */
+  readonly topics: ReadonlyMap<SharedTopic, ReadonlyMap<number, readonly Delivery[]>>
+  /** Of the batches, about. */
+  readonly bytes: number
+}
 
 /**
  * Acquires records for one share fetch: the topics' consumers get credit, until there are enough records or bytes, or time is over. Nothing is
@@ -37,7 +41,7 @@ export class Acquisition implements Wait {
     this.#topics = topics
     this.#terms = terms
     this.#done = done
-    const waitMs = Math.max(0, Math.min(terms.waitMs, limits.fetchWaitMsMax))
+    const waitMs = Math.min(Math.max(terms.waitMs, limits.shareWaitMsMin), limits.fetchWaitMsMax)
     this.#timer = client.context.platform.scheduler.after(waitMs, () => this.end())
   }
 
@@ -79,7 +83,7 @@ export class Acquisition implements Wait {
       topic.allow(0)
       topic.acquisition = undefined
     }
-    this.#done(this.#acquired)
+    this.#done({ topics: this.#acquired, bytes: this.#bytes })
   }
 
   get #left(): number {

@@ -6,6 +6,7 @@ import { asSent } from '../fetch/fetch-round.ts'
 import { groupErrorCode, mayUseGroup } from '../groups/group-errors.ts'
 import { shareAcknowledge, shareFetch } from '../messages/shares.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
+import { throttled } from '../throttling.ts'
 import type { Acquired } from './acquisition.ts'
 import { shareGroupsOf } from './share-groups.ts'
 import { sharePolicy } from './share-policy.ts'
@@ -36,23 +37,25 @@ export const shareFetchApi: ServedApi = serve(shareFetch, (request, _, client) =
     const { ticket } = session
     if (request.shareSessionEpoch === FINAL_EPOCH) {
       session.close()
-      return new Durable(session.ticket, fetchResponse(session, [], acknowledged, new Map()))
+      return new Durable(session.ticket, fetchResponse(session, [], acknowledged))
     }
     session.update(request)
-    const failures = session.join()
+    const { failures, isNews } = session.join()
     const { maxRecords, maxBytes } = request
+    const { broker, principal } = client
     const isOnlyTold = maxRecords <= 0 || maxBytes <= 0
-    if (isOnlyTold) return new Durable(ticket, fetchResponse(session, failures, acknowledged, new Map()))
+    if (isOnlyTold) return new Durable(ticket, fetchResponse(session, failures, acknowledged))
     const terms = {
       recordsMax: maxRecords,
-      bytesMax: maxBytes,
-      // What went wrong is told at once.
-      bytesMin: failures.length > 0 ? 0 : request.minBytes,
+      bytesMax: Math.min(maxBytes, broker.quotas.burstBytes(principal.user, principal.clientId ?? '', 'consume')),
+      // What goes wrong is told at once, and after that with what else there is to tell.
+      bytesMin: isNews ? 0 : Math.max(1, request.minBytes),
       waitMs: request.maxWaitMs,
     }
-    return session
-      .acquire(terms)
-      .then((acquired) => new Durable(ticket, fetchResponse(session, failures, acknowledged, acquired)))
+    return session.acquire(terms).then((acquired) => {
+      const throttleTimeMs = throttled(client, 'consume', acquired.bytes)
+      return new Durable(ticket, { ...fetchResponse(session, failures, acknowledged, acquired), throttleTimeMs })
+    })
   } catch (error) {
     return { ...requestFailure(error), acquisitionLockTimeoutMs: 0, responses: [], nodeEndpoints: [] }
   }
@@ -132,7 +135,7 @@ function fetchResponse(
   session: ShareSession,
   failures: readonly PartitionFailure[],
   acknowledged: readonly PartitionFailure[],
-  acquired: Acquired,
+  acquired?: Acquired,
 ): FetchResponse {
   const responses: { topicId: string; partitions: FetchedPartition[] }[] = []
   const answers = new Map<string, FetchedPartition>()
@@ -150,7 +153,7 @@ function fetchResponse(
   for (const { topicId, partition, errorCode, errorMessage } of failures) {
     answer(topicId, partition, { errorCode, errorMessage })
   }
-  for (const [topic, partitions] of acquired) {
+  for (const [topic, partitions] of acquired?.topics ?? []) {
     for (const [index, deliveries] of partitions) answer(topic.id, index, acquiredFrom(deliveries))
   }
   return { errorCode: errors.NONE, acquisitionLockTimeoutMs: leaseMsOf(session), responses, nodeEndpoints: [] }

@@ -81,7 +81,7 @@ export class ShareGroup {
     member.rackId = beat.rackId ?? member.rackId
     member.topics = topics
     member.assignment = assignment
-    const told = JSON.stringify(assignment)
+    const told = assignment.map(({ topicId, partitions }) => `${topicId}/${partitions.length}`).join()
     const isNew = told !== member.told
     if (isNew || known === undefined) this.epoch++
     if (member.epoch !== this.epoch) member.previousEpoch = member.epoch

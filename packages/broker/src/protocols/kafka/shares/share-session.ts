@@ -34,6 +34,7 @@ export class ShareSession implements Attached {
   #nextEpoch = 1
   readonly #topics = new Map<string, SharedTopic>()
   #acquisition: Acquisition | undefined
+  #told = ''
 
   constructor(client: Client, group: string, memberId: string, ended: () => void) {
     this.#client = client
@@ -69,20 +70,21 @@ export class ShareSession implements Attached {
     throw new KafkaError(errors.INVALID_REQUEST, `a share session has at most ${limits.shareSessionPartitionsMax} partitions`)
   }
 
-  /** Joins what is not joined. @returns the partitions that cannot be read, and why */
-  join(): readonly PartitionFailure[] {
+  /** Joins what is not joined. @returns the partitions that cannot be read, and why; and whether they are others than the last time */
+  join(): { readonly failures: readonly PartitionFailure[]; readonly isNews: boolean } {
     const failures: PartitionFailure[] = []
     for (const topic of this.#topics.values()) {
+      if (topic.partitions.size === 0) continue
+      const refusal = refusalOf(() => topic.join())
       for (const partition of topic.partitions) {
-        try {
-          topic.join()
-          topic.checkPartition(partition)
-        } catch (error) {
-          failures.push({ topicId: topic.id, partition, ...failure(error) })
-        }
+        const problem = refusal ?? (topic.has(partition) ? undefined : UNKNOWN_PARTITION)
+        if (problem !== undefined) failures.push({ topicId: topic.id, partition, ...problem })
       }
     }
-    return failures
+    const told = failures.map(({ topicId, partition, errorCode }) => `${topicId}/${partition}/${errorCode}`).join()
+    const isNews = failures.length > 0 && told !== this.#told
+    this.#told = told
+    return { failures, isNews }
   }
 
   /** Each partition's acknowledgements have an effect as a whole or not at all. @returns one for each that has some, with NONE where it worked */
@@ -133,5 +135,17 @@ export class ShareSession implements Attached {
     for (const topic of this.#topics.values()) if (topic.close()) this.ticket = this.#client.broker.ticket()
     this.#topics.clear()
     this.#ended()
+  }
+}
+
+const UNKNOWN_PARTITION = { errorCode: errors.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: 'there is no such partition' }
+
+/** Why something did not work, if it did not. */
+function refusalOf(action: () => void): ReturnType<typeof failure> | undefined {
+  try {
+    action()
+    return undefined
+  } catch (error) {
+    return failure(error)
   }
 }

@@ -59,10 +59,9 @@ export class SharedTopic implements DeliverySink {
     this.#topic = topic
   }
 
-  /** @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION */
-  checkPartition(index: number): void {
-    const count = this.#topic?.partitions.length ?? 0
-    if (index < 0 || index >= count) throw new KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION, `there are ${count} partitions`)
+  /** Whether it has that partition. */
+  has(index: number): boolean {
+    return this.#topic?.partitions[index] !== undefined
   }
 
   /** So many records may come, and no more. */

@@ -49,16 +49,32 @@ class Member {
   }
 
   send(
-    more: { partitions?: readonly number[]; acks?: Acknowledged; maxRecords?: number; epoch?: number; renew?: boolean } = {},
+    more: {
+      partitions?: readonly number[]
+      acks?: Acknowledged
+      maxRecords?: number
+      epoch?: number
+      renew?: boolean
+      minBytes?: number
+      maxWaitMs?: number
+    } = {},
   ): void {
-    const { partitions = [0], acks = [], maxRecords = 100, epoch = this.epoch++, renew = false } = more
+    const {
+      partitions = [0],
+      acks = [],
+      maxRecords = 100,
+      epoch = this.epoch++,
+      renew = false,
+      minBytes = 1,
+      maxWaitMs = 500,
+    } = more
     const nothing = maxRecords === 0
     this.peer.send(shareFetch, 2, {
       groupId: GROUP,
       memberId: this.id,
       shareSessionEpoch: epoch,
-      maxWaitMs: nothing ? 0 : 500,
-      minBytes: nothing ? 0 : 1,
+      maxWaitMs: nothing ? 0 : maxWaitMs,
+      minBytes: nothing ? 0 : minBytes,
       maxBytes: nothing ? 0 : 1_000_000,
       maxRecords,
       batchSize: 100,
@@ -144,6 +160,11 @@ function records({ responses }: FetchResponse): string[] {
   )
 }
 
+/** Partitions of the one topic of a response, with their codes. */
+function codes({ responses }: FetchResponse): number[][] {
+  return responses[0]!.partitions.map(({ partitionIndex, errorCode }) => [partitionIndex, errorCode])
+}
+
 function info(broker: KafkaBroker): { ready: number; inFlight: number; acked: number; dropped: number; deadLettered: number } {
   const { ready, inFlight, counters } = broker.core.broker.subscription('t', GROUP)
   const { acked, dropped, deadLettered } = counters
@@ -202,7 +223,7 @@ describe('membership', () => {
     }
     const broker = await open(1, { authorize })
     const one = new Member(broker, 'one')
-    denied.add('consume topic:t/g')
+    denied.add('consume topic:t/g').add('read topic:t')
     expect(await one.join()).toMatchObject({ errorCode: errors.TOPIC_AUTHORIZATION_FAILED })
     const [topic] = (await one.fetch()).responses
     expect(topic!.partitions[0]).toMatchObject({ errorCode: errors.TOPIC_AUTHORIZATION_FAILED })
@@ -212,7 +233,7 @@ describe('membership', () => {
     broker.core.publish('topic:t', 'b')
     expect(acquired(await one.fetch())).toEqual(['0: 1..1 x1'])
     // Who may not any more gives back what it has.
-    denied.add('consume topic:t/g')
+    denied.add('consume topic:t/g').add('read topic:t')
     expect(acquired(await one.fetch())).toEqual([])
     expect(info(broker)).toMatchObject({ ready: 1, inFlight: 0 })
     denied.clear()
@@ -275,6 +296,24 @@ describe('records', () => {
     broker.core.publish('topic:t', 'too late')
     await broker.core.settle()
     expect(info(broker)).toMatchObject({ ready: 1, inFlight: 1 })
+  })
+
+  test('a fetch that does not want to wait gets records all the same', async () => {
+    const broker = await open()
+    const one = await member(broker, 'one', 'a')
+    expect(acquired(await one.fetch({ minBytes: 0, maxWaitMs: 0 }))).toEqual(['0: 0..0 x1'])
+    one.send({ minBytes: 0, maxWaitMs: 0 })
+    await broker.core.advance(50)
+    expect(one.peer.take(shareFetch, 2)).toMatchObject({ errorCode: 0, responses: [] })
+  })
+
+  test('what is fetched counts for the quota of its user', async () => {
+    const broker = await open()
+    broker.core.broker.quotas.set({ user: 'anonymous', consumeBytesPerSecond: 1000 })
+    const one = await member(broker, 'one', 'x'.repeat(3000))
+    const fetched = await one.fetch()
+    expect(acquired(fetched)).toEqual(['0: 0..0 x1'])
+    expect(fetched.throttleTimeMs).toBeGreaterThan(1000)
   })
 
   test('an acknowledgement ends the wait of a fetch before it', async () => {
@@ -366,6 +405,24 @@ describe('sessions', () => {
     const one = await member(broker, 'one', 'a')
     expect(acquired(await one.fetch())).toEqual(['0: 0..0 x1'])
     expect(acquired(await one.fetch({ epoch: 0 }))).toEqual(['0: 0..0 x1'])
+  })
+
+  test('a partition that is not there is told, and the others are read', async () => {
+    const broker = await open()
+    const one = await member(broker, 'one', 'a')
+    // At once, and then with the others.
+    one.send({ partitions: [0, 7] })
+    await broker.core.settle()
+    expect(codes(one.peer.take(shareFetch, 2))).toEqual([[7, errors.UNKNOWN_TOPIC_OR_PARTITION]])
+    const fetched = await one.fetch()
+    expect(acquired(fetched)).toEqual(['0: 0..0 x1'])
+    expect(codes(fetched)).toEqual([
+      [7, errors.UNKNOWN_TOPIC_OR_PARTITION],
+      [0, 0],
+    ])
+    one.send()
+    await broker.core.advance(499)
+    expect(one.peer.waiting).toEqual([])
   })
 
   test('a topic that is deleted is told, and does not end the session', async () => {
