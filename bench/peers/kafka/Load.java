@@ -57,8 +57,9 @@ public final class Load {
     long countsFrom = 0;
     double measured;
     try (KafkaProducer<byte[], byte[]> producer = producer(address, 5)) {
-      // The first send to a topic waits until its leader is known.
-      for (String topic : topics) producer.partitionsFor(topic);
+      // The first send to a topic waits until its leader is known, and the first of all sends until it leads.
+      for (String topic : topics) producer.send(new ProducerRecord<>(topic, body));
+      producer.flush();
       warmAt = System.nanoTime() + nanos(PRODUCE_WARMUP_SECONDS);
       long endAt = warmAt + nanos(seconds);
       for (long n = 0; ; n++) {
