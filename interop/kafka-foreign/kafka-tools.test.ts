@@ -217,15 +217,20 @@ describe('the cluster', () => {
   })
 
   test("Kafka's own test of what a client can rely on", async () => {
-    const supported = ['offsets-for-times', 'cluster-id', 'create-topics', 'describe-configs', 'idempotent-producer']
+    const supported = [
+      'offsets-for-times',
+      'cluster-id',
+      'create-topics',
+      'describe-acls',
+      'describe-configs',
+      'idempotent-producer',
+    ]
     const told = await foreign.tool(`${TOOLS}.ClientCompatibilityTest`, [
       '--topic',
       'compatible',
       '--num-cluster-nodes',
       '1',
       '--expect-record-too-large-exception',
-      'false',
-      '--describe-acls-supported',
       'false',
       ...supported.flatMap((feature) => [`--${feature}-supported`, 'true']),
     ])
