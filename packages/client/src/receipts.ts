@@ -1,4 +1,4 @@
-import type { RecordPlace } from '@millrace/wire'
+import { placesOfRecords, type RecordPlace } from '@millrace/wire'
 import type { Receipt } from './api.ts'
 import type { MillraceError } from './errors.ts'
 
@@ -43,25 +43,8 @@ export function tellReceipts(
   placed: readonly RecordPlace[],
   duplicates: readonly RecordPlace[],
 ): void {
-  const receipts = batchReceipts(waiters.length, placed, duplicates)
+  const receipts = placesOfRecords(waiters.length, placed, duplicates)
   for (let n = 0; n < waiters.length; n++) waiters[n]?.confirmed(receipts[n]!)
-}
-
-/** Where each of the `count` messages of a batch is. @param placed, duplicates as `tellReceipts` */
-export function batchReceipts(count: number, placed: readonly RecordPlace[], duplicates: readonly RecordPlace[]): Receipt[] {
-  const receipts: Receipt[] = []
-  let run = -1
-  let offset = 0
-  let next = 0
-  for (let n = 0; n < count; n++) {
-    if (placed[run + 1]?.position === n) offset = placed[++run]!.offset
-    const duplicate = duplicates[next]
-    if (duplicate?.position === n) {
-      receipts.push({ partition: duplicate.partition, offset: duplicate.offset, duplicate: true })
-      next++
-    } else receipts.push({ partition: placed[run]!.partition, offset: offset++ })
-  }
-  return receipts
 }
 
 /** @param firstId of the batch's first message; 0 when the broker found that it was due and published it */

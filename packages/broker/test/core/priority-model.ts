@@ -2,9 +2,9 @@
  * A random program against one queue with priorities and dead letters, and a model of what must hold: nothing is lost, nothing of a
  * lower level is delivered while something higher could be, and each level is in order. The model only knows what its clients saw.
  */
-import { encodeBatch, priorityHeader } from '@millrace/wire'
+import { encodeBatch, placesOfRecords, priorityHeader } from '@millrace/wire'
 import { MillraceError } from '../../src/base/errors.ts'
-import type { Delivery, Outcome, PlacedRun } from '../../src/core/broker.ts'
+import type { Delivery, Outcome } from '../../src/core/broker.ts'
 import { TestBroker, TestConsumer } from './harness.ts'
 
 const LEASE_MS = 1000
@@ -122,7 +122,7 @@ export class PriorityModel {
     )
     const destination = broker.destination('queue:work', false)
     const base = destination.publish(-1, batch)
-    const places = located(count, destination.placed ?? [{ position: 0, partition: 0, offset: base }])
+    const places = placesOfRecords(count, destination.placed ?? [{ position: 0, partition: 0, offset: base }], [])
     const ticket = broker.ticket()
     this.#note(`publish ${records.map(({ priority }, n) => `${priority}:${places[n]!.offset}`).join(' ')} in ${ticket}`)
     for (const [n, { name, priority }] of records.entries()) {
@@ -398,12 +398,4 @@ export class PriorityModel {
 function end(message: ModelMessage, ticket: number, how: 'acked' | 'dead'): void {
   message.ended = { ticket, how }
   message.holder = undefined
-}
-
-/** Where each record of a batch is. */
-function located(count: number, runs: readonly PlacedRun[]): { readonly partition: number; readonly offset: number }[] {
-  return Array.from({ length: count }, (_, position) => {
-    const run = runs.findLast((each) => each.position <= position)!
-    return { partition: run.partition, offset: run.offset + position - run.position }
-  })
 }

@@ -1,9 +1,8 @@
-import { type Checksum, type JsonObject, RecordBatchBuilder, type RecordPlace } from '@millrace/wire'
+import { type Checksum, type JsonObject, placesOfRecords, RecordBatchBuilder, type RecordPlace } from '@millrace/wire'
 import type { Body, PublishOptions, Receipt, TransactionMessage } from '../api.ts'
 import { checkDestination } from '../destination.ts'
 import { MillraceError } from '../errors.ts'
 import { encodeBody, encodeKey, messageHeaders, weightOf } from '../outgoing.ts'
-import { batchReceipts } from '../receipts.ts'
 import { tombstone } from './tombstone.ts'
 import type { PartitionOptions } from './types.ts'
 
@@ -92,7 +91,7 @@ export class TransactionBatches {
       batch.receipts = place.map(([partition, baseOffset, ...duplicates], m) => {
         const runs = recordPlaces(placed?.[n]?.[m] ?? [])
         const side = [{ position: 0, partition: partition!, offset: baseOffset! }]
-        return batchReceipts(batch.messages, runs.length > 0 ? runs : side, recordPlaces(duplicates))
+        return placesOfRecords(batch.messages, runs.length > 0 ? runs : side, recordPlaces(duplicates))
       })
     }
   }

@@ -1,6 +1,6 @@
-import { type Checksum, RecordBatchBuilder } from '@millrace/wire'
+import { type Checksum, placesOfRecords, RecordBatchBuilder } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
-import type { Broker, Destination, DuplicateRecord, PlacedRun } from '../../core/broker.ts'
+import type { Broker, Destination } from '../../core/broker.ts'
 import { headersWithExpiry, type NewMessage } from './publish-request.ts'
 
 export interface Receipt {
@@ -51,7 +51,7 @@ export class HttpPublisher {
         }
         const base = destination.publish(target, batch)
         const { duplicates, placed = [{ position: 0, partition: target, offset: base }] } = destination
-        for (const [n, receipt] of receiptsOf(to - from, placed, duplicates ?? []).entries())
+        for (const [n, receipt] of placesOfRecords(to - from, placed, duplicates ?? []).entries())
           receipts[members[from + n]!] = receipt
         from = to
       }
@@ -98,23 +98,6 @@ export class HttpPublisher {
     }
     return to
   }
-}
-
-/** @param placed runs of messages; duplicates are somewhere else */
-function receiptsOf(messages: number, placed: readonly PlacedRun[], duplicates: readonly DuplicateRecord[]): Receipt[] {
-  const receipts: Receipt[] = []
-  let run = -1
-  let offset = 0
-  let next = 0
-  for (let n = 0; n < messages; n++) {
-    if (placed[run + 1]?.position === n) offset = placed[++run]!.offset
-    const duplicate = duplicates[next]
-    if (duplicate?.position === n) {
-      receipts.push({ partition: duplicate.partition, offset: duplicate.offset, duplicate: true })
-      next++
-    } else receipts.push({ partition: placed[run]!.partition, offset: offset++ })
-  }
-  return receipts
 }
 
 function sizeOf({ key, value, headers }: NewMessage): number {

@@ -1,4 +1,4 @@
-import { type BatchRecord, decodeBatch } from '@millrace/wire'
+import { type BatchRecord, decodeBatch, placesOfRecords } from '@millrace/wire'
 import type {
   Broker,
   Consumer,
@@ -146,19 +146,14 @@ function published(
   { partition: at, baseOffset, duplicates: known, placed = [{ position: 0, partition: at, offset: baseOffset }] }: Published,
   taken: number = Infinity,
 ): void {
-  const duplicates = new Set(known?.map(({ position }) => position))
-  const records: { readonly record: BatchRecord; readonly partition: number; readonly offset: number }[] = []
-  let run = -1
-  let offset = 0
-  for (const [position, record] of decodeBatch(batch.slice(), 0).entries()) {
-    if (position >= taken) break
-    if (placed[run + 1]?.position === position) offset = placed[++run]!.offset
-    if (!duplicates.has(position)) records.push({ record, partition: placed[run]!.partition, offset: offset++ })
-  }
+  const all = decodeBatch(batch.slice(), 0)
+  const places = placesOfRecords(Math.min(all.length, taken), placed, known ?? [])
   const atMs = recorder.nowMs
   whenDurable(broker, () => {
     const log = recorder.log('published', `${destination.kind}:${destination.name}`)
-    for (const { record, ...place } of records) log.add(spiedMessage(record, { ...place, atMs, attempt: 0 }))
+    for (const [position, { partition, offset, duplicate }] of places.entries()) {
+      if (duplicate === undefined) log.add(spiedMessage(all[position]!, { partition, offset, atMs, attempt: 0 }))
+    }
   })
 }
 
