@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { memoryOf } from './process-memory.ts'
 
 export const repository: string = fileURLToPath(new URL('../../', import.meta.url))
 export const commandLine: string = join(repository, 'packages/broker/bin/millrace.js')
@@ -98,8 +99,7 @@ export class BrokerProcess {
 
   /** Physical memory in use, in bytes. */
   rssBytes(): number {
-    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
-    return Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) * 1024
+    return memoryOf(this.pid).rss
   }
 
   /** Sum over the series of a metric. */

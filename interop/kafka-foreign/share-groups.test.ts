@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, type Millrace } from '@millrace/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BrokerProcess, temporaryDirectory } from '../../bench/src/broker-process.ts'
-import { freePort } from '../../packages/broker/test/harness/free-port.ts'
+import { freePort } from '../../bench/src/free-port.ts'
 import { runSeed, SeededRandom } from '../../packages/broker/test/harness/seeded-random.ts'
 import { Foreign, type Program, startJava } from './programs.ts'
 

@@ -1,7 +1,7 @@
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { BrokerProcess } from '../../bench/src/broker-process.ts'
-import { freePort } from '../../packages/broker/test/harness/free-port.ts'
+import { freePort } from '../../bench/src/free-port.ts'
 import { commandsFor, outputsOf } from '../../packages/broker/test/harness/run-command.ts'
 
 let broker: BrokerProcess

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A broker of Apache Kafka, to compare with: start.sh DIRECTORY PORT [SETTING=VALUE...]
+# A broker of Apache Kafka, to compare with: start.sh DIRECTORY PORT CONTROLLER_PORT [SETTING=VALUE...]
 #
 # Runs in the foreground until it gets SIGTERM; "Kafka Server started" on stdout means that it is ready. With
 # log.flush.interval.messages=1 it syncs each batch to the disk before it confirms it, as Millrace does; without, it leaves that to the operating system.
@@ -7,7 +7,8 @@
 set -euo pipefail
 directory=$1
 port=$2
-shift 2
+controller=$3
+shift 3
 here=$(cd "$(dirname "$0")" && pwd)
 "$here/../../../interop/kafka-foreign/jvm/install.sh"
 jars=$here/../../../node_modules/.cache/kafka-jvm/jars
@@ -17,8 +18,8 @@ mkdir -p "$directory"
 cat >"$directory/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
-controller.quorum.voters=1@127.0.0.1:$((port + 1))
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
+controller.quorum.voters=1@127.0.0.1:$controller
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
 advertised.listeners=PLAINTEXT://127.0.0.1:$port
 controller.listener.names=CONTROLLER
 log.dirs=$directory/data

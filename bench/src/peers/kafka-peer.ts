@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { BrokerProcess, repository, temporaryDirectory } from '../broker-process.ts'
+import { freePort } from '../free-port.ts'
+import { memoryOf, type ProcessMemory } from '../process-memory.ts'
 
 /** `fsync`: a batch is on the disk before it is confirmed. `os`: the operating system has it. */
 export type Durability = 'fsync' | 'os'
@@ -13,8 +14,7 @@ export interface KafkaBroker {
   readonly address: string
   /** From the spawn until it takes connections. */
   readonly readyMs: number
-  /** Physical memory in bytes: in use, and the most that ever was. */
-  memory(): { readonly rss: number; readonly peak: number }
+  memory(): ProcessMemory
   stop(): Promise<void>
 }
 
@@ -42,15 +42,15 @@ export const apacheKafka: KafkaSystem = {
   name: 'Apache Kafka',
   async start(durability) {
     const directory = temporaryDirectory()
-    const port = await freePort()
+    const ports = [await freePort(), await freePort()] as const
     const settings = durability === 'fsync' ? ['log.flush.interval.messages=1'] : []
     const script = join(repository, 'bench/peers/kafka/start.sh')
     // The first start makes its directory; that is not what is measured.
-    await stopped(await started(script, directory, port, settings))
+    await stopped(await started(script, [directory, ...ports.map(String), ...settings]))
     const startedMs = performance.now()
-    const child = await started(script, directory, port, settings)
+    const child = await started(script, [directory, ...ports.map(String), ...settings])
     return {
-      address: `127.0.0.1:${port}`,
+      address: `127.0.0.1:${ports[0]}`,
       readyMs: performance.now() - startedMs,
       memory: () => memoryOf(child.pid!),
       stop: async () => {
@@ -61,8 +61,8 @@ export const apacheKafka: KafkaSystem = {
   },
 }
 
-async function started(script: string, directory: string, port: number, settings: readonly string[]): Promise<ChildProcess> {
-  const child = spawn(script, [directory, String(port), ...settings], { stdio: ['ignore', 'pipe', 'pipe'] })
+async function started(script: string, parameters: readonly string[]): Promise<ChildProcess> {
+  const child = spawn(script, parameters, { stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`Kafka does not start:\n${output}`)), READY_TIMEOUT_MS)
@@ -83,30 +83,4 @@ async function stopped(child: ChildProcess): Promise<void> {
   const closed = once(child, 'close')
   child.kill('SIGTERM')
   await closed
-}
-
-function memoryOf(pid: number): { rss: number; peak: number } {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  const bytes = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)![1]) * 1024
-  return { rss: bytes('VmRSS'), peak: bytes('VmHWM') }
-}
-
-/** One whose successor is free as well. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
-    const next = createServer()
-    const isFree = await new Promise<boolean>((resolve) => {
-      next.once('error', () => resolve(false))
-      next.listen(port + 1, '127.0.0.1', () => resolve(true))
-    })
-    await Promise.all([close(server), isFree ? close(next) : undefined])
-    if (isFree) return port
-  }
-}
-
-function close(server: ReturnType<typeof createServer>): Promise<void> {
-  return new Promise((resolve) => server.close(() => resolve()))
 }

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BrokerProcess } from '../../../bench/src/broker-process.ts'
-import { freePort } from './harness/free-port.ts'
+import { freePort } from '../../../bench/src/free-port.ts'
 import { commandsFor, millrace, outputsOf } from './harness/run-command.ts'
 
 let broker: BrokerProcess

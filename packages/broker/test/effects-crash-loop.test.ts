@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, MESSAGE_ID_HEADER, type Millrace } from '@millrace/client'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { BrokerProcess, temporaryDirectory } from '../../../bench/src/broker-process.ts'
-import { freePort } from './harness/free-port.ts'
+import { freePort } from '../../../bench/src/free-port.ts'
 import { runSeed, SeededRandom } from './harness/seeded-random.ts'
 
 const KILLS = 25

@@ -8,7 +8,7 @@ import { connect, type Millrace, queue, topic } from '@millrace/client'
 import { streams, type Streams } from '@millrace/streams'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { BrokerProcess, cleanEnvironment, temporaryDirectory } from '../../../bench/src/broker-process.ts'
-import { freePort } from '../../broker/test/harness/free-port.ts'
+import { freePort } from '../../../bench/src/free-port.ts'
 import { runSeed, SeededRandom } from '../../broker/test/harness/seeded-random.ts'
 import { anything } from './anything.ts'
 

@@ -167,13 +167,13 @@ export class PublishTarget implements Destination, DeadLetterTarget {
     return this.levels?.newLevelsBytes(batches) ?? 0
   }
 
-  /** The log of a partition. There is room for `newPartitionsBytes` in the open commit. */
   /** @throws `bad_request` when there is no such partition */
   existingPartition(partition: number): number {
     if (Number.isInteger(partition) && partition >= 0) return this.partitionOrAny(partition)
     throw new MillraceError('bad_request', `a partition of ${this.kind}:${this.name} must be named, not ${partition}`)
   }
 
+  /** The log of a partition. There is room for `newPartitionsBytes` in the open commit. */
   logOf(partition: number): LogId {
     return this.#tail(partition).id
   }

@@ -159,7 +159,7 @@ const dedup: Typed<DedupPolicy> = typed({
   additionalProperties: false,
 })
 
-export const topicSpec: Typed<TopicSpec> = typed({
+export const topicSpec: Typed<TopicSpec, ObjectSchema> = typed({
   type: 'object',
   properties: { name, partitions, retention, cleanup, batchBytesMax, dedup },
   required: ['name'],
@@ -201,7 +201,7 @@ const priorities = {
     'How many levels of priority the queue has. With more than one, consumers get messages with a higher header `priority` first. Can only grow. Default 1.',
 } as const
 
-export const queueSpec: Typed<QueueSpec> = typed({
+export const queueSpec: Typed<QueueSpec, ObjectSchema> = typed({
   type: 'object',
   properties: { name, priorities, delivery: deliveryPolicy, expireMs, dedup, limits },
   required: ['name'],
@@ -220,7 +220,7 @@ const subscriptionChange: Typed<SubscriptionChange> = typed({
   additionalProperties: false,
 })
 
-export const subscriptionSpec: Typed<SubscriptionSpec> = typed({
+export const subscriptionSpec: Typed<SubscriptionSpec, ObjectSchema> = typed({
   type: 'object',
   properties: { topic: name, name, from: startPosition, delivery: deliveryPolicy },
   required: ['topic', 'name'],
@@ -349,9 +349,13 @@ const page = {
 const next = { type: 'string', description: 'Pass it as `after` to get the rest; absent on the last page.' } as const
 
 /** Lists are sorted by name. */
-export const listParams: Typed<ListParams> = typed({ type: 'object', properties: page, additionalProperties: false })
+export const listParams: Typed<ListParams, ObjectSchema> = typed({
+  type: 'object',
+  properties: page,
+  additionalProperties: false,
+})
 
-export const subscriptionListParams: Typed<ListParams & { readonly topic?: string }> = typed({
+export const subscriptionListParams: Typed<ListParams & { readonly topic?: string }, ObjectSchema> = typed({
   type: 'object',
   properties: { ...page, topic: name },
   additionalProperties: false,

@@ -41,7 +41,7 @@ export function changeGroup(
     const settings = groupSettingsFrom(isAll ? undefined : groups.settings(group), named)
     const { deadLetter } = settings.delivery ?? {}
     // Who has messages moved there publishes there.
-    if (deadLetter !== undefined) permit(client, 'publish', deadLetter as `topic:${string}`)
+    if (deadLetter !== undefined) permit(client, 'publish', deadLetter as `${'topic' | 'queue'}:${string}`)
     for (const topic of groups.topics(group)) permit(client, 'define', `topic:${topic}/${group}`)
     if (!validateOnly) groups.configure(group, settings)
     return { ...success, ...about }

@@ -32,7 +32,7 @@ function objectRoutes(services: HttpServices, kind: 'topic' | 'queue', collectio
       ...described(`${kind}.create`, kind),
       method: 'put',
       path,
-      body: settingsBody(spec as ObjectSchema, ['name']),
+      body: settingsBody(spec, ['name']),
       answers: { 200: answer('It existed with these settings.', info), 201: answer('Created.', info) },
       errors: ['illegal_name', 'already_exists', 'limit_reached'],
       async handle(call) {
@@ -53,7 +53,7 @@ function objectRoutes(services: HttpServices, kind: 'topic' | 'queue', collectio
       ...described(`${kind}.update`, kind),
       method: 'patch',
       path,
-      body: settingsBody(spec as ObjectSchema, ['name']),
+      body: settingsBody(spec, ['name']),
       answers: { 200: answer('Its settings from now on.', info) },
       errors: ['not_found'],
       async handle(call) {
@@ -87,7 +87,7 @@ function subscriptionRoutes(services: HttpServices): Route[] {
       ...described('subscription.create', 'subscription'),
       method: 'put',
       path,
-      body: settingsBody(schemas.subscriptionSpec as unknown as ObjectSchema, ['topic', 'name']),
+      body: settingsBody(schemas.subscriptionSpec, ['topic', 'name']),
       answers: {
         200: answer('It existed with these settings.', schemas.subscriptionInfo),
         201: answer('Created.', schemas.subscriptionInfo),
@@ -112,7 +112,7 @@ function subscriptionRoutes(services: HttpServices): Route[] {
       ...described('subscription.update', 'subscription'),
       method: 'patch',
       path,
-      body: settingsBody(schemas.subscriptionSpec as unknown as ObjectSchema, ['topic', 'name', 'from']),
+      body: settingsBody(schemas.subscriptionSpec, ['topic', 'name', 'from']),
       answers: { 200: answer('Its settings from now on.', schemas.subscriptionInfo) },
       errors: ['not_found'],
       async handle(call) {
@@ -138,7 +138,7 @@ function names({ params }: Call): { topic: string; name: string } {
   return { topic: params['topic']!, name: params['name']! }
 }
 
-function listRoute(services: HttpServices, kind: 'topic' | 'queue' | 'subscription', path: string, query: unknown): Route {
+function listRoute(services: HttpServices, kind: 'topic' | 'queue' | 'subscription', path: string, query: ObjectSchema): Route {
   const operation: OperationName = `${kind}.list`
   const ofTopic = path.includes('{topic}')
   return {
@@ -146,7 +146,7 @@ function listRoute(services: HttpServices, kind: 'topic' | 'queue' | 'subscripti
     ...(ofTopic ? { id: 'topic.subscriptions.list', summary: 'List the subscriptions of a topic' } : {}),
     method: 'get',
     path,
-    query: query as ObjectSchema,
+    query,
     answers: {
       200: { description: 'A page of the list, sorted by name.', content: { 'application/json': operations[operation].result } },
     },

@@ -2,7 +2,6 @@ import { MillraceError } from '../../../base/errors.ts'
 import * as schemas from '../../../protocols/api/group-schemas.ts'
 import { runOperation } from '../../../protocols/api/operations.ts'
 import { listParams } from '../../../protocols/api/schemas.ts'
-import type { ObjectSchema } from '../../../protocols/api/json-schema.ts'
 import { json } from '../problem.ts'
 import type { Route } from '../route.ts'
 import type { HttpServices } from '../services.ts'
@@ -17,7 +16,7 @@ export function groupRoutes({ session, bodies }: HttpServices): readonly Route[]
       ...described('group.list', 'group'),
       method: 'get',
       path: '/v1/groups',
-      query: listParams as unknown as ObjectSchema,
+      query: listParams,
       answers: { 200: answer('A page of them, sorted by name.', schemas.groupList) },
       errors: [],
       handle: async ({ query, principal }) => json(200, await runOperation(session, principal, 'group.list', query)),

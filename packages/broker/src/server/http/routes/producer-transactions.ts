@@ -1,4 +1,3 @@
-import type { ObjectSchema } from '../../../protocols/api/json-schema.ts'
 import { runOperation } from '../../../protocols/api/operations.ts'
 import { listParams } from '../../../protocols/api/schemas.ts'
 import * as schemas from '../../../protocols/api/transaction-schemas.ts'
@@ -15,7 +14,7 @@ export function producerTransactionRoutes({ session }: HttpServices): readonly R
       ...described('transaction.list', 'transaction'),
       method: 'get',
       path: '/v1/transactions',
-      query: listParams as unknown as ObjectSchema,
+      query: listParams,
       answers: { 200: answer('A page of them, sorted by transactional id.', schemas.transactionList) },
       errors: [],
       handle: async ({ query, principal }) => json(200, await runOperation(session, principal, 'transaction.list', query)),

@@ -2,7 +2,6 @@ import { MillraceError } from '../../../base/errors.ts'
 import { operations, runOperation } from '../../../protocols/api/operations.ts'
 import { quotaScope, quotaSpec } from '../../../protocols/api/quota-operations.ts'
 import { listParams } from '../../../protocols/api/schemas.ts'
-import type { ObjectSchema } from '../../../protocols/api/json-schema.ts'
 import { json } from '../problem.ts'
 import type { Route } from '../route.ts'
 import type { HttpServices } from '../services.ts'
@@ -16,7 +15,7 @@ export function quotaRoutes({ session, bodies }: HttpServices): readonly Route[]
       ...described('quota.list', 'quota'),
       method: 'get',
       path,
-      query: listParams as unknown as ObjectSchema,
+      query: listParams,
       answers: { 200: answer('A page of them.', operations['quota.list'].result) },
       errors: [],
       handle: async ({ query, principal }) => json(200, await runOperation(session, principal, 'quota.list', query)),

@@ -14,7 +14,7 @@ export function userRoutes(services: HttpServices): readonly Route[] {
   const settings = (schemas.userUpdateParams.properties as Readonly<Record<string, ObjectSchema>>)['change']!
   const label: ObjectSchema = { type: 'object', properties: { label: { type: 'string' } }, additionalProperties: false }
   return [
-    route('user.list', 'get', '/v1/users', { query: listParams as ObjectSchema, params: ({ query }) => query }),
+    route('user.list', 'get', '/v1/users', { query: listParams, params: ({ query }) => query }),
     route('user.get', 'get', '/v1/users/{name}', { errors: ['not_found'] }),
     route('user.create', 'put', '/v1/users/{name}', {
       body: settings,
