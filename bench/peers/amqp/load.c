@@ -4,11 +4,13 @@
 //   load consume PORT [NAME=VALUE...]   takes and acknowledges what is there
 //   load both    PORT [NAME=VALUE...]   both at once, over two connections
 //   load latency PORT [NAME=VALUE...]   from publish to delivery at a fixed rate, as seen from the time at which each message was due
+//   load idle    PORT [NAME=VALUE...]   connections that send and expect heartbeats and do nothing else; says `ready` once all are there
 //
 // name=bench    queues are called that, or that with -0, -1, ... when there are several
 // type=classic  or quorum        queues=1  spread over so many      fanout=0  1: every queue gets every message, through an exchange
 // messages=100000 size=100 window=1000 (messages that are not confirmed) prefetch=1000
 // rate=1000 seconds=5 (latency)  timeout=60 (seconds until it gives up)
+// connections=10000 heartbeat=10 seconds=30 (idle)
 //
 // Prints one JSON object. Build: cc -O2 -o load load.c
 #define _GNU_SOURCE
@@ -25,11 +27,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { METHOD = 1, HEADER = 2, BODY = 3, FRAME_END = 0xCE, READ_BYTES = 1 << 18, WRITE_BYTES_HIGH = 1 << 18, NAME_MAX_BYTES = 64 };
+enum { METHOD = 1, HEADER = 2, BODY = 3, HEARTBEAT = 8, FRAME_END = 0xCE, READ_BYTES = 1 << 18, WRITE_BYTES_HIGH = 1 << 18, NAME_MAX_BYTES = 64 };
 
 static struct {
   const char *mode, *name, *type;
-  int port, queues, fanout, size, prefetch, rate, seconds, timeout;
+  int port, queues, fanout, size, prefetch, rate, seconds, timeout, connections, heartbeat;
   uint64_t messages, window;
 } options;
 
@@ -203,7 +205,7 @@ static Connection *log_in(void) {
   write_frame(made, METHOD, 0, start_ok.bytes, start_ok.length);
   await(made, 10, 30);
   Method tune_ok = method(10, 31);
-  add16(&tune_ok, 2047), add32(&tune_ok, 131072), add16(&tune_ok, 0);
+  add16(&tune_ok, 2047), add32(&tune_ok, 131072), add16(&tune_ok, options.heartbeat);
   write_frame(made, METHOD, 0, tune_ok.bytes, tune_ok.length);
   Method open = method(10, 40);
   add_short(&open, "/"), add_short(&open, ""), add8(&open, 0);
@@ -418,6 +420,42 @@ static void run_latency(void) {
   printf("{\"received\":%lu,\"p50us\":%.0f,\"p99us\":%.0f,\"p999us\":%.0f}\n", received, measured[count / 2], measured[(uint64_t)(count * 0.99)], measured[(uint64_t)(count * 0.999)]);
 }
 
+static void run_idle(void) {
+  int count = options.connections;
+  Connection **all = calloc(count, sizeof *all);
+  struct pollfd *polls = calloc(count, sizeof *polls);
+  double begin = now(), opened = 0;
+  for (int n = 0; n < count; n++) {
+    all[n] = log_in();
+    polls[n] = (struct pollfd){all[n]->socket, POLLIN, 0};
+    // What it held for the login is not needed any more.
+    free(all[n]->in.bytes), free(all[n]->out.bytes);
+    all[n]->in = all[n]->out = (Buffer){0};
+  }
+  opened = now() - begin;
+  printf("ready\n"), fflush(stdout);
+  uint64_t heartbeats = 0;
+  double beat = options.heartbeat / 2.0, next = now();
+  for (double until = now() + options.seconds; now() < until;) {
+    if (now() >= next) {
+      for (int n = 0; n < count; n++) {
+        write_frame(all[n], HEARTBEAT, 0, "", 0), flush(all[n]);
+        free(all[n]->out.bytes), all[n]->out = (Buffer){0};
+      }
+      next += beat;
+    }
+    if (poll(polls, count, 100) <= 0) continue;
+    for (int n = 0; n < count; n++) {
+      if (!polls[n].revents) continue;
+      uint8_t bytes[64];
+      ssize_t done = recv(all[n]->socket, bytes, sizeof bytes, 0);
+      if (done == 0) fail("the broker closed a connection", NULL);
+      if (done > 0 && bytes[0] == HEARTBEAT) heartbeats += done / 8;
+    }
+  }
+  printf("{\"connections\":%d,\"opened_seconds\":%.3f,\"heartbeats\":%lu}\n", count, opened, heartbeats);
+}
+
 static const char *option(int count, char **words, const char *name, const char *otherwise) {
   size_t length = strlen(name);
   for (int n = 3; n < count; n++) if (!strncmp(words[n], name, length) && words[n][length] == '=') return words[n] + length + 1;
@@ -425,7 +463,7 @@ static const char *option(int count, char **words, const char *name, const char 
 }
 
 int main(int count, char **words) {
-  if (count < 3) fail("usage", "load publish|consume|both|latency PORT [NAME=VALUE...]");
+  if (count < 3) fail("usage", "load publish|consume|both|latency|idle PORT [NAME=VALUE...]");
   options.mode = words[1];
   options.port = atoi(words[2]);
   options.name = option(count, words, "name", "bench");
@@ -441,7 +479,11 @@ int main(int count, char **words) {
   options.timeout = atoi(option(count, words, "timeout", "60"));
   options.messages = strtoull(option(count, words, "messages", "100000"), NULL, 10);
   options.window = strtoull(option(count, words, "window", "1000"), NULL, 10);
+  int idle = !strcmp(options.mode, "idle");
+  options.connections = atoi(option(count, words, "connections", "10000"));
+  options.heartbeat = atoi(option(count, words, "heartbeat", idle ? "10" : "0"));
   if (!strcmp(options.mode, "latency")) run_latency();
+  else if (idle) run_idle();
   else if (!strcmp(options.mode, "publish")) run_throughput(1, 0);
   else if (!strcmp(options.mode, "consume")) run_throughput(0, 1);
   else if (!strcmp(options.mode, "both")) run_throughput(1, 1);

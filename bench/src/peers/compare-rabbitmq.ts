@@ -1,6 +1,7 @@
-// `npm run bench:rabbitmq -- [--seconds N] [--backlog MESSAGES] [--json FILE]`: RabbitMQ and Millrace, one after the other, under the same loads from one client
+// `npm run bench:rabbitmq -- [--seconds N] [--backlog MESSAGES] [--connections N] [--json FILE]`: RabbitMQ and Millrace, one after the other, under the same loads from one client
 // in C (peers/amqp/load.c). Needs a C compiler and Debian's rabbitmq-server. Prints a table for docs/amqp.md.
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -31,11 +32,13 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '6' },
     backlog: { type: 'string', default: '10000000' },
+    connections: { type: 'string', default: '10000' },
     json: { type: 'string', default: fileURLToPath(new URL('../../dist/rabbitmq.json', import.meta.url)) },
   },
 })
 const seconds = Number(values.seconds)
 const backlog = Number(values.backlog)
+const connections = Number(values.connections)
 const program = join(repository, 'node_modules/.cache/amqp-load')
 
 execFileSync('cc', ['-O2', '-o', program, join(repository, 'bench/peers/amqp/load.c')], { stdio: 'inherit' })
@@ -62,6 +65,7 @@ async function measured(system: AmqpSystem, name: string, type: string): Promise
       await sleep(IDLE_SECONDS * 1000)
       rows.push({ name: 'memory, idle', unit: 'MiB', value: broker.memory().rss / MIB, better: 'less' })
       rows.push(...(await loads(load)))
+      rows.push(await manyConnections(name, broker))
       rows.push({ name: 'memory, most under load', unit: 'MiB', value: broker.memory().peak / MIB, better: 'less' })
       await load('publish', { name: 'backlog', messages: backlog, window: 10_000, timeout: 900 })
       rows.push({
@@ -99,6 +103,20 @@ async function loads(load: Load): Promise<readonly Row[]> {
   const many = await timed(load, 'both', { name: 'many', queues: MANY_QUEUES })
   rows.push(rate(`end to end over ${MANY_QUEUES} queues`, many.received! / many.seconds!))
   return rows
+}
+
+/** What a broker needs that has nothing to do but to keep them alive. */
+async function manyConnections(name: string, broker: AmqpBroker): Promise<Row> {
+  const words = ['idle', String(broker.port), `connections=${connections}`, `seconds=${IDLE_SECONDS * 2}`]
+  process.stderr.write(`${name}: ${words.join(' ')}\n`)
+  const client = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = once(client, 'close')
+  await once(client.stdout, 'data')
+  await sleep(IDLE_SECONDS * 1000)
+  const { rss } = broker.memory()
+  const [code] = await ended
+  if (code !== 0) throw new Error(`${name} did not keep ${connections} connections`)
+  return { name: `memory, ${connections} connections`, unit: 'MiB', value: rss / MIB, better: 'less' }
 }
 
 /** As many messages as take about the time of a load. */
