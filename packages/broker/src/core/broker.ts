@@ -6,6 +6,7 @@ import type { ConsumerGroups, OffsetCommit, OffsetCommitter } from './groups/con
 import type { SubscriptionGroups } from './subscription-groups/subscription-groups.ts'
 import type { ProducerTransactions } from './producer-transactions/producer-transactions.ts'
 import type { Quotas } from './quotas/quotas.ts'
+import type { Router } from './router/router.ts'
 import type {
   DedupPolicy,
   DeliveryPolicy,
@@ -21,6 +22,7 @@ import type {
 export type * from './destination.ts'
 export type * from './groups/consumer-groups.ts'
 export type * from './quotas/quotas.ts'
+export type * from './router/router.ts'
 export type * from './subscription-groups/subscription-groups.ts'
 export type * from './specs.ts'
 export type * from './stored-topic.ts'
@@ -132,6 +134,9 @@ export interface Broker {
 
   /** How fast users and clients may be. */
   readonly quotas: Quotas
+
+  /** Exchanges and bindings. */
+  readonly router: Router
 
   // ---- dead letters -----------------------------------------------------------------------------------------------
   /**

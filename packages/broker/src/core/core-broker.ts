@@ -41,6 +41,7 @@ import type { TransactionCoordinator } from './producer-transactions/transaction
 import type { CoreQuotas } from './quotas/core-quotas.ts'
 import { Redrives } from './redrive/redrives.ts'
 import type { Registry } from './registry.ts'
+import type { CoreRouter } from './router/core-router.ts'
 import type { Selector } from './selectors/selector.ts'
 import type { Shard } from './shard.ts'
 import { transact } from './transactions/transactions.ts'
@@ -55,6 +56,7 @@ export class CoreBroker implements Broker {
   readonly subscriptionGroups: SubscriptionGroups
   readonly producerTransactions: TransactionCoordinator
   readonly quotas: CoreQuotas
+  readonly router: CoreRouter
   readonly #shard: Shard
   readonly #store: LogStore
   readonly #registry: Registry
@@ -83,6 +85,7 @@ export class CoreBroker implements Broker {
     this.subscriptionGroups = subscriptionGroups
     this.producerTransactions = producerTransactions
     this.quotas = quotas
+    this.router = registry.router
     this.#shard = shard
     this.#store = shard.store
     this.#registry = registry

@@ -6,6 +6,8 @@ import type { BrokerDefinition } from './broker-identity.ts'
 import type { DedupDefinition } from './dedup/dedup-settings.ts'
 import type { CompactionState } from './log-tail.ts'
 import type { CheckedDelivery } from './delivery-policy.ts'
+import type { BindingDefinition } from './router/binding-spec.ts'
+import type { ExchangeDefinition } from './router/exchange-spec.ts'
 import type { SubscriptionGroupDefinition } from './subscription-groups/subscription-groups.ts'
 import type { CheckedLimits } from './delivery/queue-limit.ts'
 import { checkKeys, oneOf, positive } from './settings.ts'
@@ -13,7 +15,13 @@ import type { ByteWriter } from './state/bytes.ts'
 import { StateCell } from './state/state-log.ts'
 
 export type Definition =
-  BrokerDefinition | TopicDefinition | QueueDefinition | SubscriptionDefinition | SubscriptionGroupDefinition
+  | BrokerDefinition
+  | TopicDefinition
+  | QueueDefinition
+  | SubscriptionDefinition
+  | SubscriptionGroupDefinition
+  | ExchangeDefinition
+  | BindingDefinition
 
 export interface TopicDefinition {
   readonly kind: 'topic'
