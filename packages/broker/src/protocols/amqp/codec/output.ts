@@ -5,7 +5,7 @@ import { FRAME_BODY, FRAME_END, FRAME_HEADER_BYTES, FRAME_METHOD, FRAME_OVERHEAD
 const SLAB_BYTES_MIN = 512
 const SLAB_BYTES_MAX = 65_536
 /** Pieces of bodies from this size on travel as chunks of their own instead of being copied. */
-const PASS_THROUGH_BYTES_MIN = 8192
+export const PASS_THROUGH_BYTES_MIN = 8192
 /** Below this a loop is faster than the call of set(). */
 const SHORT_BYTES = 24
 const EMPTY: Uint8Array = new Uint8Array(0)
