@@ -3,6 +3,8 @@ import type { Principal, SessionContext } from '../session.ts'
 import type { Access } from './access.ts'
 import type { Output } from './codec/output.ts'
 import type { DoorState } from './door-state.ts'
+import type { Feeder } from './feeder.ts'
+import type { MessagesIn } from './message-in.ts'
 import type { VhostNames } from './vhost-names.ts'
 
 /** A connection, as what serves its channels sees it. */
@@ -13,6 +15,8 @@ export interface Client {
   readonly output: Output
   readonly names: VhostNames
   readonly access: Access
+  readonly feeder: Feeder
+  readonly messagesIn: MessagesIn
   readonly principal: Principal
   /** The name that the client gave, also where nobody checks names. */
   readonly userName: string

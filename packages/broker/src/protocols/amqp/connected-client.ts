@@ -3,7 +3,9 @@ import { Access } from './access.ts'
 import type { Client } from './client.ts'
 import type { Output } from './codec/output.ts'
 import type { DoorState } from './door-state.ts'
+import { Feeder } from './feeder.ts'
 import type { Opened } from './handshake.ts'
+import { MessagesIn } from './message-in.ts'
 import { VhostNames } from './vhost-names.ts'
 
 interface ConnectionSide {
@@ -29,6 +31,8 @@ export function connectedClient(
     output,
     names,
     access: new Access(context, principal, names, userName),
+    feeder: new Feeder(wake),
+    messagesIn: new MessagesIn(),
     principal,
     userName,
     knowsCancel,

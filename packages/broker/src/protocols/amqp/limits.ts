@@ -8,6 +8,8 @@ export const limits = {
   tableDepthMax: 32,
   /** Bytes of a gathered frame's buffer that a connection keeps. */
   keptFrameBytesMax: 262_144,
+  /** Longest properties that a connection remembers, as bytes. */
+  keptPropertiesBytesMax: 2048,
 
   /** From the connection to `connection.open`. */
   loginDeadlineMs: 10_000,
@@ -18,8 +20,7 @@ export const limits = {
   answersMax: 4096,
   /** What one transaction holds of messages. */
   transactionBytesMax: 67_108_864,
-  /** Messages and acknowledgements that one transaction holds. */
-  transactionStepsMax: 100_000,
+  transactionSettlesMax: 100_000,
   /** Deliveries stop while so many bytes wait for the peer, and go on when the connection reports that it is writable again. */
   backlogBytesHigh: 2_097_152,
   /** Credit is passed on to the broker in slices of about so many bytes, so that what is under way stays bounded. */

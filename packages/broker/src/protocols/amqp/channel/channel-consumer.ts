@@ -1,11 +1,11 @@
-import type { RecordReader } from '@millrace/wire'
 import type { MillraceError } from '../../../base/errors.ts'
-import type { Feeder } from '../feeder.ts'
+import type { Fed, Feeder } from '../feeder.ts'
+import type { DeliveryWriter } from './delivery-writer.ts'
 import type { Holder } from './holder.ts'
 import type { Unacked } from './unacked.ts'
 
 /** Somebody who gets deliveries on a channel. */
-export interface ChannelConsumer {
+export interface ChannelConsumer extends Fed {
   readonly tag: string
   /** As clients call it. */
   readonly queue: string
@@ -13,8 +13,6 @@ export interface ChannelConsumer {
   readonly kind: 'queue' | 'topic'
   /** Takes back credit beyond what the channel has room for. */
   limit(room: number): void
-  /** Takes back all credit: `channel.flow`. */
-  withhold(): void
   /** What was written is given to the connection. */
   wrote(): void
   /** It gets nothing more; what it delivered may still be settled. */
@@ -38,12 +36,14 @@ export interface ConsumerHost {
   sharedDelivered(messages: number, by: ChannelConsumer): void
   sharedSettled(messages: number): void
   nextDeliveryTag(): number
-  /** @param streamOffset told in a header, of a stream */
-  write(consumerTag: Uint8Array, deliveryTag: number, isAgain: boolean, record: RecordReader, streamOffset?: number): void
+  /** What writes records of a queue. @param queue as clients call it */
+  writerFor(queue: string): DeliveryWriter
   /** It wrote what is to be settled by itself. */
   wroteUnasked(consumer: ChannelConsumer): void
   /** The broker sent it away. */
   ended(consumer: ChannelConsumer, reason: MillraceError): void
+  /** After `retire`: nothing that it delivered waits any more. */
+  forget(consumer: ChannelConsumer): void
   wake(): void
 }
 

@@ -34,19 +34,19 @@ export class Confirms {
     return this.#published
   }
 
-  /** The next publish came in and is stored with `ticket`. */
-  published(ticket: Ticket, count = 1): void {
+  /** The next publishes came in and are stored with `ticket`. */
+  published(ticket: Ticket, count: number): void {
     this.#lastTicket = ticket
     this.#add(ticket, count, 0)
   }
 
-  /** The next publish came in and changed nothing: it is told after those before it. */
-  settled(): void {
-    this.#add(this.#lastTicket, 1, 0)
+  /** The next publishes came in and changed nothing: they are told after those before them. */
+  settled(count: number): void {
+    this.#add(this.#lastTicket, count, 0)
   }
 
-  /** The next publish came in and was refused. */
-  refused(count = 1): void {
+  /** The next publishes came in and were refused. */
+  refused(count: number): void {
     this.#add(this.#lastTicket, count, 1)
   }
 

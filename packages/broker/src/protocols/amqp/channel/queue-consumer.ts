@@ -2,10 +2,11 @@
 import { assert } from '../../../base/assert.ts'
 import type { MillraceError } from '../../../base/errors.ts'
 import type { Consumer, Delivery, DeliverySink } from '../../../core/broker.ts'
-import { DeliveredRecords } from '../../delivered-records.ts'
 import type { Fed } from '../feeder.ts'
 import { limits } from '../limits.ts'
 import { type ChannelConsumer, type ConsumerHost, shortString } from './channel-consumer.ts'
+import { DeliveryCursor } from './delivery-cursor.ts'
+import type { DeliveryWriter } from './delivery-writer.ts'
 import type { Holder } from './holder.ts'
 import { outcomes, settleHeld } from './settling.ts'
 
@@ -25,9 +26,10 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
   isHungry = false
   readonly #host: ConsumerHost
   readonly #tagBytes: Uint8Array
+  readonly #writer: DeliveryWriter
   readonly #noAck: boolean
   readonly #prefetch: number
-  readonly #records = new DeliveredRecords()
+  readonly #records = new DeliveryCursor()
   #consumer: Consumer | undefined
   /** Credit that the broker has not used yet. */
   #passed = 0
@@ -43,6 +45,7 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
     this.queue = queue
     this.#host = host
     this.#tagBytes = shortString(tag)
+    this.#writer = host.writerFor(queue)
     this.#noAck = noAck
     this.#prefetch = noAck ? 0 : prefetch
   }
@@ -96,7 +99,10 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
     this.#unacked -= count
     this.#host.sharedSettled(count)
     if (this.#state === 'open') this.#host.feeder.offer(this)
-    else if (this.#state === 'retired' && this.#unacked === 0) this.#end()
+    else if (this.#state === 'retired' && this.#unacked === 0) {
+      this.#end()
+      this.#host.forget(this)
+    }
   }
 
   // ---- DeliverySink ---------------------------------------------------------------------------------------------------
@@ -110,7 +116,7 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
     records.begin(delivery)
     for (let record = records.next(); record !== undefined; record = records.next()) {
       const tag = host.nextDeliveryTag()
-      host.write(this.#tagBytes, tag, isAgain, record)
+      this.#writer.deliver(this.#tagBytes, tag, isAgain, record)
       if (!this.#noAck) host.unacked.add(tag, this, delivery.partition, records.offset, host.nowSeconds)
       messages++
     }

@@ -16,7 +16,7 @@ export const outcomes: Readonly<Record<SettleKind, Outcome>> = {
 
 /** Takes what is settled out of the hands of a channel: a transaction does, until it is committed. */
 export interface SettleTaker {
-  take(place: number, unacked: Unacked<Holder>, kind: SettleKind): void
+  takeSettle(place: number, unacked: Unacked<Holder>, kind: SettleKind): void
 }
 
 /** Acknowledgements of one channel: those of neighbours are gathered and reach the core as ranges. */
@@ -68,7 +68,7 @@ export class Settling {
 
   #settleAt(place: number, kind: SettleKind): void {
     const { unacked } = this
-    if (this.taker !== undefined) return this.taker.take(place, unacked, kind)
+    if (this.taker !== undefined) return this.taker.takeSettle(place, unacked, kind)
     const holder = unacked.holder(place)!
     const partition = unacked.partition(place)
     const offset = unacked.offset(place)

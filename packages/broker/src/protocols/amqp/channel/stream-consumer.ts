@@ -1,9 +1,10 @@
 // hot path (packages/broker/test/amqp/throughput.mjs)
 import type { MillraceError } from '../../../base/errors.ts'
 import type { Delivery, DeliverySink, Reader } from '../../../core/broker.ts'
-import { DeliveredRecords } from '../../delivered-records.ts'
 import type { Fed } from '../feeder.ts'
 import { type ChannelConsumer, type ConsumerHost, shortString } from './channel-consumer.ts'
+import { DeliveryCursor } from './delivery-cursor.ts'
+import type { DeliveryWriter } from './delivery-writer.ts'
 import type { Holder } from './holder.ts'
 
 export interface StreamSettings {
@@ -15,7 +16,7 @@ export interface StreamSettings {
 /** One partition of a stream, and how much of it may still be read. */
 class Partition implements DeliverySink, Holder {
   readonly consumer = undefined
-  readonly records = new DeliveredRecords()
+  readonly records = new DeliveryCursor()
   reader: Reader | undefined
   /** Credit that was given and is not used; a reader gives nothing back. */
   passed = 0
@@ -49,6 +50,7 @@ export class StreamConsumer implements ChannelConsumer, Fed {
   isHungry = false
   readonly #host: ConsumerHost
   readonly #tagBytes: Uint8Array
+  readonly #writer: DeliveryWriter
   readonly #partitions: Partition[] = []
   readonly #prefetch: number
   #isClosed = false
@@ -64,6 +66,7 @@ export class StreamConsumer implements ChannelConsumer, Fed {
     this.queue = queue
     this.#host = host
     this.#tagBytes = shortString(tag)
+    this.#writer = host.writerFor(queue)
     this.#prefetch = Math.max(1, Math.floor(prefetch / partitions.length))
     for (const number of partitions) {
       const partition = new Partition(this)
@@ -89,7 +92,7 @@ export class StreamConsumer implements ChannelConsumer, Fed {
     records.begin(delivery)
     for (let record = records.next(); record !== undefined; record = records.next()) {
       const tag = host.nextDeliveryTag()
-      host.write(this.#tagBytes, tag, false, record, records.offset)
+      this.#writer.deliver(this.#tagBytes, tag, false, record, records.offset)
       host.unacked.add(tag, partition, delivery.partition, records.offset, host.nowSeconds)
       partition.passed--
       partition.unacked++

@@ -3,6 +3,15 @@
 const CAPACITY_MIN = 16
 const SHRINK_ABOVE = 65_536
 
+/** One delivery. */
+export interface HeldDelivery<H> {
+  readonly tag: number
+  readonly holder: H
+  readonly partition: number
+  readonly offset: number
+  readonly seconds: number
+}
+
 /**
  * Deliveries of one channel that were not settled, in the order of their tags: columns without an object for each. What is settled leaves a gap,
  * and gaps are closed when room is needed, so that the memory follows what is not settled. `H` is who delivered.
@@ -79,6 +88,29 @@ export class Unacked<H extends object> {
     let first = place + 1
     while (first < this.end && this.#holders[first] === undefined) first++
     this.first = first
+  }
+
+  /** Of a place with a holder. */
+  held(place: number): HeldDelivery<H> {
+    return {
+      tag: this.tag(place),
+      holder: this.#holders[place]!,
+      partition: this.partition(place),
+      offset: this.offset(place),
+      seconds: this.seconds(place),
+    }
+  }
+
+  /** Takes back what was removed: it is not settled after all. */
+  restore(removed: readonly HeldDelivery<H>[]): void {
+    const all = [...removed]
+    for (let place = this.first; this.count > 0 && place < this.end; place++) {
+      if (this.#holders[place] !== undefined) all.push(this.held(place))
+    }
+    all.sort((a, b) => a.tag - b.tag)
+    this.count = 0
+    this.#holders.fill(undefined)
+    for (const { tag, holder, partition, offset, seconds } of all) this.add(tag, holder, partition, offset, seconds)
   }
 
   #restart(): void {
