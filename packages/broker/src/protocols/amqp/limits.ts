@@ -8,4 +8,6 @@ export const limits = {
   tableDepthMax: 32,
   /** Bytes of a gathered frame's buffer that a connection keeps. */
   keptFrameBytesMax: 262_144,
+  /** Longest properties that a connection remembers, as bytes. */
+  keptPropertiesBytesMax: 2048,
 } as const
