@@ -25,8 +25,10 @@ import { Pace } from './pace.ts'
  * before. `closing`: the broker's was sent, and everything but the answer is passed over. `closed`: the connection was told to close.
  */
 type State =
-  | { readonly name: 'greeting' | 'login' }
-  | { readonly name: 'open' | 'leaving'; readonly client: Client }
+  | { readonly name: 'greeting' }
+  | { readonly name: 'login' }
+  | { readonly name: 'open'; readonly client: Client }
+  | { readonly name: 'leaving'; readonly client: Client }
   | { readonly name: 'failing'; readonly client: Client; readonly error: AmqpError }
   | { readonly name: 'closing'; readonly deadlineMs: number }
   | { readonly name: 'closed' }
@@ -95,7 +97,7 @@ export class AmqpSession implements Session, CommitWaiter {
     if (due === 'lost') return this.#close()
     if (due === 'send') this.#sendHeartbeat()
     this.#reviewAccess(state.client)
-    this.#channels!.tick(monotonicMs)
+    this.#channels!.tick()
     this.#wake()
   }
 

@@ -19,7 +19,7 @@ class Partition implements DeliverySink, Holder {
   readonly records = new DeliveryCursor()
   reader: Reader | undefined
   /** Credit that was given and is not used; a reader gives nothing back. */
-  passed = 0
+  outstanding = 0
   /** Delivered and not acknowledged. */
   unacked = 0
   readonly #owner: StreamConsumer
@@ -78,9 +78,9 @@ export class StreamConsumer implements ChannelConsumer, Fed {
   pass(): void {
     if (this.#isClosed || !this.#host.isFlowing) return
     for (const partition of this.#partitions) {
-      const messages = this.#prefetch - partition.unacked - partition.passed
+      const messages = this.#prefetch - partition.unacked - partition.outstanding
       if (messages <= 0) continue
-      partition.passed += messages
+      partition.outstanding += messages
       partition.reader!.grant(messages)
     }
   }
@@ -94,7 +94,7 @@ export class StreamConsumer implements ChannelConsumer, Fed {
       const tag = host.nextDeliveryTag()
       this.#writer.deliver(this.#tagBytes, tag, false, record, records.offset)
       host.unacked.add(tag, partition, delivery.partition, records.offset, host.nowSeconds)
-      partition.passed--
+      partition.outstanding--
       partition.unacked++
     }
     host.wake()

@@ -1,4 +1,4 @@
-import type { Binding, ExchangeInfo, HeadersMatch, HeaderValue } from '../../../core/broker.ts'
+import type { Binding, ExchangeInfo, HeadersMatch, HeaderValue, Labels } from '../../../core/broker.ts'
 import type { Ticket } from '../../commit-waiters.ts'
 import type { Client } from '../client.ts'
 import type { FieldTable } from '../codec/field-table.ts'
@@ -76,7 +76,7 @@ export class Bindings {
 }
 
 /** For an exchange by headers arguments are what it looks for; for others they only tell bindings apart. */
-function matchOf({ type }: ExchangeInfo, args: Arguments): Pick<Binding, 'match' | 'labels'> {
+function matchOf({ type }: ExchangeInfo, args: Arguments): { readonly match?: HeadersMatch; readonly labels?: Labels } {
   const labels = table(args.json)
   if (type !== 'headers') return labels
   const mode = args.choice(MATCH, MODES) ?? 'all'
@@ -90,6 +90,6 @@ function matchOf({ type }: ExchangeInfo, args: Arguments): Pick<Binding, 'match'
   return { match: { mode, headers }, ...labels }
 }
 
-function table(json: ArgumentsJson): Pick<Binding, 'labels'> {
+function table(json: ArgumentsJson): { readonly labels?: Labels } {
   return Object.keys(json).length === 0 ? {} : { labels: { amqp: { arguments: json } } }
 }

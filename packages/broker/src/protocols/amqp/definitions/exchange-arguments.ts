@@ -39,7 +39,7 @@ export function exchangeTypeName({ type, delayed }: Pick<ExchangeInfo, 'type' | 
   return type === 'consistent-hash' ? 'x-consistent-hash' : type
 }
 
-function hashOn(args: Arguments): Pick<ExchangeSpec, 'hashOn'> {
+function hashOn(args: Arguments): { readonly hashOn?: NonNullable<ExchangeSpec['hashOn']> } {
   const header = args.text('hash-header')
   const property = args.choice('hash-property', ['message_id', 'correlation_id', 'timestamp'])
   if (header !== undefined && property !== undefined) {
