@@ -122,7 +122,7 @@ function readDeliveryMode(values: Values, value: Uint8Array): boolean {
 function readTimestamp(values: Values, value: Uint8Array): boolean {
   const text = textOf(value)
   // Seconds that fit 64 bits.
-  if (text === undefined || !/^\d{1,22}$/.test(text)) return false
+  if (text === undefined || !/^\d{1,23}$/.test(text)) return false
   const seconds = BigInt(text) / 1000n
   if (seconds > 0xffff_ffff_ffff_ffffn) return false
   values.timestamp = seconds
