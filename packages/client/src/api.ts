@@ -342,7 +342,11 @@ export interface TopicSpec {
   /** Largest record batch, and so the largest message. 0, like the default: that of the broker, which is the most. */
   readonly batchBytesMax?: number
   readonly dedup?: DedupPolicy
+  /** What applications keep with it: any JSON, at most 16 KiB. An update with `{}` takes them away. */
+  readonly labels?: Labels
 }
+
+export type Labels = Readonly<Record<string, unknown>>
 
 /** Messages with the same `message-id` header count as published once. */
 export interface DedupPolicy {
@@ -410,11 +414,17 @@ export interface QueueSpec {
    */
   readonly priorities?: number
   readonly delivery?: DeliveryPolicy
-  /** The queue is deleted when it has had no consumers and no publishes for so long. Default, and 0: never. */
+  /** The queue is deleted when nobody has consumed from it or created it again for so long. Default, and 0: never. */
   readonly expireMs?: number
   /** Default: none. An update with `{}` takes them away. */
   readonly limits?: QueueLimits
   readonly dedup?: DedupPolicy
+  /** false: it is deleted with its messages when the broker starts again. Default true. */
+  readonly durable?: boolean
+  /** It is deleted with its messages when its last consumer leaves; not before it had one. Default false. */
+  readonly autoDelete?: boolean
+  /** What applications keep with it: any JSON, at most 16 KiB. An update with `{}` takes them away. */
+  readonly labels?: Labels
 }
 
 export interface SubscriptionSpec {
@@ -436,6 +446,7 @@ export interface TopicInfo {
   /** Messages that wait for their time to be published into it. */
   readonly scheduled: number
   readonly dedup?: DedupPolicy
+  readonly labels?: Labels
 }
 
 export interface DeliveryInfo {
@@ -467,6 +478,9 @@ export interface QueueInfo extends DeliveryInfo {
   readonly expireMs?: number
   readonly limits?: QueueLimits
   readonly dedup?: DedupPolicy
+  readonly durable: boolean
+  readonly autoDelete: boolean
+  readonly labels?: Labels
 }
 
 export interface SubscriptionInfo extends DeliveryInfo {

@@ -4,6 +4,8 @@ import type { PartitionProducer, StoredPartition, StoredTopic } from './stored-t
 import type { Destination, DuplicateRecord, PlacedRun } from './destination.ts'
 import type { ConsumerGroups, OffsetCommit, OffsetCommitter } from './groups/consumer-groups.ts'
 import type { SubscriptionGroups } from './subscription-groups/subscription-groups.ts'
+import type { Documents } from './documents/documents.ts'
+import type { Labels } from './router/router.ts'
 import type { ProducerTransactions } from './producer-transactions/producer-transactions.ts'
 import type { Quotas } from './quotas/quotas.ts'
 import type {
@@ -19,6 +21,7 @@ import type {
 } from './specs.ts'
 
 export type * from './destination.ts'
+export type * from './documents/documents.ts'
 export type * from './groups/consumer-groups.ts'
 export type * from './quotas/quotas.ts'
 export type * from './subscription-groups/subscription-groups.ts'
@@ -49,6 +52,11 @@ export interface Broker {
   deleteTopic(name: string): Ticket
   deleteQueue(name: string): Ticket
   deleteSubscription(topic: string, name: string): Ticket
+  /**
+   * Calls back with the address of each topic, queue and exchange that is gone, in the turn in which it went: deleted, expired, or without
+   * consumers. @returns a function that stops it
+   */
+  onDeleted(listener: (address: string) => void): () => void
   /** @throws `not_found` */
   topic(name: string): TopicInfo
   queue(name: string): QueueInfo
@@ -133,6 +141,9 @@ export interface Broker {
   /** How fast users and clients may be. */
   readonly quotas: Quotas
 
+  /** Small facts that doors keep. */
+  readonly documents: Documents
+
   // ---- dead letters -----------------------------------------------------------------------------------------------
   /**
    * Moves messages of a queue back to where they died, or elsewhere: each in one commit with the end of the original. Runs in
@@ -172,7 +183,7 @@ export interface Broker {
   close(): Promise<void>
 }
 
-export interface TopicInfo extends Required<Omit<TopicSpec, 'retention' | 'dedup' | 'batchBytesMax'>> {
+export interface TopicInfo extends Required<Omit<TopicSpec, 'retention' | 'dedup' | 'batchBytesMax' | 'labels'>> {
   /** Absent where it is that of the broker. */
   readonly batchBytesMax?: number
   /** Absent while it is off. */
@@ -182,6 +193,7 @@ export interface TopicInfo extends Required<Omit<TopicSpec, 'retention' | 'dedup
   readonly scheduled: number
   readonly partitionInfo: readonly { readonly start: number; readonly end: number; readonly bytes: number }[]
   readonly subscriptions: readonly string[]
+  readonly labels?: Labels
 }
 
 export interface QueueInfo extends DeliveryInfo {
@@ -196,6 +208,9 @@ export interface QueueInfo extends DeliveryInfo {
   readonly dedup?: DedupPolicy
   readonly expireMs?: number
   readonly limits?: QueueLimits
+  readonly durable: boolean
+  readonly autoDelete: boolean
+  readonly labels?: Labels
 }
 
 /** Messages of one priority. */
@@ -348,6 +363,11 @@ export interface ConsumeOptions {
   readonly priority?: number
   /** Nobody else may consume while this one does. @throws `in_use` when somebody does */
   readonly exclusive?: boolean
+  /**
+   * It takes messages when it wants some, and is not there to be served: `autoDelete` neither waits for it nor for its end, and it counts as a
+   * consumer only while it has credit. Default false.
+   */
+  readonly polls?: boolean
 }
 
 /** Where deliveries go. Called from within the broker: must not throw and must not call back into the broker synchronously, other than `grant`. */
@@ -355,6 +375,8 @@ export interface DeliverySink {
   deliver(delivery: Delivery): void
   /** Of a reader, once: everything that was committed when it got there was delivered. */
   caughtUp?(): void
+  /** Of a consumer, once for each `drain`: it got what there was, and has no credit any more. */
+  drained?(): void
   /** Of a reader with a filter: everything before `next` was looked at, and what of it matches was delivered. */
   passed?(partition: number, next: number): void
   /** The consumer is gone: deleted, drained or failed. Nothing follows. */
@@ -380,6 +402,16 @@ export interface Consumer {
   grant(messages: number): void
   /** Takes back all credit that is not used. */
   revoke(): void
+  /**
+   * Its credit counts for what can be delivered now, reading from the disk included; what is left of it then is taken back, and `drained` is
+   * called. Now is: published by now, ready, within rate and pause, not wanted by consumers that come before it. Nothing is called before this returns.
+   */
+  drain(): void
+  /**
+   * It is no consumer any more, and gets nothing; what it holds it may still settle, before it closes. So ends what it kept to itself, and its queue,
+   * if that is `autoDelete` and has no other. Idempotent.
+   */
+  retire(): void
   /** From now on it gets messages of these partitions alone. By default of all. */
   restrict(partitions: ReadonlySet<number>): void
   /** How long it may hold a message that is delivered now. */
@@ -434,6 +466,7 @@ export interface Reader {
 
 export interface BrokerLimits {
   readonly batchBytesMax: number
+  /** Of topics and subscriptions. */
   readonly nameBytesMax: number
   readonly partitionsMax: number
   readonly queuesMax: number

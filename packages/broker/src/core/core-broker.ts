@@ -39,6 +39,7 @@ import { PartitionReader, type ReaderCredit, type ReaderSource } from './partiti
 import { LevelsReader } from './priorities/levels-reader.ts'
 import type { TransactionCoordinator } from './producer-transactions/transaction-coordinator.ts'
 import type { CoreQuotas } from './quotas/core-quotas.ts'
+import type { StoredDocuments } from './documents/stored-documents.ts'
 import { Redrives } from './redrive/redrives.ts'
 import type { Registry } from './registry.ts'
 import type { Selector } from './selectors/selector.ts'
@@ -55,6 +56,7 @@ export class CoreBroker implements Broker {
   readonly subscriptionGroups: SubscriptionGroups
   readonly producerTransactions: TransactionCoordinator
   readonly quotas: CoreQuotas
+  readonly documents: StoredDocuments
   readonly #shard: Shard
   readonly #store: LogStore
   readonly #registry: Registry
@@ -74,6 +76,7 @@ export class CoreBroker implements Broker {
     subscriptionGroups: SubscriptionGroups,
     producerTransactions: TransactionCoordinator,
     quotas: CoreQuotas,
+    documents: StoredDocuments,
     waiters: CommittedWaiters,
     background: readonly { stop(): void }[],
   ) {
@@ -83,6 +86,7 @@ export class CoreBroker implements Broker {
     this.subscriptionGroups = subscriptionGroups
     this.producerTransactions = producerTransactions
     this.quotas = quotas
+    this.documents = documents
     this.#shard = shard
     this.#store = shard.store
     this.#registry = registry
@@ -145,6 +149,10 @@ export class CoreBroker implements Broker {
     return this.#changed()
   }
 
+  onDeleted(listener: (address: string) => void): () => void {
+    return this.#shard.deletions.listen(listener)
+  }
+
   topic(name: string): TopicInfo {
     return this.#topicInfo(this.#registry.topic(name))
   }
@@ -204,9 +212,9 @@ export class CoreBroker implements Broker {
     const { kind, name, subscription } = parseAddress(source)
     this.#checkOpen()
     const leaseMs = options.leaseMs === undefined ? undefined : checkLease(options.leaseMs)
-    const { exclusive } = options
+    const { exclusive, polls } = options
     const priority = options.priority === undefined ? undefined : checkConsumerPriority(options.priority)
-    return this.#group(kind, name, subscription, options).join(sink, { leaseMs, priority, exclusive })
+    return this.#group(kind, name, subscription, options).join(sink, { leaseMs, priority, exclusive, polls })
   }
 
   read(source: string, options: ReadOptions, sink: DeliverySink): Reader {
@@ -425,6 +433,7 @@ export class CoreBroker implements Broker {
       cleanup: topic.cleanup,
       ...(topic.target.batchBytesMax === undefined ? {} : { batchBytesMax: topic.target.batchBytesMax }),
       ...(topic.target.ids === undefined ? {} : { dedup: topic.target.ids.settings }),
+      ...(topic.labels === undefined ? {} : { labels: topic.labels }),
       scheduled: this.#shard.schedule.pending(topic.target),
       partitionInfo: topic.tails.map((tail) => this.#store.bounds(tail.id)),
       subscriptions: [...topic.subscriptions.keys()],
@@ -432,11 +441,14 @@ export class CoreBroker implements Broker {
   }
 
   #queueInfo(queue: Queue): QueueInfo {
-    const { name, expireMs } = queue
+    const { name, expireMs, durable, autoDelete, labels } = queue
     const limits = queue.target.limit?.settings
     const dedup = queue.target.ids?.settings
     return {
       name,
+      durable,
+      autoDelete,
+      ...(labels === undefined ? {} : { labels }),
       ...(expireMs === undefined ? {} : { expireMs }),
       ...(limits === undefined ? {} : { limits }),
       ...(dedup === undefined ? {} : { dedup }),

@@ -3,17 +3,19 @@ import { MillraceError } from '../base/errors.ts'
 import type { LogId } from '../storage/log-store.ts'
 import type { BrokerLimits, Cleanup, Retention } from './broker.ts'
 import type { BrokerDefinition } from './broker-identity.ts'
+import type { DocumentDefinition } from './documents/stored-documents.ts'
 import type { DedupDefinition } from './dedup/dedup-settings.ts'
 import type { CompactionState } from './log-tail.ts'
 import type { CheckedDelivery } from './delivery-policy.ts'
 import type { SubscriptionGroupDefinition } from './subscription-groups/subscription-groups.ts'
 import type { CheckedLimits } from './delivery/queue-limit.ts'
+import type { Labels } from './router/router.ts'
 import { checkKeys, oneOf, positive } from './settings.ts'
 import type { ByteWriter } from './state/bytes.ts'
 import { StateCell } from './state/state-log.ts'
 
 export type Definition =
-  BrokerDefinition | TopicDefinition | QueueDefinition | SubscriptionDefinition | SubscriptionGroupDefinition
+  BrokerDefinition | TopicDefinition | QueueDefinition | SubscriptionDefinition | SubscriptionGroupDefinition | DocumentDefinition
 
 export interface TopicDefinition {
   readonly kind: 'topic'
@@ -26,6 +28,7 @@ export interface TopicDefinition {
   /** By partition; where it was compacted. */
   readonly compaction?: readonly (CompactionState | null)[]
   readonly dedup?: DedupDefinition
+  readonly labels?: Labels
 }
 
 export interface QueueDefinition {
@@ -39,6 +42,10 @@ export interface QueueDefinition {
   readonly dedup?: DedupDefinition
   readonly expireMs?: number
   readonly limits?: CheckedLimits
+  /** Absent where it is the default. */
+  readonly durable?: boolean
+  readonly autoDelete?: boolean
+  readonly labels?: Labels
 }
 
 export interface SubscriptionDefinition {

@@ -58,7 +58,7 @@ export function checkDelivery(delivery: DeliveryPolicy | undefined, self: string
   if (ratePerSecond !== undefined) checked.ratePerSecond = within('delivery.ratePerSecond', ratePerSecond, 0.001, RATE_MAX)
   if (oneOf('delivery.paused', paused ?? false, [true, false])) checked.paused = true
   if (filter !== undefined) checked.filter = checkFilter(filter, self)
-  if (ttlMs !== undefined) checked.ttlMs = positive('delivery.ttlMs', ttlMs, Number.MAX_SAFE_INTEGER)
+  if (ttlMs !== undefined) checked.ttlMs = ttlMs === 0 ? 0 : positive('delivery.ttlMs', ttlMs, Number.MAX_SAFE_INTEGER)
   return checked
 }
 
@@ -87,7 +87,8 @@ export function checkPolicyChange(before: CheckedDelivery, after: CheckedDeliver
 function checkDeadLetter(deadLetter: string, self: string): string {
   const { kind, name } = parseDestination(deadLetter)
   const address = `${kind}:${name}`
-  if (address !== self && !self.startsWith(`${address}/`)) return address
+  const isOwnTopic = kind === 'topic' && self.startsWith(`${address}/`)
+  if (address !== self && !isOwnTopic) return address
   throw new MillraceError(
     'bad_request',
     `the dead letters of ${self} cannot go to where they come from: name another queue or topic`,

@@ -4,6 +4,7 @@ import type { DeliveryGroup } from './delivery/delivery-group.ts'
 import type { LogTail } from './log-tail.ts'
 import type { QueueLevels } from './priorities/queue-levels.ts'
 import type { PublishTarget } from './publish-target.ts'
+import type { Labels } from './router/router.ts'
 import type { StateCell } from './state/state-log.ts'
 
 export interface Topic {
@@ -16,6 +17,7 @@ export interface Topic {
   readonly subscriptions: Map<string, Subscription>
   retention: Retention
   cleanup: Cleanup
+  labels: Labels | undefined
 }
 
 export interface Queue {
@@ -27,6 +29,11 @@ export interface Queue {
   readonly group: DeliveryGroup
   /** Deleted when it was not used for so long. */
   expireMs: number | undefined
+  /** false: it is gone when the broker opens its data again. */
+  durable: boolean
+  /** Deleted when its last consumer leaves. */
+  autoDelete: boolean
+  labels: Labels | undefined
 }
 
 export interface Subscription {

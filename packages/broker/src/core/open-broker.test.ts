@@ -467,11 +467,11 @@ describe('definitions', () => {
   test('are refused with an explanation', async () => {
     const t = await TestBroker.open({ autoCreate: { queues: false, topics: false }, limits: { queuesMax: 2, partitionsMax: 4 } })
     const { broker } = t
-    expect(code(() => broker.createQueue({ name: 'a b' }))).toMatch(
-      /^illegal_name: "a b" cannot be the name of a queue: use 1 to 249/,
+    expect(code(() => broker.createTopic({ name: 'a b' }))).toMatch(
+      /^illegal_name: "a b" cannot be the name of a topic: use 1 to 249/,
     )
     expect(code(() => broker.createQueue({ name: '..' }))).toMatch(/^illegal_name/)
-    expect(code(() => broker.createQueue({ name: 'x'.repeat(250) }))).toMatch(/^illegal_name/)
+    expect(code(() => broker.createTopic({ name: 'x'.repeat(250) }))).toMatch(/^illegal_name/)
     expect(code(() => broker.createTopic({ name: 't', partitions: 0 }))).toMatch(/^bad_request/)
     expect(code(() => broker.createTopic({ name: 't', partitions: 5 }))).toMatch(/^limit_reached/)
     expect(code(() => broker.createTopic({ name: 't', retention: { days: 1 } as never }))).toMatch(

@@ -10,6 +10,7 @@ import { CoreBroker } from './core-broker.ts'
 import { Producer } from './dedup/producer.ts'
 import { type Definition, DefinitionCell } from './definitions.ts'
 import type { DeliveryState } from './delivery/delivery-state.ts'
+import { StoredDocuments } from './documents/stored-documents.ts'
 import type { Restored, Topic } from './entities.ts'
 import { refuseCompressed } from './plain-batches.ts'
 import { GroupCoordinator } from './groups/group-coordinator.ts'
@@ -83,9 +84,10 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const autoCreate = { queues: true, topics: true, subscriptions: true, partitions: 1, ...options.autoCreate }
   const registry = new Registry(shard, autoCreate)
   const subscriptionGroups = new SubscriptionGroupRegistry(shard, registry, autoCreate.subscriptions)
+  const documents = new StoredDocuments(shard, () => registry.newId())
   registry.reserveIds(recovered.highestId)
   stateLog.adopt([
-    ...restore(registry, subscriptionGroups, recovered.entities, identity),
+    ...restore(registry, subscriptionGroups, documents, recovered.entities, identity),
     ...(recovered.schedule.rebuiltFrom < 0 ? [] : [recoveredCell(shard.schedule.cell, recovered.schedule)]),
   ])
   const targets = [...registry.queues.values(), ...registry.topics.values()].map(({ target }) => target)
@@ -103,6 +105,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     new RetentionRounds(shard, registry.topics, waiters),
     new CompactionRounds(shard, registry.topics, { ...compactorDefaults, ...options.compaction }),
   ]
+  registry.deleteTransientQueues()
   shard.schedule.start()
   transactions.start()
   const quotas = new CoreQuotas(platform.clock, own.quotas ?? [], (specs) => {
@@ -110,7 +113,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     store.touch()
     return store.ticket()
   })
-  const broker = new CoreBroker(shard, registry, groups, subscriptionGroups, transactions, quotas, waiters, upkeep)
+  const broker = new CoreBroker(shard, registry, groups, subscriptionGroups, transactions, quotas, documents, waiters, upkeep)
   if (known === undefined) {
     stateLog.snapshot(identity)
     // Nobody may hear of an id that a crash would change.
@@ -143,6 +146,7 @@ function recoveredIdentity(entities: ReadonlyMap<number, RecoveredEntity>): Brok
 function restore(
   registry: Registry,
   subscriptionGroups: SubscriptionGroupRegistry,
+  documents: StoredDocuments,
   entities: ReadonlyMap<number, RecoveredEntity>,
   identity: DefinitionCell,
 ): RecoveredCell[] {
@@ -166,6 +170,8 @@ function restore(
       cells.push(...recoveredCells(registry.restoreSubscription(entity.id, definition, topic, statesOf(entity)), entity))
     } else if (definition.kind === 'subscription-group') {
       cells.push(recoveredCell(subscriptionGroups.restore(entity.id, definition), entity.definition!))
+    } else if (definition.kind === 'document') {
+      cells.push(recoveredCell(documents.restore(entity.id, definition), entity.definition!))
     } else if (definition.kind === 'broker') cells.push(recoveredCell(identity, entity.definition!))
   }
   return cells

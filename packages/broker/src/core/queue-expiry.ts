@@ -1,4 +1,7 @@
-/** Deletes queues that nobody has used for so long as their `expireMs` says. A restart counts as use. */
+/**
+ * Deletes queues that nobody has used for so long as their `expireMs` says. To consume, to create it again and to change its settings is use, and so
+ * is a restart; to publish is not.
+ */
 import type { Queue } from './entities.ts'
 import type { Shard } from './shard.ts'
 import type { Deadline } from './timers.ts'
@@ -16,7 +19,7 @@ export class QueueExpiry {
     this.#remove = remove
   }
 
-  /** Its `expireMs` was set or changed. */
+  /** It is new, or its settings changed. */
   watch(queue: Queue): void {
     this.#watches.get(queue)?.end()
     this.#watches.delete(queue)
@@ -28,7 +31,7 @@ export class QueueExpiry {
     this.#watches.set(queue, watch)
   }
 
-  /** Somebody consumes from it, perhaps only for a moment. */
+  /** Somebody wants it, perhaps only for a moment. */
   used(queue: Queue): void {
     this.#watches.get(queue)?.used()
   }
@@ -47,7 +50,6 @@ class Watch implements Deadline {
   readonly #expired: () => void
   #idleSinceMs: number
   #wasUsed = true
-  #end: number
   #over = false
 
   constructor(shard: Shard, queue: Queue, expireMs: number, expired: () => void) {
@@ -55,7 +57,6 @@ class Watch implements Deadline {
     this.#queue = queue
     this.#expireMs = expireMs
     this.#expired = expired
-    this.#end = queue.levels.published()
     this.#idleSinceMs = shard.platform.clock.monotonicMs()
     this.#sleep(this.#idleSinceMs)
   }
@@ -70,12 +71,9 @@ class Watch implements Deadline {
 
   due(nowMs: number): void {
     if (this.#over) return
-    const { levels, group, target } = this.#queue
-    const end = levels.published()
-    const isExpected = this.#shard.schedule.pending(target) > 0
-    const isUsed = this.#wasUsed || group.consumers > 0 || end !== this.#end || isExpected
-    this.#wasUsed = group.consumers > 0
-    this.#end = end
+    const hasConsumers = this.#queue.group.members > 0
+    const isUsed = this.#wasUsed || hasConsumers
+    this.#wasUsed = hasConsumers
     if (isUsed) this.#idleSinceMs = nowMs
     if (nowMs - this.#idleSinceMs >= this.#expireMs) {
       this.#over = true

@@ -26,12 +26,15 @@ import { type DeliveryState, newDeliveryState } from './delivery/delivery-state.
 import type { Queue, Restored, Subscription, Topic } from './entities.ts'
 import { alreadyExists, notFound } from './definition-errors.ts'
 import { LogTail } from './log-tail.ts'
+import { checkLabels, LABELS_BYTES_MAX } from './labels.ts'
 import { checkName, parseDestination, subscriptionAddress } from './names.ts'
-import { checkGrowth, checkPriorities, QueueLevels, usePriorities } from './priorities/queue-levels.ts'
+import { checkGrowth, QueueLevels, usePriorities } from './priorities/queue-levels.ts'
 import { PublishTarget } from './publish-target.ts'
 import { QueueExpiry } from './queue-expiry.ts'
+import { checkQueue, checkSwitch, isSameQueue, newQueueDefinition, queueDefinition } from './queue-settings.ts'
 import type { Shard } from './shard.ts'
-import { dedupOf, topicDefinition } from './topics/topic-definition.ts'
+import { topicDefinition } from './topics/topic-definition.ts'
+import { checkTopic, isSameTopic } from './topics/topic-settings.ts'
 import { checkStartPosition, offsetAtTimestamp, startState } from './start-position.ts'
 import type { StateCell } from './state/state-log.ts'
 
@@ -118,25 +121,21 @@ export class Registry {
   // ---- topics -------------------------------------------------------------------------------------------------------
 
   createTopic(spec: TopicSpec): void {
-    checkName(spec.name, 'topic')
-    const partitions = checkPartitions(spec.partitions ?? 1, this.#shard.limits)
-    const retention = checkRetention(spec.retention)
-    const cleanup = checkCleanup(spec.cleanup)
-    const batchBytesMax = checkBatchBytes(spec.batchBytesMax, this.#shard.limits)
-    const dedup = checkDedup(spec.dedup)
-    const existing = this.topics.get(spec.name)
+    const checked = checkTopic(spec, this.#shard.limits)
+    const { name, partitions, retention, cleanup } = checked
+    const existing = this.topics.get(name)
     if (existing !== undefined) {
-      const isSame = existing.tails.length === partitions && existing.cleanup === cleanup && existing.target.hasDedup(dedup)
-      if (isSame && same(existing.retention, retention) && existing.target.batchBytesMax === batchBytesMax) return
-      throw alreadyExists('topic', spec.name)
+      if (isSameTopic(existing, checked)) return
+      throw alreadyExists('topic', name)
     }
     this.#checkNew(this.topics.size, 'topics')
     this.#shard.store.reserve(partitions * LOG_CHANGE_BYTES + KIB)
-    const topic = this.#makeTopic(this.#nextId++, { kind: 'topic', name: spec.name, logs: [], retention, cleanup })
+    const topic = this.#makeTopic(this.#nextId++, { kind: 'topic', name, logs: [], retention, cleanup })
     for (let n = 0; n < partitions; n++) topic.tails.push(this.#newLog())
-    topic.target.batchBytesMax = batchBytesMax
-    topic.target.changeDedup(dedup)
-    this.#shard.stateLog.snapshot(topic.cell)
+    topic.target.batchBytesMax = checked.batchBytesMax
+    topic.target.changeDedup(checked.dedup)
+    topic.labels = checked.labels
+    this.#define(topic)
   }
 
   updateTopic(name: string, change: Partial<Omit<TopicSpec, 'name'>>): void {
@@ -149,6 +148,7 @@ export class Registry {
     const partitions =
       change.partitions === undefined ? topic.tails.length : checkPartitions(change.partitions, this.#shard.limits)
     const dedup = change.dedup === undefined ? topic.target.ids?.settings : checkDedup(change.dedup)
+    const labels = change.labels === undefined ? topic.labels : checkLabels(change.labels)
     if (partitions < topic.tails.length) {
       throw new MillraceError('bad_request', `topic:${name} has ${topic.tails.length} partitions; their number can only grow`)
     }
@@ -163,7 +163,8 @@ export class Registry {
     topic.target.keyed = isCompacted(cleanup)
     topic.target.batchBytesMax = checkedBatchBytes
     topic.target.changeDedup(dedup)
-    this.#shard.stateLog.snapshot(topic.cell)
+    topic.labels = labels
+    this.#define(topic)
   }
 
   deleteTopic(name: string): void {
@@ -176,44 +177,26 @@ export class Registry {
     this.#shard.offsets.topicDeleted(topic.id, topic.tails.length)
     this.#dropLogs(topic.target, topic.tails)
     this.#shard.stateLog.remove(topic.id, [topic.cell])
+    this.#shard.deletions.tell(`topic:${name}`)
   }
 
   // ---- queues -------------------------------------------------------------------------------------------------------
 
   createQueue(spec: QueueSpec): void {
-    checkName(spec.name, 'queue')
-    const delivery = checkDelivery(spec.delivery, `queue:${spec.name}`)
-    const expireMs = checkExpiry(spec.expireMs)
-    const limits = checkLimits(spec.limits)
-    const dedup = checkDedup(spec.dedup)
-    const priorities = checkPriorities(spec.priorities)
+    const checked = checkQueue(spec)
     const existing = this.queues.get(spec.name)
     if (existing !== undefined) {
-      const { group, target, levels } = existing
-      const isSame = same(group.policy, delivery) && existing.expireMs === expireMs && levels.count === priorities
-      if (isSame && target.hasDedup(dedup) && same(target.limit?.settings ?? {}, limits ?? {})) return
-      throw alreadyExists('queue', spec.name)
+      if (!isSameQueue(existing, checked)) throw alreadyExists('queue', spec.name)
+      this.queueExpiry.used(existing)
+      return
     }
     this.#checkNew(this.queues.size, 'queues')
-    this.checkDeadLetter(delivery)
+    this.checkDeadLetter(checked.delivery)
     this.#shard.store.reserve(LOG_CHANGE_BYTES + KIB)
     const tail = this.#newLog()
-    const queue = this.#makeQueue(
-      this.#nextId++,
-      {
-        kind: 'queue',
-        name: spec.name,
-        log: tail.id,
-        delivery,
-        priorities,
-        ...(expireMs === undefined ? {} : { expireMs }),
-        ...(limits === undefined ? {} : { limits }),
-      },
-      tail,
-      new Map(),
-    )
-    queue.target.changeDedup(dedup)
-    this.#shard.stateLog.snapshot(queue.cell)
+    const queue = this.#makeQueue(this.#nextId++, newQueueDefinition(checked, tail.id), tail, new Map())
+    queue.target.changeDedup(checked.dedup)
+    this.#define(queue)
   }
 
   updateQueue(name: string, change: Partial<Omit<QueueSpec, 'name'>>): void {
@@ -223,14 +206,16 @@ export class Registry {
     const dedup = change.dedup === undefined ? queue.target.ids?.settings : checkDedup(change.dedup)
     const limits = checkLimits(change.limits)
     const priorities = change.priorities === undefined ? queue.levels.count : checkGrowth(queue, change.priorities)
+    const durable = checkSwitch('durable', change.durable ?? queue.durable)
+    const autoDelete = checkSwitch('autoDelete', change.autoDelete ?? queue.autoDelete)
+    const labels = change.labels === undefined ? queue.labels : checkLabels(change.labels)
     this.#updateDelivery(queue, change.delivery)
     usePriorities(queue, priorities)
     if (!queue.target.hasDedup(dedup)) queue.target.changeDedup(dedup)
     if (change.limits !== undefined) this.#limit(queue, limits)
-    this.#shard.stateLog.snapshot(queue.cell)
-    if (expireMs === queue.expireMs) return
-    queue.expireMs = expireMs
-    this.queueExpiry.watch(queue)
+    Object.assign(queue, { expireMs, durable, autoDelete, labels })
+    this.#watchUse(queue)
+    this.#define(queue)
   }
 
   deleteQueue(name: string): void {
@@ -241,6 +226,12 @@ export class Registry {
     this.queueExpiry.forget(queue)
     this.#dropGroup(queue.id, queue.cell, queue.group, `queue:${name} was deleted`)
     this.#dropLogs(queue.target, queue.levels.logs())
+    this.#shard.deletions.tell(queue.group.address)
+  }
+
+  /** Those that a restart was to end. */
+  deleteTransientQueues(): void {
+    for (const { name, durable } of [...this.queues.values()]) if (!durable) this.deleteQueue(name)
   }
 
   // ---- subscriptions ------------------------------------------------------------------------------------------------
@@ -341,6 +332,7 @@ export class Registry {
       subscriptions: new Map(),
       retention: definition.retention,
       cleanup: definition.cleanup,
+      labels: definition.labels,
       cell: new DefinitionCell(id, () => topicDefinition(topic)),
     }
     topic.target.keyed = isCompacted(topic.cleanup)
@@ -366,23 +358,17 @@ export class Registry {
       levels,
       group,
       expireMs: definition.expireMs,
+      durable: definition.durable ?? true,
+      autoDelete: definition.autoDelete ?? false,
+      labels: definition.labels,
       target: new PublishTarget(this.#shard, 'queue', name, levels.tails, id),
-      cell: new DefinitionCell(id, () => ({
-        kind: 'queue',
-        name,
-        log: tail.id,
-        delivery: group.policy,
-        ...levels.definition,
-        ...(queue.expireMs === undefined ? {} : { expireMs: queue.expireMs }),
-        ...(queue.target.limit === undefined ? {} : { limits: queue.target.limit.settings }),
-        ...dedupOf(queue.target),
-      })),
+      cell: new DefinitionCell(id, () => queueDefinition(queue)),
     }
     usePriorities(queue, definition.priorities ?? 1)
     queue.target.restoreDedup(definition.dedup)
     this.#limit(queue, definition.limits)
     this.queues.set(name, queue)
-    this.queueExpiry.watch(queue)
+    this.#watchUse(queue)
     this.deadLetters.reconsider(group.address)
     return queue
   }
@@ -459,9 +445,23 @@ export class Registry {
     }
   }
 
+  #watchUse(queue: Queue): void {
+    queue.group.onUnused = queue.autoDelete ? (): void => this.#expire(queue) : undefined
+    this.queueExpiry.watch(queue)
+  }
+
   #expire(queue: Queue): void {
     this.deleteQueue(queue.name)
     this.#shard.store.touch()
+  }
+
+  /** Has its definition written. */
+  #define({ cell, labels }: Topic | Queue): void {
+    const { stateLog, cycle } = this.#shard
+    stateLog.snapshot(cell)
+    if (labels === undefined) return
+    cycle.gatheredBytes += LABELS_BYTES_MAX
+    cycle.bound()
   }
 
   #newLog(): LogTail {

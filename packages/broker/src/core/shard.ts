@@ -10,6 +10,7 @@ import type { DeliveryChanges } from './delivery/delivery-changes.ts'
 import { ExpirySweep } from './delivery/expiry-sweep.ts'
 import { type DeliveryCounters, newCounters } from './delivery/delivery-state.ts'
 import { CommittedOffsets } from './groups/committed-offsets.ts'
+import { Deletions } from './deletions.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { PlainBatches } from './plain-batches.ts'
 import { PlainLogStore } from './plain-log-store.ts'
@@ -42,6 +43,7 @@ export interface Shard {
   readonly producers: Producers
   readonly offsets: CommittedOffsets
   readonly schedule: Schedule
+  readonly deletions: Deletions
   /** Spare objects. */
   readonly changes: DeliveryChanges[]
   /** Since the broker started, over all queues and subscriptions. */
@@ -100,6 +102,7 @@ export function newShard(parts: ShardParts): Shard {
     schedule: new Schedule(scheduleHome, scheduled, scheduledBytesMax),
     windows,
     selectors: new SelectorCache(),
+    deletions: new Deletions(),
     changes: [],
     refusal: undefined,
     totals: { ...newCounters(), published: 0, publishedBytes: 0, consumers: 0 },

@@ -1,4 +1,5 @@
 /** What topics, queues and subscriptions are told to be. `broker.ts` exports it too. */
+import type { Labels } from './router/router.ts'
 
 export interface TopicSpec {
   readonly name: string
@@ -9,6 +10,8 @@ export interface TopicSpec {
   /** Largest record batch that it takes, as it is stored, and so the largest message. 0, like the default: that of the broker, which is the most. */
   readonly batchBytesMax?: number
   readonly dedup?: DedupPolicy
+  /** What doors keep with it: at most 16 KiB of JSON. Default, and `{}`: none. */
+  readonly labels?: Labels
 }
 
 /**
@@ -55,10 +58,16 @@ export interface QueueSpec {
   readonly limits?: QueueLimits
   readonly dedup?: DedupPolicy
   /**
-   * The queue is deleted with its messages when it has had no consumers and no publishes for so long, or up to a quarter longer. A
-   * restart counts as use. 0, like the default: never.
+   * The queue is deleted with its messages when nobody has consumed from it or created it again for so long, or up to a quarter longer.
+   * A restart counts as use, a publish does not. 0, like the default: never.
    */
   readonly expireMs?: number
+  /** false: it is deleted with its messages when the broker opens its data again. Default true. */
+  readonly durable?: boolean
+  /** It is deleted with its messages when its last consumer leaves; not before it had one, and not by a restart. Default false. */
+  readonly autoDelete?: boolean
+  /** What doors keep with it: at most 16 KiB of JSON. Default, and `{}`: none. */
+  readonly labels?: Labels
 }
 
 export interface SubscriptionSpec {
@@ -104,8 +113,8 @@ export interface DeliveryPolicy {
   readonly filter?: string
   /**
    * A message whose timestamp is so long ago is not delivered any more: it goes to the dead letters with the reason `expired`, or is
-   * dropped where there is no `deadLetter`. So does one after the time of its own header `expires-at`, whatever the policy. Default:
-   * no limit.
+   * dropped where there is no `deadLetter`. So does one after the time of its own header `expires-at`, whatever the policy. 0: what no
+   * consumer takes as soon as it is committed. Default: no limit.
    */
   readonly ttlMs?: number
 }

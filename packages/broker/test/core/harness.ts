@@ -172,6 +172,12 @@ class TestSink implements DeliverySink {
 
 export class TestConsumer extends TestSink {
   consumer!: Consumer
+  /** How many messages it had each time that it was told to be drained. */
+  readonly drainedAfter: number[] = []
+
+  drained(): void {
+    this.drainedAfter.push(this.messages.length)
+  }
 
   ack(first: number, last = first, partition = 0): void {
     this.consumer.settle(partition, first, last, { kind: 'ack' })

@@ -167,6 +167,8 @@ export class FakeBroker {
         check(first, last)
         consumer.settled.push([partition, first, last, 'extend', attempt])
       },
+      drain: () => undefined,
+      retire: () => undefined,
       restrict: () => undefined,
       leaseMs: 60_000,
       close: () => void (consumer.closed = true),

@@ -11,11 +11,19 @@ export interface ActiveCursors {
    * @param among the partitions that count; undefined for all
    */
   next(among: ReadonlySet<number> | undefined): Cursor | undefined
+  /** Whether what `next` did not find comes with a commit or read that is under way. */
+  isAwaiting(among: ReadonlySet<number> | undefined): boolean
 }
 
 /** Partitions, one after the other. */
 export class CursorsInTurn implements ActiveCursors {
   readonly #cursors = new Fifo<Cursor>()
+  readonly #all: readonly Cursor[]
+
+  /** @param all by partition */
+  constructor(all: readonly Cursor[]) {
+    this.#all = all
+  }
 
   get size(): number {
     return this.#cursors.size
@@ -47,6 +55,10 @@ export class CursorsInTurn implements ActiveCursors {
       cursor.active = false
     }
     return undefined
+  }
+
+  isAwaiting(among: ReadonlySet<number> | undefined): boolean {
+    return this.#all.some(({ isOnItsWay, partition }) => isOnItsWay && among?.has(partition) !== false)
   }
 }
 
@@ -84,6 +96,16 @@ export class CursorsHighestFirst implements ActiveCursors {
       this.size--
     }
     return undefined
+  }
+
+  isAwaiting(among: ReadonlySet<number> | undefined): boolean {
+    for (let n = this.#cursors.length - 1; n >= 0; n--) {
+      const cursor = this.#cursors[n]!
+      if (among?.has(cursor.partition) === false) continue
+      // Nothing of a lower level goes before that.
+      if (cursor.isComing) return cursor.isOnItsWay
+    }
+    return false
   }
 
   /** What the consumers get after that is recorded with the same commit, or each level would have to wait for one of its own. */

@@ -27,6 +27,8 @@ export interface CursorOwner {
   readonly deadLetterForm: Pick<DeliveryPolicy, 'deadLetterContent' | 'deadLetterHeaders'>
   /** Messages older than this are not delivered any more. */
   readonly ttlMs: number | undefined
+  /** Whether what is not delivered as soon as it could be expires. */
+  readonly isFleeting: boolean
   readonly backoff: Backoff | undefined
   readonly order: 'none' | 'key' | 'strict'
   /** Selector of the messages that are delivered; the others are done. */

@@ -234,6 +234,15 @@ export abstract class CursorState extends StateCell implements CommitMember, Sna
     this.shard.store.touch()
   }
 
+  /** All that is committed and waits for no time dies, as what no consumer took. */
+  expireReady(): void {
+    const { end } = this.shard.store.bounds(this.log.id)
+    for (let ready = this.readyFrom(0, end); ready !== undefined; ready = this.readyFrom(ready.last + 1, end)) {
+      this.die(ready.first, ready.last, 'expired')
+      this.shard.cycle.bound()
+    }
+  }
+
   /** `first..last` of what `readyFrom` found go to the dead letters, or nowhere. */
   die(first: number, last: number, death: Death): void {
     if (this.owner.deadLetter === undefined) {

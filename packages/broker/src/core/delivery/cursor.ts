@@ -31,6 +31,8 @@ export class Cursor extends CursorState implements LogFollower {
   active = false
   /** Why `prepare` found nothing: what could be delivered waits for a commit or a read, or for what must not be overtaken. */
   isComing = false
+  /** It waits for a commit or a read, and those are under way: no longer than the disk takes. */
+  isOnItsWay = false
   /** Waits to have its dead letters moved. Owned by `DeadLetters`. */
   burying = false
 
@@ -96,6 +98,7 @@ export class Cursor extends CursorState implements LogFollower {
   /** Looks for what is to be delivered next and describes it in the slice fields. @returns false when there is nothing now */
   prepare(): boolean {
     this.isComing = false
+    this.isOnItsWay = false
     if (this.isClosed || this.seekingMs !== undefined) return false
     if (this.#unplacedFrom < Infinity && !this.#placeDelayed(this.turns!)) return this.#later()
     for (let expired = 0; expired < EXPIRED_RUNS_MAX;) {
@@ -104,7 +107,8 @@ export class Cursor extends CursorState implements LogFollower {
         this.isComing = this.owner.order === 'strict' && this.delayed.ranges > 0
         if (this.log.end > this.position) {
           this.#askForCommit()
-          this.isComing ||= this.position < this.shard.store.bounds(this.log.id).end
+          this.isOnItsWay = this.position < this.shard.store.bounds(this.log.id).end
+          this.isComing ||= this.isOnItsWay
         }
         return false
       }
@@ -245,7 +249,7 @@ export class Cursor extends CursorState implements LogFollower {
 
   appended(): void {
     this.owner.activate(this)
-    if (this.owner.hasCredit) this.shard.cycle.gather(this)
+    if (this.owner.hasCredit || this.owner.isFleeting) this.shard.cycle.gather(this)
   }
 
   compacted(): void {
@@ -269,6 +273,7 @@ export class Cursor extends CursorState implements LogFollower {
   committed(mark: number): void {
     if (this.isClosed) return
     if (mark > this.markDurable) this.markDurable = mark
+    this.isOnItsWay = false
     this.owner.activate(this)
   }
 
@@ -276,6 +281,7 @@ export class Cursor extends CursorState implements LogFollower {
 
   #later(): false {
     this.isComing = true
+    this.isOnItsWay = true
     return false
   }
 
@@ -340,6 +346,7 @@ export class Cursor extends CursorState implements LogFollower {
       this.close()
       return
     }
+    this.isOnItsWay = false
     this.owner.activate(this)
     this.shard.dispatcher.run()
   }

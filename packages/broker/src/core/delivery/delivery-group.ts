@@ -1,6 +1,7 @@
 /** The consumers of one queue or subscription, and its cursors: who gets what. */
 // hot path (packages/broker/test/core/throughput.mjs)
 import { MillraceError } from '../../base/errors.ts'
+import type { Ticket } from '../../storage/log-store.ts'
 import type { Backoff, Delivery, DeliveryPolicy, DeliveryInfo, DeliverySink, LevelInfo } from '../broker.ts'
 import type { CheckedDelivery } from '../delivery-policy.ts'
 import type { Task } from '../dispatcher.ts'
@@ -10,6 +11,7 @@ import { type ActiveCursors, CursorsHighestFirst, CursorsInTurn } from './active
 import type { Cursor } from './cursor.ts'
 import type { CursorOwner } from './cursor-owner.ts'
 import { newCounters } from './delivery-state.ts'
+import { Drains } from './drains.ts'
 import { GroupConsumer } from './group-consumer.ts'
 import { RateLimit } from './rate-limit.ts'
 import { Turns } from './turns.ts'
@@ -26,6 +28,7 @@ export interface JoinOptions {
   readonly leaseMs?: number | undefined
   readonly priority?: number | undefined
   readonly exclusive?: boolean | undefined
+  readonly polls?: boolean | undefined
 }
 
 export class DeliveryGroup implements CursorOwner, Task, Deadline {
@@ -34,6 +37,8 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
   /** In order of their partitions. Levels of a queue with priorities come as they are used, so there may be gaps. */
   readonly cursors: Cursor[] = []
   queued = false
+  /** The last consumer that was there to be served has left. */
+  onUnused: (() => void) | undefined
 
   readonly #shard: Shard
   readonly #deadLetters: DeadLetterQueue
@@ -46,7 +51,9 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
   #policy: CheckedDelivery
   #rate: RateLimit | undefined
   #waitsForRate = false
-  #active: ActiveCursors = new CursorsInTurn()
+  #active: ActiveCursors = new CursorsInTurn(this.cursors)
+  /** Made on first use. */
+  #drains: Drains | undefined
 
   constructor(shard: Shard, address: string, trimsLog: boolean, policy: CheckedDelivery, deadLetters: DeadLetterQueue) {
     this.#shard = shard
@@ -69,7 +76,15 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
     this.#shard.dispatcher.wake(this)
   }
 
+  /** Those that are served, and of the others those that wait for something. */
   get consumers(): number {
+    let count = 0
+    for (const consumer of this.#consumers ?? []) if (consumer.served || consumer.credit > 0) count++
+    return count
+  }
+
+  /** All that may hold something. */
+  get members(): number {
     return this.#consumers?.size ?? 0
   }
 
@@ -98,7 +113,12 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
   }
 
   get ttlMs(): number | undefined {
-    return this.policy.ttlMs
+    const { ttlMs } = this.policy
+    return ttlMs === 0 ? undefined : ttlMs
+  }
+
+  get isFleeting(): boolean {
+    return this.policy.ttlMs === 0
   }
 
   get hasCredit(): boolean {
@@ -118,7 +138,7 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
       const who = this.#exclusive === undefined ? `${this.consumers} others consume` : 'another one consumes it alone'
       throw new MillraceError('in_use', `${this.address} cannot be consumed: ${who}. Try again when that has ended.`)
     }
-    const consumer = new GroupConsumer(this.#shard, this, sink, options.leaseMs, options.priority ?? 0)
+    const consumer = new GroupConsumer(this.#shard, this, sink, options)
     this.#consumers ??= new Set()
     this.#consumers.add(consumer)
     if (options.exclusive === true) this.#exclusive = consumer
@@ -130,10 +150,29 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
   left(consumer: GroupConsumer): void {
     if (this.#consumers?.delete(consumer) !== true) return
     this.#shard.totals.consumers--
+    this.standsDown(consumer)
+  }
+
+  /** It gets nothing any more. */
+  standsDown(consumer: GroupConsumer): void {
     this.#turns.remove(consumer)
+    this.#drains?.forget(consumer)
     if (this.#exclusive === consumer) this.#exclusive = undefined
     if (this.#single !== consumer) return
     this.#single = this.#chooseSingle()
+    this.#shard.dispatcher.wake(this)
+  }
+
+  /** One that was served does not want to be any more. */
+  lostConsumer(): void {
+    if (this.onUnused === undefined) return
+    for (const consumer of this.#consumers ?? []) if (consumer.served) return
+    this.onUnused()
+  }
+
+  drain(consumer: GroupConsumer): void {
+    this.#drains ??= new Drains()
+    this.#drains.add(consumer, this.#shard.store.ticket())
     this.#shard.dispatcher.wake(this)
   }
 
@@ -177,7 +216,7 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
 
   activate(cursor: Cursor): void {
     this.#active.add(cursor)
-    if (this.#turns.count > 0) this.#shard.dispatcher.wake(this)
+    if (this.#turns.count > 0 || this.isFleeting) this.#shard.dispatcher.wake(this)
   }
 
   doomed(cursor: Cursor): void {
@@ -189,26 +228,11 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
     this.dismiss(error)
   }
 
-  /** Hands out slices: one per partition and consumer in turn, or those of the highest level. */
   work(): boolean {
-    if (this.policy.paused === true) return false
-    let passedOver = 0
-    for (let slices = 0; slices < SLICES_PER_SHARE;) {
-      const consumer = this.#nextConsumer()
-      if (consumer === undefined) return false
-      const allowed = this.#rate === undefined ? Infinity : this.#allowed(this.#rate)
-      if (allowed === 0) return false
-      const cursor = this.#active.next(consumer.partitions)
-      if (cursor === undefined) {
-        if (consumer.partitions === undefined || this.#isSingle || ++passedOver > this.#turns.count) return false
-        this.#turns.passOver(consumer)
-        continue
-      }
-      this.#deliver(cursor, consumer, allowed)
-      passedOver = 0
-      slices++
-    }
-    return true
+    const hasMore = this.#handOut()
+    this.#drains?.end((consumer, open) => this.#mayGetMore(consumer, hasMore, open))
+    if (this.isFleeting && !hasMore) this.#expireRest()
+    return hasMore
   }
 
   /** The rate lets the next message go. */
@@ -272,9 +296,58 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
   #chooseSingle(): GroupConsumer | undefined {
     let chosen: GroupConsumer | undefined
     for (const consumer of this.#consumers ?? []) {
-      if (!consumer.closed && (chosen === undefined || consumer.priority > chosen.priority)) chosen = consumer
+      if (!consumer.closed && !consumer.retired && (chosen === undefined || consumer.priority > chosen.priority))
+        chosen = consumer
     }
     return chosen
+  }
+
+  /** Hands out slices: one per partition and consumer in turn, or those of the highest level. @returns whether there is more to do now */
+  #handOut(): boolean {
+    if (this.policy.paused === true) return false
+    let passedOver = 0
+    for (let slices = 0; slices < SLICES_PER_SHARE;) {
+      const consumer = this.#nextConsumer()
+      if (consumer === undefined) return false
+      const allowed = this.#rate === undefined ? Infinity : this.#allowed(this.#rate)
+      if (allowed === 0) return false
+      const cursor = this.#active.next(consumer.partitions)
+      if (cursor === undefined) {
+        if (consumer.partitions === undefined || this.#isSingle || ++passedOver > this.#turns.count) return false
+        this.#turns.passOver(consumer)
+        continue
+      }
+      this.#deliver(cursor, consumer, allowed)
+      passedOver = 0
+      slices++
+    }
+    return true
+  }
+
+  /** Whether something can be delivered to it in a moment: in this turn, or after a commit or read that is under way. */
+  #mayGetMore(consumer: GroupConsumer, hasMore: boolean, open: Ticket): boolean {
+    const { policy } = this
+    if (consumer.room <= 0 || policy.paused === true) return false
+    if (this.#isSingle ? this.#single !== consumer : this.#turns.isBehind(consumer)) return false
+    if (this.#rate?.available(this.#shard.platform.clock.monotonicMs()) === 0) return false
+    const { partitions } = consumer
+    if (open > this.#shard.store.committedTicket && this.#hasUncommitted(partitions)) return true
+    return (hasMore && this.#hasActive(partitions)) || this.#active.isAwaiting(partitions)
+  }
+
+  #hasActive(among: ReadonlySet<number> | undefined): boolean {
+    return this.cursors.some(({ active, partition }) => active && among?.has(partition) !== false)
+  }
+
+  #hasUncommitted(among: ReadonlySet<number> | undefined): boolean {
+    const { store } = this.#shard
+    return this.cursors.some(({ log, partition }) => log.end > store.bounds(log.id).end && among?.has(partition) !== false)
+  }
+
+  /** What is committed, and nobody takes now. */
+  #expireRest(): void {
+    if (this.hasCredit && this.#active.isAwaiting(undefined)) return
+    for (const cursor of this.cursors) cursor.expireReady()
   }
 
   #nextConsumer(): GroupConsumer | undefined {

@@ -6,7 +6,7 @@ import type { Shard } from '../shard.ts'
 import type { Deadline } from '../timers.ts'
 import type { Cursor } from './cursor.ts'
 import type { Held, Holder } from './cursor-owner.ts'
-import type { DeliveryGroup } from './delivery-group.ts'
+import type { DeliveryGroup, JoinOptions } from './delivery-group.ts'
 import type { Death } from './ranges.ts'
 
 /** Deadlines are rounded up to a 64th of the lease, so that neighbours that were delivered one by one share a range. */
@@ -24,23 +24,27 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
   /** Stands in the group's queue of turns. Owned by the group. */
   queued = false
   closed = false
+  /** Whether it is there to be served: it does not poll, and has not retired. */
+  served: boolean
   /** It gets messages of these alone, if there are any. */
   partitions: ReadonlySet<number> | undefined
   readonly #shard: Shard
   readonly #group: DeliveryGroup
   readonly #leaseMs: number | undefined
   readonly priority: number
+  #retired = false
   #oldest: Held | undefined
   #newest: Held | undefined
   /** Until when the timer sleeps. */
   #armedMs = Infinity
 
-  constructor(shard: Shard, group: DeliveryGroup, sink: DeliverySink, leaseMs: number | undefined, priority: number) {
+  constructor(shard: Shard, group: DeliveryGroup, sink: DeliverySink, { leaseMs, priority, polls }: JoinOptions) {
     this.#shard = shard
     this.#group = group
     this.sink = sink
     this.#leaseMs = leaseMs
-    this.priority = priority
+    this.priority = priority ?? 0
+    this.served = polls !== true
   }
 
   /** How many messages it would take now. */
@@ -56,7 +60,7 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
   // ---- what its door calls ------------------------------------------------------------------------------------------
 
   grant(messages: number): void {
-    if (this.closed || !(messages > 0)) return
+    if (this.closed || this.#retired || !(messages > 0)) return
     this.credit += messages
     this.#group.offer(this)
     this.#shard.dispatcher.run()
@@ -64,6 +68,24 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
 
   revoke(): void {
     this.credit = 0
+  }
+
+  drain(): void {
+    if (!this.closed) this.#group.drain(this)
+  }
+
+  retire(): void {
+    if (this.closed || this.#retired) return
+    this.#retired = true
+    this.credit = 0
+    const wasServed = this.served
+    this.served = false
+    this.#group.standsDown(this)
+    if (wasServed) this.#group.lostConsumer()
+  }
+
+  get retired(): boolean {
+    return this.#retired
   }
 
   restrict(partitions: ReadonlySet<number>): void {
@@ -92,7 +114,9 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
   }
 
   close(uncounted: boolean = false): void {
+    if (this.closed) return
     this.leave(uncounted ? 'uncounted' : 'max-attempts')
+    if (this.served) this.#group.lostConsumer()
   }
 
   // ---- what a transaction asks first ----------------------------------------------------------------------------------

@@ -50,6 +50,15 @@ export class Turns {
     return undefined
   }
 
+  /** Whether consumers with a higher priority want what there is. */
+  isBehind({ priority }: GroupConsumer): boolean {
+    for (const level of this.#levels) {
+      if (level.priority <= priority) return false
+      for (const consumer of level.consumers) if (consumer.willing && consumer.room > 0) return true
+    }
+    return false
+  }
+
   /** There is nothing that the consumer whose turn it was may get: another one may. */
   passOver(consumer: GroupConsumer): void {
     const consumers = this.#level(consumer.priority)

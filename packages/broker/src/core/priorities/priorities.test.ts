@@ -389,6 +389,7 @@ describe('the end of messages', () => {
     t.broker.updateQueue('work', { expireMs: 60_000 })
     await t.advance(40_000)
     publish(t, ...at(5, 'use'))
+    t.consume('queue:work', 0).consumer.close()
     await t.advance(40_000)
     expect(t.broker.queue('work').ready).toBe(1)
     await t.advance(60_000)

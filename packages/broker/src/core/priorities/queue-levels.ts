@@ -70,11 +70,6 @@ export class QueueLevels {
     return { priorities: this.count, ...(levels.length === 0 ? {} : { levels }) }
   }
 
-  /** Messages that were ever published. */
-  published(): number {
-    return this.#group.cursors.reduce((sum, { log }) => sum + log.end, 0)
-  }
-
   /** Of one message; what is no priority counts as 0. */
   levelOf(headers: readonly RecordHeader[]): number {
     return Math.min(priorityOf(headers) ?? 0, this.count - 1)

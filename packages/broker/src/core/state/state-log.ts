@@ -123,8 +123,9 @@ export class StateLog {
     if (cell.rebuiltFrom < 0) this.#rebuiltFrom(cell, at, this.#out.length + RECORD_OVERHEAD_BYTES)
   }
 
-  /** Puts the deltas so far into the open commit, which has room for them. */
+  /** Puts the deltas and snapshots so far into the open commit, which has room for them. */
   writeEarly(): void {
+    this.#writeDue()
     this.#flush()
   }
 
@@ -136,9 +137,7 @@ export class StateLog {
       this.#record(TOMBSTONE, entity, 0)
     }
     this.#removed.length = 0
-    const due = this.#due
-    this.#due = []
-    for (const cell of due) if (cell.snapshotDue) this.#writeWhole(cell)
+    this.#writeDue()
     this.#roll(this.#writtenBytes)
     this.#flush()
     this.#writtenBytes = 0
@@ -147,6 +146,12 @@ export class StateLog {
       this.#store.trim(this.#log, keepFrom)
       this.#trimmed = keepFrom
     }
+  }
+
+  #writeDue(): void {
+    const due = this.#due
+    this.#due = []
+    for (const cell of due) if (cell.snapshotDue) this.#writeWhole(cell)
   }
 
   #writeWhole(cell: StateCell): void {

@@ -4,6 +4,7 @@ import { KIB } from '../../base/units.ts'
 import type { DeliveryPolicy, StartPosition } from '../broker.ts'
 import { DefinitionCell } from '../definitions.ts'
 import { checkDelivery } from '../delivery-policy.ts'
+import { checkLabels, LABELS_BYTES_MAX } from '../labels.ts'
 import { checkName, subscriptionAddress } from '../names.ts'
 import type { Registry } from '../registry.ts'
 import type { Shard } from '../shard.ts'
@@ -14,9 +15,6 @@ import type {
   SubscriptionGroups,
   SubscriptionGroupSettings,
 } from './subscription-groups.ts'
-
-/** What a settings' labels may take as JSON. */
-const LABELS_BYTES_MAX = 16 * KIB
 
 interface Group {
   readonly cell: DefinitionCell
@@ -65,7 +63,7 @@ export class SubscriptionGroupRegistry implements SubscriptionGroups {
   }
 
   isIdle(name: string): boolean {
-    return this.topics(name).every((topic) => this.#registry.subscription(topic, name).group.consumers === 0)
+    return this.topics(name).every((topic) => this.#registry.subscription(topic, name).group.members === 0)
   }
 
   configure(name: string, settings: SubscriptionGroupSettings | undefined): Ticket {
@@ -112,8 +110,8 @@ export class SubscriptionGroupRegistry implements SubscriptionGroups {
     const { group } = this.#registry.subscription(topic, name)
     const cursor = group.cursor(partition)
     if (cursor === undefined) throw new MillraceError('not_found', `topic:${topic} has no partition ${partition}`)
-    if (group.consumers > 0) {
-      throw new MillraceError('in_use', `${group.address} has ${group.consumers} consumers: it is moved when they are gone`)
+    if (group.members > 0) {
+      throw new MillraceError('in_use', `${group.address} has ${group.members} consumers: it is moved when they are gone`)
     }
     cursor.seek(offset)
     return this.#shard.store.ticket()
@@ -136,9 +134,7 @@ export class SubscriptionGroupRegistry implements SubscriptionGroups {
   #check({ delivery, labels }: SubscriptionGroupSettings, isNew: boolean): void {
     const checked = checkDelivery(delivery, 'topic:')
     if (checked.deadLetter !== undefined) this.#registry.checkDeadLetter(checked)
-    if (JSON.stringify(labels ?? {}).length > LABELS_BYTES_MAX) {
-      throw new MillraceError('bad_request', `the labels of a group of subscriptions take at most ${LABELS_BYTES_MAX} bytes`)
-    }
+    checkLabels(labels)
     if (!isNew || this.#groups.size < this.#shard.limits.queuesMax) return
     throw new MillraceError('limit_reached', `${this.#groups.size} groups of subscriptions have settings: delete some`)
   }

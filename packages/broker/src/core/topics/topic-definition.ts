@@ -4,7 +4,7 @@ import type { Topic } from '../entities.ts'
 import type { PublishTarget } from '../publish-target.ts'
 
 /** A topic as the state log keeps it. */
-export function topicDefinition({ name, tails, retention, cleanup, target }: Topic): TopicDefinition {
+export function topicDefinition({ name, tails, retention, cleanup, labels, target }: Topic): TopicDefinition {
   const { batchBytesMax } = target
   return {
     kind: 'topic',
@@ -14,6 +14,7 @@ export function topicDefinition({ name, tails, retention, cleanup, target }: Top
     cleanup,
     ...(batchBytesMax === undefined ? {} : { batchBytesMax }),
     ...dedupOf(target),
+    ...(labels === undefined ? {} : { labels }),
     ...(isCompacted(cleanup) ? { compaction: tails.map((tail) => tail.compaction ?? null) } : {}),
   }
 }

@@ -21,6 +21,14 @@ export type JsonSchema =
   | { readonly type: 'array'; readonly description?: string; readonly items: JsonSchema; readonly maxItems?: number }
   | ObjectSchema
   | { readonly anyOf: readonly JsonSchema[]; readonly description?: string }
+  | AnySchema
+
+/** Any JSON value. */
+interface AnySchema {
+  readonly type?: undefined
+  readonly anyOf?: undefined
+  readonly description?: string
+}
 
 export interface ObjectSchema {
   readonly type: 'object'
@@ -91,10 +99,11 @@ export function check<T>(schema: Typed<T>, value: unknown, what: string): T {
 
 function problemOf(schema: JsonSchema, value: unknown, at: string, depth: number): string | undefined {
   if (depth > DEPTH_MAX) return `${place(at)} is nested too deeply`
-  if ('anyOf' in schema) {
+  if ('anyOf' in schema && schema.anyOf !== undefined) {
     if (schema.anyOf.some((option) => problemOf(option, value, at, depth + 1) === undefined)) return undefined
     return `${place(at)} must be ${schema.anyOf.map(expectation).join(' or ')}`
   }
+  if (!('type' in schema) || schema.type === undefined) return undefined
   switch (schema.type) {
     case 'string':
       if (typeof value !== 'string') return wrongType(schema, at)
@@ -156,9 +165,10 @@ function wrongType(schema: JsonSchema, at: string): string {
 }
 
 function expectation(schema: JsonSchema): string {
-  if ('anyOf' in schema) return schema.anyOf.map(expectation).join(' or ')
+  if ('anyOf' in schema && schema.anyOf !== undefined) return schema.anyOf.map(expectation).join(' or ')
   if (schema.type === 'string' && schema.enum !== undefined) return schema.enum.map((entry) => `'${entry}'`).join(' or ')
   if (schema.type === 'object' && schema.required?.length === 1) return `an object with \`${schema.required[0]}\``
+  if (schema.type === undefined) return 'any value'
   return schema.type === 'null' ? 'null' : /^[aio]/.test(schema.type) ? `an ${schema.type}` : `a ${schema.type}`
 }
 

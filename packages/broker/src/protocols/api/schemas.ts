@@ -159,16 +159,23 @@ const dedup: Typed<DedupPolicy> = typed({
   additionalProperties: false,
 })
 
+const labels = {
+  type: 'object',
+  description: 'What applications keep with it: any JSON, at most 16 KiB. `{}` in an update takes them away.',
+  properties: {},
+  additionalProperties: {},
+} as const
+
 export const topicSpec: Typed<TopicSpec, ObjectSchema> = typed({
   type: 'object',
-  properties: { name, partitions, retention, cleanup, batchBytesMax, dedup },
+  properties: { name, partitions, retention, cleanup, batchBytesMax, dedup, labels },
   required: ['name'],
   additionalProperties: false,
 })
 
 const topicChange: Typed<Partial<Omit<TopicSpec, 'name'>>> = typed({
   type: 'object',
-  properties: { partitions, retention, cleanup, batchBytesMax, dedup },
+  properties: { partitions, retention, cleanup, batchBytesMax, dedup, labels },
   additionalProperties: false,
 })
 
@@ -190,7 +197,18 @@ const limits: Typed<QueueLimits> = typed({
 const expireMs = {
   type: 'integer',
   minimum: 0,
-  description: 'The queue is deleted when it has had no consumers and no publishes for so long. Default, and 0: never.',
+  description: 'The queue is deleted when nobody has consumed from it or created it again for so long. Default, and 0: never.',
+} as const
+
+const durable = {
+  type: 'boolean',
+  description: 'false: the queue is deleted with its messages when the broker starts again. Default true.',
+} as const
+
+const autoDelete = {
+  type: 'boolean',
+  description:
+    'The queue is deleted when its last consumer leaves; not before it had one. Requests that receive do not count. Default false.',
 } as const
 
 const priorities = {
@@ -203,14 +221,14 @@ const priorities = {
 
 export const queueSpec: Typed<QueueSpec, ObjectSchema> = typed({
   type: 'object',
-  properties: { name, priorities, delivery: deliveryPolicy, expireMs, dedup, limits },
+  properties: { name, priorities, delivery: deliveryPolicy, expireMs, dedup, limits, durable, autoDelete, labels },
   required: ['name'],
   additionalProperties: false,
 })
 
 const queueChange: Typed<Partial<Omit<QueueSpec, 'name'>>> = typed({
   type: 'object',
-  properties: { priorities, delivery: deliveryPolicy, expireMs, limits, dedup },
+  properties: { priorities, delivery: deliveryPolicy, expireMs, limits, dedup, durable, autoDelete, labels },
   additionalProperties: false,
 })
 
@@ -237,6 +255,7 @@ export const topicInfo: ObjectSchema = {
     retention,
     cleanup,
     dedup,
+    labels,
     partitionInfo: {
       type: 'array',
       items: {
@@ -292,8 +311,20 @@ const levels = {
 
 export const queueInfo: ObjectSchema = {
   type: 'object',
-  properties: { name, priorities, levels, expireMs, limits, dedup, scheduled, ...deliveryInfo },
-  required: ['name', 'scheduled', 'delivery', 'ready', 'inFlight', 'bytes', 'consumers', 'counters'],
+  properties: {
+    name,
+    priorities,
+    levels,
+    expireMs,
+    limits,
+    dedup,
+    durable,
+    autoDelete,
+    labels,
+    scheduled,
+    ...deliveryInfo,
+  },
+  required: ['name', 'durable', 'autoDelete', 'scheduled', 'delivery', 'ready', 'inFlight', 'bytes', 'consumers', 'counters'],
   additionalProperties: false,
 }
 

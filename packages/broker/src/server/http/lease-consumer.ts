@@ -63,7 +63,7 @@ export class LeaseConsumer implements DeliverySink {
     this.#heldUntilMs = platform.clock.monotonicMs()
     this.#consumer = broker.consume(
       source,
-      { create: options.create, ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }) },
+      { create: options.create, polls: true, ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }) },
       this,
     )
   }
@@ -227,8 +227,9 @@ export class LeaseConsumer implements DeliverySink {
   }
 
   #delivery(): { readonly ready: number; readonly delivery: { readonly leaseMs?: number } } {
-    const [kind, path] = this.source.split(':') as [string, string]
-    if (kind === 'queue') return this.#broker.queue(path)
+    const colon = this.source.indexOf(':')
+    const path = this.source.slice(colon + 1)
+    if (this.source.startsWith('queue:')) return this.#broker.queue(path)
     const [topic, name] = path.split('/') as [string, string]
     return this.#broker.subscription(topic, name)
   }
