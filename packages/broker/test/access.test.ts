@@ -87,6 +87,10 @@ const bodies: Readonly<Record<string, object | undefined>> = {
   'user.delete': {},
   'user.token': {},
   'user.revoke': {},
+  'user.permit': {},
+  'user.permitTopic': {},
+  'user.withdraw': {},
+  'user.withdrawTopic': {},
   metrics: {},
   status: {},
   livez: undefined,
@@ -114,6 +118,7 @@ function call({ id, method, path }: Route, headers: Record<string, string>): Pro
     .replace('{topic}', 't')
     .replace('{name}', path.includes('{topic}') ? 's' : path.includes('topics') ? 't' : 'q')
     .replace('{id}', '1')
+    .replace('{vhost}', '%2F')
     .replace('{offset}', '0')
     .replace('{handle}', Buffer.from('a.0.0.1').toString('base64url'))
   const body = method === 'GET' || method === 'DELETE' ? {} : { body: JSON.stringify(bodies[id] ?? {}) }
@@ -181,6 +186,10 @@ const params: Readonly<Record<string, object>> = {
   'queue.update': { name: 'q', change: {} },
   'user.update': { name: 'q', change: {} },
   'user.revoke': { name: 'q', id: 'x' },
+  'user.permit': { name: 'q', permission: { vhost: '/', configure: '', write: '', read: '' } },
+  'user.permitTopic': { name: 'q', permission: { vhost: '/', exchange: 'x', write: '', read: '' } },
+  'user.withdraw': { name: 'q', vhost: '/' },
+  'user.withdrawTopic': { name: 'q', vhost: '/' },
   'quota.set': { user: 'q', publishBytesPerSecond: 1 },
   'quota.remove': { user: 'q' },
   'transaction.get': { transactionalId: 'x' },

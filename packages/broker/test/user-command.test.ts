@@ -28,7 +28,7 @@ test('from the first user on everybody logs in, and may do what the rules say', 
   expect(await run(add, { input: 'secret', env: root })).toMatchObject({ code: 0, stderr: 'added user ann\n' })
   expect(await run(['user', 'ls'], { env: root })).toMatchObject({
     stdout:
-      'root\tyes\t0\t-\tallow all **\nann\tyes\t0\t-\tallow publish queue:a; deny publish queue:b\n'
+      'root\tyes\t0\t-\tallow all **\t-\nann\tyes\t0\t-\tallow publish queue:a; deny publish queue:b\t-\n'
         .split('\n')
         .toSorted()
         .filter(Boolean)
@@ -64,10 +64,42 @@ test('a file of users lets a broker listen beyond this machine', async () => {
   expect(refused.code).toBe(4)
   expect(refused.stderr).toMatch(/no users are configured.*millrace user add NAME --admin/)
   expect(await millrace(['user', 'add', 'root', '--admin', '--file', file], { input: 'toor' })).toMatchObject({ code: 0 })
-  expect((await millrace(['user', 'ls', '--file', file])).stdout).toBe('root\tyes\t0\t-\tallow all **\n')
+  expect((await millrace(['user', 'ls', '--file', file])).stdout).toBe('root\tyes\t0\t-\tallow all **\t-\n')
   const users = await BrokerProcess.start({ arguments: ['--engine', 'memory', '--security-users-file', file] })
   expect(await commandsFor(users.url)(['status'], { env: root })).toMatchObject({ code: 0 })
   expect(await commandsFor(users.url)(['status'])).toMatchObject({ code: 4 })
+  await users.stop()
+  rmSync(directory, { recursive: true })
+})
+
+test('permissions in virtual hosts are those of the broker', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-users-'))
+  const file = ['--file', join(directory, 'users.json')]
+  await millrace(['user', 'add', 'root', '--tag', 'administrator', ...file], { input: 'toor' })
+  await millrace(['user', 'add', 'ann', '--tag', 'management', 'team', '--max-channels', '5', ...file], { input: 'secret' })
+  expect(await millrace(['user', 'permit', 'ann', '--write', '^(a|b', ...file])).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/a group has no \)/),
+  })
+  expect(await millrace(['user', 'permit', 'ann', '--write', '^a1', ...file])).toMatchObject({ code: 0 })
+  const prod = ['--vhost', 'prod', '--configure', '.*', '--write', '.*', '--read', '.*']
+  await millrace(['user', 'permit', 'ann', ...prod, ...file])
+  await millrace(['user', 'permit', 'ann', '--exchange', 'amq.topic', '--write', '^ann\\.', ...file])
+  expect((await millrace(['user', 'permissions', 'ann', ...file])).stdout).toBe(
+    '/\t-\t-\t^a1\t-\nprod\t-\t.*\t.*\t.*\n/\tamq.topic\t-\t^ann\\.\t-\n',
+  )
+  expect((await millrace(['user', 'ls', ...file])).stdout).toMatch(/^ann\t.*\tmanagement, team$/m)
+
+  const users = await BrokerProcess.start({ arguments: ['--engine', 'memory', '--security-users-file', file[1]!] })
+  const there = commandsFor(users.url)
+  expect(await there(['pub', 'queue:a1', 'x'], { env: ann })).toMatchObject({ code: 0 })
+  expect(await there(['pub', 'queue:b1', 'x'], { env: ann })).toMatchObject({ code: 4 })
+  expect(await there(['user', 'permit', 'ann', '--write', '^b'], { env: ann })).toMatchObject({ code: 4 })
+  expect(await there(['user', 'permit', 'ann', '--write', '^b'], { env: root })).toMatchObject({ code: 0 })
+  expect(await there(['pub', 'queue:b1', 'x'], { env: ann })).toMatchObject({ code: 0 })
+  for (const place of [[], ['--vhost', 'prod'], ['--exchange', 'amq.topic']])
+    expect(await there(['user', 'withdraw', 'ann', ...place], { env: root })).toMatchObject({ code: 0 })
+  expect((await there(['user', 'permissions', 'ann'], { env: root })).stdout).toBe('')
   await users.stop()
   rmSync(directory, { recursive: true })
 })

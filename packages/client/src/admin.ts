@@ -15,7 +15,7 @@ import type { GroupInfo, GroupPartition, GroupReset, GroupSummary } from './grou
 import type { Link } from './link.ts'
 import type { ProducerTransactionInfo, ProducerTransactionSummary } from './producer-transactions.ts'
 import type { QuotaScope, QuotaSpec } from './quotas.ts'
-import type { UserInfo, UserSpec } from './users.ts'
+import type { TopicPermission, UserInfo, UserSpec, VhostPermission } from './users.ts'
 
 const PAGE = 10_000
 /** How long the first call waits for the end of a redrive, and how often it is asked about from then on. */
@@ -39,6 +39,22 @@ export class AdminCalls implements Admin {
 
   async deleteUser(name: string): Promise<void> {
     await this.#delete('user.delete', { name })
+  }
+
+  async permit(name: string, permission: VhostPermission): Promise<void> {
+    await this.#call('user.permit', { name, permission })
+  }
+
+  async withdraw(name: string, vhost: string): Promise<void> {
+    await this.#delete('user.withdraw', { name, vhost })
+  }
+
+  async permitTopic(name: string, permission: TopicPermission): Promise<void> {
+    await this.#call('user.permitTopic', { name, permission })
+  }
+
+  async withdrawTopic(name: string, vhost: string, exchange?: string): Promise<void> {
+    await this.#delete('user.withdrawTopic', { name, vhost, ...(exchange === undefined ? {} : { exchange }) })
   }
 
   user(name: string): Promise<UserInfo> {

@@ -1,6 +1,7 @@
 /** Who somebody is and what they may do, as doors and operations see it. Implemented in server/security. */
 import { MillraceError } from '../base/errors.ts'
-import type { Action, Peer } from './session.ts'
+import type { RabbitmqPasswordHash, TopicPermission, UserLimits, VhostPermission } from './permissions.ts'
+import type { Action, Peer, Principal } from './session.ts'
 
 /** What a peer says about itself in clear: user and password, or a token that stands for both. */
 export type Credentials =
@@ -27,6 +28,12 @@ export interface Security {
   knows(user: string): boolean
   /** For what is about no resource: whether there may be one of the kind with which `authorize` allows the action. */
   mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group'): boolean
+  /**
+   * Whether somebody may publish to (`write`), or bind to (`read`), an exchange of the core with a key: asked after `authorize`, for topic exchanges.
+   * Costs nothing while no user has topic permissions.
+   * @throws MillraceError `forbidden`
+   */
+  authorizeTopic(principal: Principal, exchange: string, routingKey: string, access: 'write' | 'read'): void
   readonly users: UserDirectory
 }
 
@@ -52,6 +59,20 @@ export interface UserDirectory {
   update(name: string, change: Omit<UserSpec, 'name'>): UserInfo
   /** @throws MillraceError `not_found`, `in_use` for the last who may administer the broker */
   delete(name: string): void
+  /** Sets what a user may do in a virtual host. @throws MillraceError `not_found`, `bad_request`, `limit_reached` */
+  permit(name: string, permission: VhostPermission): void
+  /** Sets which keys a user may use in an exchange. @throws MillraceError `not_found`, `bad_request`, `limit_reached` */
+  permitTopic(name: string, permission: TopicPermission): void
+  /** Takes a permission in a virtual host away. Idempotent. @throws MillraceError `not_found` for the user */
+  withdraw(name: string, vhost: string): void
+  /** Takes away what `permitTopic` set, for one exchange or for all. Idempotent. @throws MillraceError `not_found` for the user */
+  withdrawTopic(name: string, vhost: string, exchange?: string): void
+  /** Takes all permissions in a virtual host away, when it is deleted. */
+  forgetVhost(vhost: string): void
+  /** What there is to know of all users but their tokens. Not to be shown: it has what is kept of passwords. */
+  definitions(): readonly UserDefinition[]
+  /** Creates users, or changes what is said of them; permissions are added to those that there are. All or nothing. @throws as `create` */
+  define(definitions: readonly UserDefinition[]): void
   /** Makes a token, which is shown this once. @throws MillraceError `not_found`, `limit_reached` */
   createToken(name: string, label: string): { readonly id: string; readonly token: string }
   /** @throws MillraceError `not_found` */
@@ -79,14 +100,31 @@ export interface UserSpec {
   readonly password?: string
   /** As `allow publish,consume queue:orders.*`. */
   readonly rules?: readonly string[]
-  /** Other users whose rules count for this one too. */
+  /** Other users whose rules and permissions count for this one too. */
   readonly roles?: readonly string[]
+  /** `administrator`, `monitoring`, `policymaker`, `management`, or words that mean nothing to the broker. */
+  readonly tags?: readonly string[]
+  readonly permissions?: readonly VhostPermission[]
+  readonly topicPermissions?: readonly TopicPermission[]
+  readonly limits?: UserLimits
+  /** In place of `password`: somebody else made it. Such a user logs in with the password in clear (PLAIN). */
+  readonly passwordHash?: RabbitmqPasswordHash
+}
+
+/** A user as it is exported and imported. */
+export interface UserDefinition extends UserSpec {
+  /** What is kept of a password, as another Millrace exported it. */
+  readonly passwordKeys?: unknown
 }
 
 export interface UserInfo {
   readonly name: string
   readonly rules: readonly string[]
   readonly roles: readonly string[]
+  readonly tags: readonly string[]
+  readonly permissions: readonly VhostPermission[]
+  readonly topicPermissions: readonly TopicPermission[]
+  readonly limits: UserLimits
   /** Whether there is one. */
   readonly password: boolean
   readonly tokens: readonly { readonly id: string; readonly label: string }[]
@@ -107,12 +145,20 @@ export const openToAll: Security = {
   isSecret: () => true,
   knows: () => true,
   mayAnywhere: () => true,
+  authorizeTopic: () => {},
   users: {
     list: () => [],
     get: refuseUsers,
     create: refuseUsers,
     update: refuseUsers,
     delete: refuseUsers,
+    permit: refuseUsers,
+    permitTopic: refuseUsers,
+    withdraw: refuseUsers,
+    withdrawTopic: refuseUsers,
+    forgetVhost: () => {},
+    definitions: () => [],
+    define: refuseUsers,
     createToken: refuseUsers,
     revokeToken: refuseUsers,
     scram: refuseUsers,

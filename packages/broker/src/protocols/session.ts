@@ -88,10 +88,13 @@ export interface Principal {
   readonly peer: Peer
 }
 
-/** `resource` is a destination or source (`queue:NAME`, `topic:NAME`, `topic:NAME/SUBSCRIPTION`), `group:NAME`, `transaction:ID`, or `broker`. */
+/**
+ * `resource` is a destination or source (`queue:NAME`, `topic:NAME`, `topic:NAME/SUBSCRIPTION`), `exchange:NAME`, `vhost:NAME`, `group:NAME`,
+ * `transaction:ID`, or `broker`. `connect` is about virtual hosts.
+ */
 export type Action = (typeof actions)[number]
 
-export const actions = ['publish', 'consume', 'read', 'create', 'define', 'delete', 'describe', 'administer'] as const
+export const actions = ['publish', 'consume', 'read', 'create', 'define', 'delete', 'describe', 'administer', 'connect'] as const
 
 /** Same shape as the client's `BrokerStatus`. */
 interface BrokerStatus {

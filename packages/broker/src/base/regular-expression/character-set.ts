@@ -8,7 +8,7 @@ const range = (from: string, to: string): CharacterSet => {
   return (code) => code >= first && code <= last
 }
 const oneOf = (text: string): CharacterSet => {
-  const codes = new Set([...text].map((each) => each.codePointAt(0)!))
+  const codes = new Set(Array.from(text, (each) => each.codePointAt(0)!))
   return (code) => codes.has(code)
 }
 

@@ -56,7 +56,7 @@ class Parser {
   constructor(pattern: string) {
     this.#pattern = pattern
     if (pattern.length > PATTERN_LENGTH_MAX) throw this.#wrong(`it has more than ${PATTERN_LENGTH_MAX} characters`)
-    this.#characters = [...pattern]
+    this.#characters = Array.from(pattern)
   }
 
   all(): Node {

@@ -1,3 +1,4 @@
+import { unreachable } from '../assert.ts'
 import { MillraceError } from '../errors.ts'
 import type { CharacterSet } from './character-set.ts'
 import type { Node } from './parse.ts'
@@ -58,6 +59,8 @@ class Builder {
         return this.#add({ kind: 'either', nexts: node.of.map((each) => this.#build(each, next)) })
       case 'repeat':
         return this.#repeat(node, next)
+      default:
+        return unreachable(node)
     }
   }
 

@@ -81,6 +81,9 @@ function holds(state: State, codes: readonly number[], at: number, here: Uint8Ar
 }
 
 function isBoundary(codes: readonly number[], at: number): boolean {
-  const isWord = (code: number | undefined): boolean => code !== undefined && word(code)
   return isWord(codes[at - 1]) !== isWord(codes[at])
+}
+
+function isWord(code: number | undefined): boolean {
+  return code !== undefined && word(code)
 }

@@ -1,19 +1,20 @@
 import type { UserInfo, UserSpec } from '@millrace/client'
 import type { Command } from 'commander'
+import { parseIndex } from '../quantities.ts'
 import type { Column } from '../output/table.ts'
 import { readPassword } from '../read-password.ts'
 import { outputOf } from '../session.ts'
-import { withUsers } from '../user-admin.ts'
+import { type FileOption, withFile, withUsers } from '../user-admin.ts'
+import { addPermissions } from './user-permissions.ts'
 import { addRemovalOptions, confirmRemoval, type RemovalOptions } from './removal.ts'
-
-interface FileOption {
-  readonly file?: string
-}
 
 interface RuleOptions extends FileOption {
   readonly rule?: readonly string[]
   readonly role?: readonly string[]
   readonly admin?: true
+  readonly tag?: readonly string[]
+  readonly maxConnections?: number
+  readonly maxChannels?: number
 }
 
 const ADMIN_RULE = 'allow all **'
@@ -24,6 +25,7 @@ const columns: readonly Column<UserInfo>[] = [
   { title: 'TOKENS', cell: ({ tokens }) => String(tokens.length), align: 'right' },
   { title: 'ROLES', cell: ({ roles }) => roles.join(', ') || '-' },
   { title: 'RULES', cell: ({ rules }) => rules.join('; ') || '-' },
+  { title: 'TAGS', cell: ({ tags }) => tags.join(', ') || '-' },
 ]
 
 const tokenColumns: readonly Column<UserInfo['tokens'][number]>[] = [
@@ -39,16 +41,16 @@ export function addUser(program: Command): void {
   addLs(user)
   addRm(user)
   addTokens(user)
-}
-
-function withFile(command: Command): Command {
-  return command.option('--file <file>', 'work on this file of users instead of a running broker')
+  addPermissions(user)
 }
 
 function withRules(command: Command): Command {
   return withFile(command)
     .option('--rule <rule...>', "what it may do or not, as 'allow publish,consume queue:orders.*'")
     .option('--role <user...>', 'other users whose rules count for it too')
+    .option('--tag <tag...>', 'administrator, monitoring, policymaker, management, or words of your own')
+    .option('--max-connections <n>', 'how many AMQP connections it may have', parseIndex)
+    .option('--max-channels <n>', 'how many AMQP channels it may have', parseIndex)
     .option('--admin', `may do everything: the rule '${ADMIN_RULE}'`)
 }
 
@@ -65,16 +67,25 @@ function addAdd(user: Command): void {
 
 function addSet(user: Command): void {
   withRules(
-    user.command('set').description('Replace the rules or roles of a user; open connections follow').argument('<name>'),
+    user.command('set').description('Replace rules, roles, tags or limits of a user; open connections follow').argument('<name>'),
   ).action(async (name: string, options: RuleOptions, command: Command) => {
     await withUsers(command, options.file, (users) => users.updateUser(name, given(options)))
     outputOf(command).note(`changed user ${name}`)
   })
 }
 
-function given({ rule, role, admin }: RuleOptions): Omit<UserSpec, 'name'> {
+function given({ rule, role, admin, tag, maxConnections, maxChannels }: RuleOptions): Omit<UserSpec, 'name'> {
   const rules = rule === undefined && admin === undefined ? undefined : [...(rule ?? []), ...(admin === true ? [ADMIN_RULE] : [])]
-  return { ...(rules === undefined ? {} : { rules }), ...(role === undefined ? {} : { roles: role }) }
+  const limits = {
+    ...(maxConnections === undefined ? {} : { maxConnections }),
+    ...(maxChannels === undefined ? {} : { maxChannels }),
+  }
+  return {
+    ...(rules === undefined ? {} : { rules }),
+    ...(role === undefined ? {} : { roles: role }),
+    ...(tag === undefined ? {} : { tags: tag }),
+    ...(Object.keys(limits).length === 0 ? {} : { limits }),
+  }
 }
 
 function addPasswd(user: Command): void {

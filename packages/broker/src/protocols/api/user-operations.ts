@@ -7,7 +7,8 @@ import { page } from './page.ts'
 import { listParams, named, nothing } from './schemas.ts'
 import * as schemas from './user-schemas.ts'
 
-export type UserOperation = `user.${'create' | 'update' | 'delete' | 'get' | 'list' | 'token' | 'revoke'}`
+export type UserOperation =
+  `user.${'create' | 'update' | 'delete' | 'get' | 'list' | 'token' | 'revoke' | 'permit' | 'permitTopic' | 'withdraw' | 'withdrawTopic'}`
 
 const resource = (): string => 'broker'
 
@@ -80,6 +81,50 @@ export const userOperations: Readonly<Record<UserOperation, Operation>> = {
     resource,
     run({ security }, { name, id }) {
       security.users.revokeToken(name, id)
+      return {}
+    },
+  }),
+  'user.permit': define({
+    summary: 'Set what a user may do in a virtual host',
+    action: 'administer',
+    params: schemas.permitParams,
+    result: nothing,
+    resource,
+    run({ security }, { name, permission }) {
+      security.users.permit(name, permission)
+      return {}
+    },
+  }),
+  'user.permitTopic': define({
+    summary: 'Set which keys a user may use in an exchange',
+    action: 'administer',
+    params: schemas.permitTopicParams,
+    result: nothing,
+    resource,
+    run({ security }, { name, permission }) {
+      security.users.permitTopic(name, permission)
+      return {}
+    },
+  }),
+  'user.withdraw': define({
+    summary: 'Take the permission of a user in a virtual host away',
+    action: 'administer',
+    params: schemas.withdrawParams,
+    result: nothing,
+    resource,
+    run({ security }, { name, vhost }) {
+      security.users.withdraw(name, vhost)
+      return {}
+    },
+  }),
+  'user.withdrawTopic': define({
+    summary: 'Take away what says which keys a user may use, in one exchange or in all of a virtual host',
+    action: 'administer',
+    params: schemas.withdrawTopicParams,
+    result: nothing,
+    resource,
+    run({ security }, { name, vhost, exchange }) {
+      security.users.withdrawTopic(name, vhost, exchange)
       return {}
     },
   }),

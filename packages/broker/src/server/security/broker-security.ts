@@ -8,6 +8,7 @@ import type { FailedLogins } from './failed-logins.ts'
 import { type HashName, isPassword, keysOfNobody } from './password-keys.ts'
 import { plainExchange } from './sasl/plain.ts'
 import { scramExchange } from './sasl/scram.ts'
+import { isRabbitmqPassword } from './rabbitmq-hash.ts'
 import type { Users } from './users.ts'
 
 const NONCE_BYTES = 18
@@ -57,6 +58,14 @@ export class BrokerSecurity implements Security {
 
   mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group'): boolean {
     return this.users.isEmpty || this.users.mayAnywhere(user, action, kind)
+  }
+
+  authorizeTopic({ user, clientId }: Principal, exchange: string, routingKey: string, access: 'write' | 'read'): void {
+    if (!this.users.hasTopicPermissions || this.users.mayUseKey(user, exchange, routingKey, access, clientId)) return
+    throw new MillraceError(
+      'forbidden',
+      `${JSON.stringify(user)} may not ${access} with the key ${JSON.stringify(routingKey)} in the exchange ${JSON.stringify(exchange)}: its topic permissions say which keys it may use.`,
+    )
   }
 
   mechanisms(peer: Peer): readonly string[] {
@@ -122,12 +131,16 @@ export class BrokerSecurity implements Security {
   #byPassword({ user, password = '' }: Extract<Credentials, { readonly user: string }>): string | undefined {
     const [name, secret] = [prepareText(user), prepareText(password)]
     if (name === undefined || secret === undefined) return undefined
-    const keys = this.users.stored(name)?.password
+    const known = this.users.stored(name)
+    const keys = known?.password
     const hash = keys?.sha256 === undefined && keys?.sha512 !== undefined ? 'sha512' : 'sha256'
     const stored = keys?.[hash]
-    if (stored !== undefined && this.#isRemembered(name, secret)) return name
+    const imported = known?.passwordHash
+    const hasPassword = stored !== undefined || imported !== undefined
+    if (hasPassword && this.#isRemembered(name, secret)) return name
     const isRight = isPassword(hash, stored ?? keysOfNobody(hash, this.users.secret, name), secret)
-    if (!isRight || stored === undefined) return undefined
+    const isImported = imported !== undefined && isRabbitmqPassword(imported, password)
+    if (!hasPassword || (!isRight && !isImported)) return undefined
     this.#remember(name, secret)
     return name
   }

@@ -20,6 +20,11 @@ export function compilePattern(text: string): ResourcePattern {
   return compileTokens(tokensOf(text))
 }
 
+/** Whether it matches anything that begins with `prefix`. */
+export function matchesBelow(text: string, prefix: string): boolean {
+  return follow(tokensOf(text), prefix).includes(1)
+}
+
 function tokensOf(text: string): readonly number[] {
   const tokens: number[] = []
   for (const [part] of text.matchAll(/\*\*+|\*|[^*]+/g)) {
@@ -30,27 +35,29 @@ function tokensOf(text: string): readonly number[] {
   return tokens
 }
 
-/** Follows all ways through the pattern at once: `state[n]` says whether the first n tokens match what was seen. */
 function compileTokens(tokens: readonly number[]): ResourcePattern {
-  return (resource) => {
-    let state = new Uint8Array(tokens.length + 1)
-    let next = new Uint8Array(tokens.length + 1)
-    state[0] = 1
-    skipStars(state, tokens)
-    for (let at = 0; at < resource.length; at++) {
-      const code = resource.charCodeAt(at)
-      next.fill(0)
-      for (let n = 0; n < tokens.length; n++) {
-        if (state[n] === 0) continue
-        const token = tokens[n]!
-        if (token === ANY || (token === ANY_BUT_SLASH && code !== SLASH)) next[n] = 1
-        else if (token === code) next[n + 1] = 1
-      }
-      skipStars(next, tokens)
-      ;[state, next] = [next, state]
+  return (resource) => follow(tokens, resource)[tokens.length] === 1
+}
+
+/** Follows all ways through the pattern at once. @returns for each n, whether the first n tokens match the text */
+function follow(tokens: readonly number[], text: string): Uint8Array {
+  let state = new Uint8Array(tokens.length + 1)
+  let next = new Uint8Array(tokens.length + 1)
+  state[0] = 1
+  skipStars(state, tokens)
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    next.fill(0)
+    for (let n = 0; n < tokens.length; n++) {
+      if (state[n] === 0) continue
+      const token = tokens[n]!
+      if (token === ANY || (token === ANY_BUT_SLASH && code !== SLASH)) next[n] = 1
+      else if (token === code) next[n + 1] = 1
     }
-    return state[tokens.length] === 1
+    skipStars(next, tokens)
+    ;[state, next] = [next, state]
   }
+  return state
 }
 
 /** A star may stand for nothing. */

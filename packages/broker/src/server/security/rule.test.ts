@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compilePattern } from './resource-pattern.ts'
-import { isAllowed, parseRule } from './rule.ts'
+import type { Action } from '../../protocols/session.ts'
+import { parseRule, reachesVhost, verdictOf } from './rule.ts'
 
 describe('a pattern', () => {
   it.each([
@@ -44,8 +45,7 @@ describe('a pattern', () => {
 describe('rules', () => {
   it('deny what no rule allows, and a denial wins', () => {
     const rules = ['allow publish,consume queue:orders.*,topic:logs/**', 'deny all queue:orders.secret', 'allow describe broker']
-    const may = (...[action, resource]: [Parameters<typeof isAllowed>[1], string]): boolean =>
-      isAllowed(rules.map(parseRule), action, resource)
+    const may = (action: Action, resource: string): boolean => verdictOf(rules.map(parseRule), action, resource) === 'allow'
     expect(may('publish', 'queue:orders.eu')).toBe(true)
     expect(may('consume', 'topic:logs/all')).toBe(true)
     expect(may('publish', 'queue:orders.secret')).toBe(false)
@@ -53,7 +53,26 @@ describe('rules', () => {
     expect(may('publish', 'queue:other')).toBe(false)
     expect(may('describe', 'broker')).toBe(true)
     expect(may('administer', 'broker')).toBe(false)
-    expect(isAllowed([parseRule('allow publish transaction:shop-*')], 'publish', 'transaction:shop-1')).toBe(true)
+    expect(verdictOf([parseRule('allow publish transaction:shop-*')], 'publish', 'transaction:shop-1')).toBe('allow')
+    expect(verdictOf([parseRule('allow publish exchange:*,vhost:prod')], 'publish', 'exchange:orders')).toBe('allow')
+  })
+
+  it.each([
+    ['allow read topic:t', '/', true],
+    ['allow describe broker', '/', true],
+    ['deny all queue:prod::x', '/', false],
+    ['allow read topic:t', 'prod', false],
+    ['allow all **', 'prod', true],
+    ['allow publish queue:prod::orders', 'prod', true],
+    ['allow publish queue:prod::orders', 'pro', false],
+    ['allow publish exchange:prod::*', 'prod', true],
+    ['allow publish queue:*::orders', 'prod', true],
+    ['allow publish queue:*', 'prod', true],
+    ['allow publish queue:*', '/prod', false],
+    ['allow publish queue:**', '/prod', true],
+    ['allow consume group:*', 'prod', false],
+  ])('%s reaches the virtual host %s: %s', (rule, vhost, expected) => {
+    expect(reachesVhost([parseRule(rule)], vhost)).toBe(expected)
   })
 
   it.each([

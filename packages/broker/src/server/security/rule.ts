@@ -1,7 +1,8 @@
 import { MillraceError } from '../../base/errors.ts'
+import { scopePrefix } from '../../base/scoped-names.ts'
 import { type Action, actions } from '../../protocols/session.ts'
 import { nearestName } from '../config/nearest-name.ts'
-import { compilePattern, PATTERN_LENGTH_MAX, type ResourcePattern } from './resource-pattern.ts'
+import { compilePattern, matchesBelow, PATTERN_LENGTH_MAX, type ResourcePattern } from './resource-pattern.ts'
 
 /** What a user may do, or may not: a denial wins over whatever allows. */
 export interface Rule {
@@ -13,7 +14,8 @@ export interface Rule {
 
 const FORM = 'write `allow ACTIONS RESOURCES` or `deny ACTIONS RESOURCES`, for example `allow publish,consume queue:orders.*`'
 const words: readonly string[] = [...actions, 'all']
-const resource = /^(\*\*|broker|(queue|topic|group|transaction):[^\s,]+)$/
+const resource = /^(\*\*|broker|(queue|topic|exchange|vhost|group|transaction):[^\s,]+)$/
+const kindsInVhosts = ['queue', 'topic', 'exchange']
 
 /** @param text as `allow publish,consume queue:orders.*,topic:logs/**` @throws MillraceError `bad_request` */
 export function parseRule(text: string): Rule {
@@ -29,7 +31,7 @@ export function parseRule(text: string): Rule {
       if (pattern.length <= PATTERN_LENGTH_MAX && resource.test(pattern)) return compilePattern(pattern)
       throw wrong(
         text,
-        `${JSON.stringify(pattern)} is no resource: there are queue:NAME, topic:NAME, topic:NAME/SUBSCRIPTION, group:NAME, transaction:ID, broker and ** for all; * in a name stands for any characters`,
+        `${JSON.stringify(pattern)} is no resource: there are queue:NAME, topic:NAME, topic:NAME/SUBSCRIPTION, exchange:NAME, vhost:NAME, group:NAME, transaction:ID, broker and ** for all; * in a name stands for any characters`,
       )
     }),
   }
@@ -51,23 +53,36 @@ function wrong(text: string, why: string): MillraceError {
   return new MillraceError('bad_request', `The rule ${JSON.stringify(text.slice(0, 200))} is not valid: ${why}`)
 }
 
-/** Deny by default; one denial outweighs all that allows. */
-export function isAllowed(rules: readonly Rule[], action: Action, name: string): boolean {
-  let allowed = false
+/** What rules say of an action. Undefined where they say nothing, which is a no unless something else allows it. */
+export type Verdict = 'allow' | 'deny' | undefined
+
+/** One denial outweighs all that allows. */
+export function verdictOf(rules: readonly Rule[], action: Action, name: string): Verdict {
+  let verdict: Verdict
   for (const rule of rules) {
     if (!rule.actions.has(action) || !rule.patterns.some((matches) => matches(name))) continue
-    if (rule.effect === 'deny') return false
-    allowed = true
+    if (rule.effect === 'deny') return 'deny'
+    verdict = 'allow'
   }
-  return allowed
+  return verdict
 }
 
-/** Whether there may be a resource of the kind for which `isAllowed`: something is allowed, and no denial covers all. */
-export function isAllowedSomewhere(rules: readonly Rule[], action: Action, kind: 'topic' | 'queue' | 'group'): boolean {
+/** Whether there may be a resource of the kind for which `verdictOf` allows: something is allowed, and no denial covers all. */
+export function verdictSomewhere(rules: readonly Rule[], action: Action, kind: 'topic' | 'queue' | 'group'): Verdict {
   const about = rules.filter((rule) => rule.actions.has(action))
   const all = ['**', `${kind}:*`, `${kind}:**`]
-  if (about.some(({ effect, resources }) => effect === 'deny' && resources.some((each) => all.includes(each)))) return false
-  return about.some(
+  if (about.some(({ effect, resources }) => effect === 'deny' && resources.some((each) => all.includes(each)))) return 'deny'
+  const isAllowed = about.some(
     ({ effect, resources }) => effect === 'allow' && resources.some((each) => each === '**' || each.startsWith(`${kind}:`)),
   )
+  return isAllowed ? 'allow' : undefined
+}
+
+/** Whether a rule allows anything in a virtual host. In the default one, whose names have no mark, that is any rule. */
+export function reachesVhost(rules: readonly Rule[], vhost: string): boolean {
+  const prefix = scopePrefix(vhost)
+  const allowing = rules.filter(({ effect }) => effect === 'allow')
+  if (prefix === undefined) return allowing.length > 0
+  const prefixes = kindsInVhosts.map((kind) => `${kind}:${prefix}`)
+  return allowing.some(({ resources }) => resources.some((text) => prefixes.some((each) => matchesBelow(text, each))))
 }

@@ -3,7 +3,9 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } f
 import { dirname } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { MillraceError } from '../../base/errors.ts'
-import { check, type Typed, typed } from '../../protocols/api/json-schema.ts'
+import { check, type ObjectSchema, type Typed, typed } from '../../protocols/api/json-schema.ts'
+import { permissionSettings } from '../../protocols/api/user-schemas.ts'
+import type { RabbitmqPasswordHash, TopicPermission, UserLimits, VhostPermission } from '../../protocols/permissions.ts'
 import type { PasswordKeys } from './password-keys.ts'
 
 const VERSION = 1
@@ -20,7 +22,13 @@ export interface StoredUser {
   readonly name: string
   readonly rules: readonly string[]
   readonly roles?: readonly string[]
+  readonly tags?: readonly string[]
+  readonly permissions?: readonly VhostPermission[]
+  readonly topicPermissions?: readonly TopicPermission[]
+  readonly limits?: UserLimits
   readonly password?: PasswordKeys
+  /** In place of `password`, where somebody else made it. */
+  readonly passwordHash?: RabbitmqPasswordHash
   readonly tokens?: readonly StoredToken[]
 }
 
@@ -45,6 +53,13 @@ const keys = {
   additionalProperties: false,
 } as const
 
+/** What is kept of a password. */
+export const passwordKeysSchema: Typed<PasswordKeys, ObjectSchema> = typed({
+  type: 'object',
+  properties: { sha256: keys, sha512: keys },
+  additionalProperties: false,
+})
+
 const schema: Typed<StoredUsers> = typed({
   type: 'object',
   properties: {
@@ -58,9 +73,12 @@ const schema: Typed<StoredUsers> = typed({
           name: { type: 'string', minLength: 1, maxLength: 255 },
           rules: texts,
           roles: texts,
-          password: {
+          ...permissionSettings,
+          password: passwordKeysSchema,
+          passwordHash: {
             type: 'object',
-            properties: { sha256: keys, sha512: keys },
+            properties: { algorithm: { type: 'string', enum: ['sha256', 'sha512'] }, hash: text },
+            required: ['algorithm', 'hash'],
             additionalProperties: false,
           },
           tokens: {

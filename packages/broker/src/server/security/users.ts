@@ -1,15 +1,27 @@
 import { randomBytes } from 'node:crypto'
 import { prepareText } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
-import type { ScramChange, ScramMechanism, UserDirectory, UserInfo, UserSpec } from '../../protocols/security.ts'
-import { ANONYMOUS, EVERYONE } from '../../protocols/security.ts'
+import type { TopicPermission, VhostPermission } from '../../protocols/permissions.ts'
+import type { ScramChange, ScramMechanism, UserDefinition, UserDirectory, UserInfo, UserSpec } from '../../protocols/security.ts'
 import type { Action } from '../../protocols/session.ts'
-import { digest, type HashName, keysOfSalted, passwordKeys } from './password-keys.ts'
-import { isAllowed, isAllowedSomewhere, parseRule, type Rule } from './rule.ts'
+import { compileGrants, type Grants, mayDo, mayDoSomewhere, noGrants } from './grants.ts'
+import { digest, type HashName, keysOfSalted } from './password-keys.ts'
+import { topicPermissionsAllow } from './topic-permissions.ts'
+import {
+  changed,
+  checkHasPassword,
+  defined,
+  definitionOf,
+  namesVhost,
+  shown,
+  withoutPermission,
+  withoutTopicPermission,
+  withPermission,
+  withTopicPermission,
+} from './user-changes.ts'
 import type { StoredUser, StoredUsers } from './user-file.ts'
 
 const USERS_MAX = 100_000
-const RULES_MAX = 1000
 const TOKENS_MAX = 100
 const TOKEN_BYTES = 32
 const TOKEN_PREFIX = 'mlr_'
@@ -21,15 +33,16 @@ const scramMechanisms = Object.keys(hashNames) as ScramMechanism[]
 
 interface User {
   readonly stored: StoredUser
-  readonly rules: readonly Rule[]
+  readonly grants: Grants
 }
 
-/** The users with their rules, compiled. Whoever changes them writes them down first. */
+/** The users with their rules and permissions, compiled. Whoever changes them writes them down first. */
 export class Users implements UserDirectory {
   #stored: StoredUsers
   #users = new Map<string, User>()
   #ofToken = new Map<string, string>()
   #version = 0
+  #hasTopicPermissions = false
   readonly #save: (users: StoredUsers) => void
 
   /** @param save makes users durable @throws MillraceError `bad_request` for rules that are none */
@@ -57,6 +70,7 @@ export class Users implements UserDirectory {
     const users = compile(stored)
     this.#stored = stored
     this.#users = users
+    this.#hasTopicPermissions = [...users.values()].some(({ grants }) => grants.topicPermissions.length > 0)
     this.#ofToken = new Map(stored.users.flatMap(({ name, tokens = [] }) => tokens.map(({ hash }) => [hash, name] as const)))
     this.#version++
   }
@@ -70,11 +84,20 @@ export class Users implements UserDirectory {
   }
 
   may(user: string, action: Action, resource: string): boolean {
-    return isAllowed(this.#users.get(user)?.rules ?? [], action, resource)
+    return mayDo(this.#grantsOf(user), action, resource)
   }
 
   mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group'): boolean {
-    return isAllowedSomewhere(this.#users.get(user)?.rules ?? [], action, kind)
+    return mayDoSomewhere(this.#grantsOf(user), action, kind)
+  }
+
+  /** Whether any user has some. */
+  get hasTopicPermissions(): boolean {
+    return this.#hasTopicPermissions
+  }
+
+  mayUseKey(user: string, exchange: string, key: string, access: 'write' | 'read', clientId: string | undefined): boolean {
+    return topicPermissionsAllow(this.#grantsOf(user).topicPermissions, exchange, key, access, clientId)
   }
 
   // ---- UserDirectory --------------------------------------------------------------------------------------------------
@@ -104,6 +127,43 @@ export class Users implements UserDirectory {
   delete(name: string): void {
     this.#find(name)
     this.#replace(this.#stored.users.filter((user) => user.name !== name))
+  }
+
+  permit(name: string, permission: VhostPermission): void {
+    this.#put(withPermission(this.#find(name), permission))
+  }
+
+  permitTopic(name: string, permission: TopicPermission): void {
+    this.#put(withTopicPermission(this.#find(name), permission))
+  }
+
+  withdraw(name: string, vhost: string): void {
+    this.#put(withoutPermission(this.#find(name), vhost))
+  }
+
+  withdrawTopic(name: string, vhost: string, exchange?: string): void {
+    this.#put(withoutTopicPermission(this.#find(name), vhost, exchange))
+  }
+
+  forgetVhost(vhost: string): void {
+    const { users } = this.#stored
+    if (!users.some((user) => namesVhost(user, vhost))) return
+    this.#replace(users.map((user) => withoutTopicPermission(withoutPermission(user, vhost), vhost, undefined)))
+  }
+
+  definitions(): readonly UserDefinition[] {
+    return this.#stored.users.map(definitionOf)
+  }
+
+  define(definitions: readonly UserDefinition[]): void {
+    if (definitions.length === 0) return
+    const users = new Map(this.#stored.users.map((user) => [user.name, user] as const))
+    for (const definition of definitions) {
+      const { name } = definition
+      const user = users.get(name) ?? this.#checked(name, users.size)
+      users.set(name, defined(user, definition))
+    }
+    this.#replace([...users.values()])
   }
 
   createToken(name: string, label: string): { readonly id: string; readonly token: string } {
@@ -143,22 +203,25 @@ export class Users implements UserDirectory {
       if (credential === undefined) keys.delete(hash)
       else keys.set(hash, keysOfSalted(hash, credential.saltedPassword, credential.salt, credential.iterations))
     }
-    const { password: _, ...rest } = user
+    const { password: _, passwordHash: __, ...rest } = user
     const next = keys.size === 0 ? rest : { ...rest, password: Object.fromEntries(keys) }
     if (isNew) this.#replace([...this.#stored.users, next])
     else this.#put(next)
   }
 
   /** A new one. @throws MillraceError `bad_request`, `limit_reached` */
-  #checked(name: string): StoredUser {
+  #checked(name: string, count = this.#users.size): StoredUser {
     if (!NAME.test(name) || prepareText(name) !== name)
       throw new MillraceError(
         'bad_request',
         `${JSON.stringify(name)} cannot be the name of a user: use letters, digits and . _ - @, at most 255.`,
       )
-    if (this.#users.size >= USERS_MAX)
-      throw new MillraceError('limit_reached', `There are ${USERS_MAX} users, which is the limit.`)
+    if (count >= USERS_MAX) throw new MillraceError('limit_reached', `There are ${USERS_MAX} users, which is the limit.`)
     return { name, rules: [] }
+  }
+
+  #grantsOf(user: string): Grants {
+    return this.#users.get(user)?.grants ?? noGrants
   }
 
   #find(name: string): StoredUser {
@@ -181,7 +244,7 @@ export class Users implements UserDirectory {
     if (users.length > 0 && ![...compiled.values()].some(canAdminister)) {
       throw new MillraceError(
         this.isEmpty ? 'bad_request' : 'in_use',
-        'Nobody could administer the broker any more: one user must have a rule such as `allow all **`, and a password or token' +
+        'Nobody could administer the broker any more: one user must have a rule such as `allow all **` or the tag administrator, and a password or token' +
           (this.isEmpty ? ' (millrace user add NAME --admin).' : '.'),
       )
     }
@@ -195,58 +258,16 @@ export class Users implements UserDirectory {
   }
 }
 
-function canAdminister({ stored, rules }: User): boolean {
-  const { password = {}, tokens = [] } = stored
-  const canLogIn = Object.keys(password).length > 0 || tokens.length > 0
-  return canLogIn && isAllowed(rules, 'administer', 'broker')
+function canAdminister({ stored, grants }: User): boolean {
+  const { password = {}, passwordHash, tokens = [] } = stored
+  const canLogIn = Object.keys(password).length > 0 || passwordHash !== undefined || tokens.length > 0
+  return canLogIn && mayDo(grants, 'administer', 'broker')
 }
 
 /** @throws MillraceError `bad_request` */
 function compile({ users }: StoredUsers): Map<string, User> {
-  const own = new Map(users.map(({ name, rules }) => [name, rules.map(parseRule)] as const))
-  return new Map(
-    users.map((stored) => {
-      const { name, roles = [] } = stored
-      const unknown = roles.find((role) => !own.has(role))
-      if (unknown !== undefined)
-        throw new MillraceError(
-          'bad_request',
-          `${JSON.stringify(name)} has the role ${JSON.stringify(unknown)}, which is no user.`,
-        )
-      const counted = new Set([name, ...roles, ...(own.has(EVERYONE) ? [EVERYONE] : [])])
-      return [name, { stored, rules: [...counted].flatMap((each) => own.get(each)!) }] as const
-    }),
-  )
-}
-
-function changed(user: StoredUser, { password, rules, roles }: Omit<UserSpec, 'name'>): StoredUser {
-  if (rules !== undefined && rules.length > RULES_MAX)
-    throw new MillraceError('limit_reached', `A user has at most ${RULES_MAX} rules; a * in a pattern stands for many names.`)
-  if (password === '') throw new MillraceError('bad_request', 'A password is not empty; leave it out for a user who has none.')
-  if (password !== undefined) checkHasPassword(user.name)
-  return {
-    ...user,
-    ...(rules === undefined ? {} : { rules }),
-    ...(roles === undefined ? {} : { roles }),
-    ...(password === undefined ? {} : { password: keysOf(password) }),
-  }
-}
-
-/** @throws MillraceError `bad_request` */
-function checkHasPassword(name: string): void {
-  if (name === ANONYMOUS || name === EVERYONE)
-    throw new MillraceError('bad_request', `${name} is nobody who logs in, and has no password.`)
-}
-
-/** @throws MillraceError `bad_request` */
-function keysOf(password: string): ReturnType<typeof passwordKeys> {
-  const prepared = prepareText(password)
-  if (prepared === undefined) throw new MillraceError('bad_request', 'A password has no control characters.')
-  return passwordKeys(prepared)
-}
-
-function shown({ name, rules, roles = [], password, tokens = [] }: StoredUser): UserInfo {
-  return { name, rules, roles, password: password !== undefined, tokens: tokens.map(({ id, label }) => ({ id, label })) }
+  const grants = compileGrants(users)
+  return new Map(users.map((stored) => [stored.name, { stored, grants: grants.get(stored.name)! }] as const))
 }
 
 function hashOf(token: string): string {

@@ -39,6 +39,19 @@ export function userRoutes(services: HttpServices): readonly Route[] {
       status: 204,
       errors: ['not_found', 'in_use'],
     }),
+    route('user.permit', 'put', '/v1/users/{name}/permissions', permission(schemas.permitParams)),
+    route('user.withdraw', 'delete', '/v1/users/{name}/permissions/{vhost}', {
+      params: ({ params }) => ({ name: params['name'], vhost: params['vhost'] }),
+      status: 204,
+      errors: ['not_found'],
+    }),
+    route('user.permitTopic', 'put', '/v1/users/{name}/topic-permissions', permission(schemas.permitTopicParams)),
+    route('user.withdrawTopic', 'delete', '/v1/users/{name}/topic-permissions/{vhost}', {
+      query: { type: 'object', properties: { exchange: { type: 'string' } }, additionalProperties: false },
+      params: ({ params, query }) => ({ ...query, name: params['name'], vhost: params['vhost'] }),
+      status: 204,
+      errors: ['not_found'],
+    }),
   ]
 }
 
@@ -49,6 +62,16 @@ interface Shape {
   readonly params?: (call: Call, body: object) => object
   readonly status?: 200 | 201 | 204
   readonly errors?: readonly ErrorCode[]
+}
+
+/** Of routes that set a permission. */
+function permission(schema: ObjectSchema): Shape {
+  return {
+    body: schema.properties['permission'] as ObjectSchema,
+    params: ({ params }, body) => ({ name: params['name'], permission: body }),
+    status: 204,
+    errors: ['not_found', 'limit_reached'],
+  }
 }
 
 function routeOf({ session, bodies }: HttpServices) {
