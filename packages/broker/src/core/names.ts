@@ -36,6 +36,26 @@ function checkStrictName(name: string, what: string): void {
   )
 }
 
+/** Of exchanges, which no protocol restricts. */
+const EXCHANGE_NAME_BYTES_MAX = 255
+// oxlint-disable-next-line no-control-regex
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f]/
+
+/** @throws MillraceError `illegal_name` */
+export function checkExchangeName(name: string): void {
+  if (
+    typeof name === 'string' &&
+    name !== '' &&
+    !CONTROL_CHARACTER.test(name) &&
+    encoder.encode(name).length <= EXCHANGE_NAME_BYTES_MAX
+  )
+    return
+  throw new MillraceError(
+    'illegal_name',
+    `${JSON.stringify(name)} cannot be the name of an exchange: use 1 to ${EXCHANGE_NAME_BYTES_MAX} bytes of text without control characters`,
+  )
+}
+
 /**
  * Takes `queue:NAME` or `topic:NAME` apart.
  * @throws MillraceError `bad_request`, `illegal_name`
