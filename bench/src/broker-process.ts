@@ -37,6 +37,8 @@ export class BrokerProcess {
   httpUrl = ''
   /** `HOST:PORT` where `arguments` open Kafka's door, and else empty. */
   kafkaAddress = ''
+  /** Door to `HOST:PORT`. */
+  listeners: Readonly<Record<string, string>> = {}
   /** From the spawn to the ready file. */
   readyMs = 0
   stderr = ''
@@ -143,6 +145,7 @@ export class BrokerProcess {
     }
     this.readyMs = performance.now() - this.#startedMs
     const ready = JSON.parse(readFileSync(this.#readyFile, 'utf8')) as { listeners: Record<string, string> }
+    this.listeners = ready.listeners
     this.url = `millrace://${hostOf(ready.listeners['native'])}`
     this.httpUrl = `http://${hostOf(ready.listeners['http'])}`
     this.kafkaAddress = ready.listeners['kafka'] ?? ''

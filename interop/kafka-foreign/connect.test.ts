@@ -2,7 +2,8 @@ import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Foreign, type Program, startJava } from './programs.ts'
+import type { Program } from '../foreign-program.ts'
+import { Foreign, startJava } from './programs.ts'
 
 let foreign: Foreign
 let directory: string

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Foreign, type Program, startJava } from './programs.ts'
+import type { Program } from '../foreign-program.ts'
+import { Foreign, startJava } from './programs.ts'
 
 const TOPICS = 'org.apache.kafka.tools.TopicCommand'
 const LINES = 2000

@@ -5,9 +5,10 @@ import type { Destination, DuplicateRecord, PlacedRun } from './destination.ts'
 import type { ConsumerGroups, OffsetCommit, OffsetCommitter } from './groups/consumer-groups.ts'
 import type { SubscriptionGroups } from './subscription-groups/subscription-groups.ts'
 import type { Documents } from './documents/documents.ts'
+import type { Labels } from './router/router.ts'
 import type { ProducerTransactions } from './producer-transactions/producer-transactions.ts'
 import type { Quotas } from './quotas/quotas.ts'
-import type { Labels, Router } from './router/router.ts'
+import type { Router } from './router/router.ts'
 import type {
   DedupPolicy,
   DeliveryPolicy,
@@ -144,6 +145,7 @@ export interface Broker {
 
   /** Small facts that doors keep. */
   readonly documents: Documents
+
   /** Exchanges and bindings. */
   readonly router: Router
 

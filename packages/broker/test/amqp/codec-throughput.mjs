@@ -1,6 +1,7 @@
 // How many messages a second the AMQP codec reads and writes, without broker and sockets. Build first (npm run build), then:
 //   node packages/broker/test/amqp/codec-throughput.mjs
 /* oxlint-disable no-console */
+import { RecordBatchBuilder, RecordCursor } from '@millrace/wire'
 import { writeDelivery } from '../../dist/protocols/amqp/codec/deliveries.js'
 import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD, FrameReader } from '../../dist/protocols/amqp/codec/frame-reader.js'
 import {
@@ -14,6 +15,8 @@ import {
 import { writeMethod } from '../../dist/protocols/amqp/codec/method-codec.js'
 import { Output } from '../../dist/protocols/amqp/codec/output.js'
 import { encodeProperties, PROPERTIES_AT, readBodySize } from '../../dist/protocols/amqp/codec/properties.js'
+import { MessagesIn } from '../../dist/protocols/amqp/message-in.js'
+import { MessagesOut } from '../../dist/protocols/amqp/message-out.js'
 
 const CHUNK_BYTES = 64 * 1024
 const ROUNDS = 5
@@ -43,6 +46,7 @@ function stream(write, messages) {
   return chunks
 }
 
+/** @param properties encoded, or a function that gives them for each message */
 function publishes(properties, keyOf) {
   return stream((output, n) => {
     const args = { exchange: 'amq.direct', routingKey: keyOf(n), mandatory: false, immediate: false }
@@ -50,7 +54,7 @@ function publishes(properties, keyOf) {
     output.begin(FRAME_HEADER, 1)
     output.u32(60 << 16)
     output.u64(BODY.length)
-    output.copy(properties)
+    output.copy(typeof properties === 'function' ? properties(n) : properties)
     output.end()
     output.body(1, BODY, 0, BODY.length, FRAME_MAX)
   }, 10_000)
@@ -118,3 +122,88 @@ measure('write basic.deliver with content, 100 B', deliveries(plain, 100))
 measure('write basic.deliver with content, 100 B, more properties', deliveries(usual, 100))
 measure('write basic.deliver with content, 1 KiB', deliveries(plain, 1024))
 measure('write basic.deliver with content, 16 KiB', deliveries(plain, 16 * 1024))
+
+// ---- with records ---------------------------------------------------------------------------------------------------
+
+/** Frames to record batches of up to 1,000 records: everything but the checksum of a publish that is the broker's. */
+function publishesToRecords(chunks) {
+  const reader = new FrameReader()
+  reader.payloadBytesMax = FRAME_MAX
+  const publish = new PublishMethod()
+  const messages = new MessagesIn()
+  const builder = new RecordBatchBuilder(256 * 1024, () => 0)
+  const nowMs = Date.now()
+  let form
+  return () => {
+    let count = 0
+    for (let n = 0; n < chunks.length; n++) {
+      reader.feed(chunks[n])
+      while (reader.next()) {
+        const { bytes, at, end } = reader
+        if (reader.type === FRAME_METHOD) publish.read(bytes, at, end)
+        else if (reader.type === FRAME_HEADER) form = messages.read(bytes, at + PROPERTIES_AT, end, publish.exchange)
+        else {
+          builder.appendEncoded(nowMs, form.recordKey(publish.routingKey), bytes, at, end - at, form.headersAt(nowMs))
+          if (builder.records === 1000) builder.finish()
+          count++
+        }
+      }
+    }
+    return count
+  }
+}
+measure('frames to records, 100 B', publishesToRecords(publishes(plain, () => 'orders')))
+measure('frames to records, 100 B, more properties', publishesToRecords(publishes(usual, () => 'orders')))
+const ids = Array.from({ length: 8 }, (_, n) =>
+  encodeProperties({ contentType: 'application/json', deliveryMode: 2, messageId: `${n}` }),
+)
+measure(
+  'frames to records, 100 B, an id each',
+  publishesToRecords(
+    publishes(
+      (n) => ids[n % ids.length],
+      () => 'orders',
+    ),
+  ),
+)
+
+/** Batches of 1,000 records to deliveries. */
+function recordsToDeliveries(propertiesOf) {
+  const messages = new MessagesIn()
+  const builder = new RecordBatchBuilder()
+  for (let n = 0; n < 1000; n++) {
+    const bytes = propertiesOf(n)
+    const form = messages.read(bytes, 0, bytes.length, 'amq.direct')
+    builder.appendEncoded(n, 'orders', BODY, 0, BODY.length, form.headersAt(n))
+  }
+  const batch = builder.finish()
+  const output = new Output()
+  const tag = Uint8Array.from([8, ...Buffer.from('ctag-001')])
+  const out = new MessagesOut()
+  return () => {
+    const cursor = new RecordCursor(batch)
+    for (let n = 0; cursor.next(); n++) {
+      out.read(cursor, 'orders')
+      writeDelivery(output, 1, tag, n, false, out, batch, cursor.valueAt, cursor.valueLength, FRAME_MAX)
+    }
+    output.take()
+    return 1000
+  }
+}
+const expiring = encodeProperties({ deliveryMode: 2, expiration: '60000' })
+measure(
+  'records to deliveries, 100 B',
+  recordsToDeliveries(() => plain),
+)
+measure(
+  'records to deliveries, 100 B, more properties',
+  recordsToDeliveries(() => usual),
+)
+measure(
+  'records to deliveries, 100 B, with expiration',
+  recordsToDeliveries(() => expiring),
+)
+measure(
+  'records to deliveries, 100 B, an id each',
+  recordsToDeliveries((n) => ids[n % ids.length]),
+)

@@ -26,6 +26,7 @@ export type ReplyName = keyof typeof replyCodes
 export type ErrorScope = 'channel' | 'connection'
 
 const REPLY_TEXT_BYTES_MAX = 255
+const ELLIPSIS = '...'
 
 /** What ends a channel or a connection. `message` is for people; `replyText` is what goes over the wire. */
 export class AmqpError extends Error {
@@ -50,8 +51,13 @@ export class AmqpError extends Error {
   get replyText(): string {
     const text = `${this.reply.toUpperCase().replaceAll('-', '_')} - ${this.message}`
     if (textSize(text) <= REPLY_TEXT_BYTES_MAX) return text
-    let short = text.slice(0, REPLY_TEXT_BYTES_MAX - 3)
-    while (textSize(short) > REPLY_TEXT_BYTES_MAX - 3) short = short.slice(0, -1)
-    return `${short}...`
+    let short = ''
+    let bytes = ELLIPSIS.length
+    for (const character of text) {
+      bytes += textSize(character)
+      if (bytes > REPLY_TEXT_BYTES_MAX) break
+      short += character
+    }
+    return short + ELLIPSIS
   }
 }

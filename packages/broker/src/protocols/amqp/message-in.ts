@@ -133,8 +133,8 @@ export class MessageForm {
 
   /** As `RoutedMessage.header`. */
   header(name: string): HeaderValue | undefined {
-    const value = this.#table === undefined ? undefined : new TableView(this.#table).get(name)
-    if (value !== undefined) return headerValue(value)
+    const view = this.#table === undefined ? undefined : new TableView(this.#table)
+    if (view?.find(name) === true) return headerValue(view)
     if (!isMessageProperty(name) || name === messageProperties.expiresAt) return undefined
     const text = this.#headers.find(({ key }) => key === name)?.value
     return text === undefined || text === null ? undefined : typeof text === 'string' ? text : decoder.decode(text)

@@ -146,3 +146,9 @@ function outcome(read: () => unknown): string | undefined {
 function lengthOf(bytes: Uint8Array): readonly number[] {
   return [bytes.length >>> 24, (bytes.length >>> 16) & 255, (bytes.length >>> 8) & 255, bytes.length & 255]
 }
+
+test('a name that is not UTF-8', () => {
+  const bytes = Uint8Array.from([1, 0xe4, ...octets('V')])
+  expect(() => decoded(bytes)).toThrow(expect.objectContaining({ reply: 'syntax-error' }))
+  checkTable(bytes, 0, bytes.length)
+})

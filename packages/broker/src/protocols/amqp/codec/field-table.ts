@@ -97,7 +97,6 @@ export function longValue(value: number): TypedValue {
 
 // ---- reading --------------------------------------------------------------------------------------------------------
 
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The entries of a table, which lie from `at` to `end`. Nothing of it is borrowed. @throws AmqpError `syntax-error` */
@@ -108,7 +107,7 @@ export function decodeTable(bytes: Uint8Array, at: number, end: number, depth = 
   for (let next = at; next < end;) {
     const typeAt = endOfName(bytes, next, end)
     const valueEnd = endOfValue(bytes, typeAt, end)
-    names.push(decoder.decode(bytes.subarray(next + 1, typeAt)))
+    names.push(nameOf(bytes.subarray(next + 1, typeAt)))
     values.push(decodeValue(bytes, typeAt, valueEnd, depth))
     next = valueEnd
   }
@@ -145,7 +144,7 @@ function decodeArray(bytes: Uint8Array, at: number, end: number, depth: number):
   return values
 }
 
-/** Looks through a table as `decodeTable` does, without making it. @throws AmqpError `syntax-error` */
+/** Looks through a table as `decodeTable` does, without making it, and without looking at names. @throws AmqpError `syntax-error` */
 export function checkTable(bytes: Uint8Array, at: number, end: number, depth = 1): void {
   checkDepth(depth)
   for (let next = at; next < end;) {
@@ -181,6 +180,12 @@ function scalar(typed: TypedValue): FieldValue {
   const { value } = typed
   if (typed.type === 't') return typed.bytes[0]! > 1 ? typed : (value as boolean)
   return typeof value === 'number' && !Number.isNaN(value) && numberType(value) === typed.type ? value : typed
+}
+
+function nameOf(bytes: Uint8Array): string {
+  const name = textOf(bytes)
+  if (name === undefined) throw new AmqpError('syntax-error', 'a field name is not UTF-8')
+  return name
 }
 
 function textOf(bytes: Uint8Array): string | undefined {
