@@ -1,6 +1,7 @@
 export * from './buffer-pool.ts'
 export * from './crc32c.ts'
 export * from './error-codes.ts'
+export * from './message-properties.ts'
 export * from './murmur2.ts'
 export * from './native/frame-codec.ts'
 export * from './native/frame-reader.ts'

@@ -59,10 +59,7 @@ export class RecordBatchBuilder {
     headers: readonly HeaderToWrite[] = NO_HEADERS,
     offsetDelta: number = this.#lastOffsetDelta + 1,
   ): void {
-    if (this.#records === 0) {
-      this.#baseTimestampMs = timestampMs
-      this.#maxTimestampMs = timestampMs
-    } else if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs
+    this.#date(timestampMs)
     const timestampDelta = timestampMs - this.#baseTimestampMs
     const keySize = partSize(key)
     const valueSize = partSize(value)
@@ -87,6 +84,37 @@ export class RecordBatchBuilder {
     }
     this.#end = at
     this.#lastOffsetDelta = offsetDelta
+    this.#records++
+  }
+
+  /**
+   * As `append`, for records that come one after the other: with a value inside `bytes` and headers that were encoded before.
+   * @param length of the value, which begins at `at`
+   */
+  appendEncoded(
+    timestampMs: number,
+    key: string | Uint8Array | null,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    headers: EncodedHeaders,
+  ): void {
+    this.#date(timestampMs)
+    const timestampDelta = timestampMs - this.#baseTimestampMs
+    const offsetDelta = ++this.#lastOffsetDelta
+    const keySize = partSize(key)
+    let size = 1 + zigzagSize(timestampDelta) + zigzagSize(offsetDelta) + zigzagSize(keySize) + Math.max(keySize, 0)
+    size += zigzagSize(length) + length + headers.bytes.length
+    this.#reserve(size + 5)
+    const to = this.#bytes
+    let end = writeZigzag(to, this.#end, size)
+    to[end++] = 0
+    end = writeZigzag(to, end, timestampDelta)
+    end = writeZigzag(to, end, offsetDelta)
+    end = writePart(to, end, key, keySize)
+    end = copyBytes(to, writeZigzag(to, end, length), bytes, at, length)
+    this.#end = copyBytes(to, end, headers.bytes, 0, headers.bytes.length)
+    if (headers.hasExpiry) this.#attributes |= BATCH_HAS_EXPIRY
     this.#records++
   }
 
@@ -124,6 +152,11 @@ export class RecordBatchBuilder {
     return batch
   }
 
+  #date(timestampMs: number): void {
+    if (this.#records === 0) this.#baseTimestampMs = this.#maxTimestampMs = timestampMs
+    else if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs
+  }
+
   #measureHeaders(headers: readonly HeaderToWrite[]): number {
     let size = 0
     for (let n = 0; n < headers.length; n++) {
@@ -144,6 +177,29 @@ export class RecordBatchBuilder {
     grown.set(this.#bytes.subarray(0, this.#end))
     this.#bytes = grown
   }
+}
+
+/** Headers of a record as they lie in a batch: made once for many records. */
+export interface EncodedHeaders {
+  readonly bytes: Uint8Array
+  /** Whether `expires-at` is among them. */
+  readonly hasExpiry: boolean
+}
+
+export function encodeHeaders(headers: readonly HeaderToWrite[]): EncodedHeaders {
+  let size = zigzagSize(headers.length)
+  for (const { key, value } of headers) {
+    const nameSize = encodeName(key).length
+    const valueSize = partSize(value)
+    size += zigzagSize(nameSize) + nameSize + zigzagSize(valueSize) + Math.max(valueSize, 0)
+  }
+  const bytes = new Uint8Array(size)
+  let at = writeZigzag(bytes, 0, headers.length)
+  for (const { key, value } of headers) {
+    const name = encodeName(key)
+    at = writePart(bytes, writePart(bytes, at, name, name.length), value, partSize(value))
+  }
+  return { bytes, hasExpiry: headers.some(({ key }) => key === EXPIRES_AT_HEADER) }
 }
 
 /** Encodes records as one batch of its own; offsets of the input are ignored. */
@@ -171,10 +227,14 @@ function writePart(bytes: Uint8Array, at: number, part: string | Uint8Array | nu
   const start = writeZigzag(bytes, at, size)
   if (part === null) return start
   if (typeof part === 'string') return writeText(bytes, start, part, size)
+  return copyBytes(bytes, start, part, 0, size)
+}
+
+function copyBytes(to: Uint8Array, toAt: number, bytes: Uint8Array, at: number, length: number): number {
   // A loop beats the call of set() for the short blobs that most messages have.
-  if (size < 24) for (let n = 0; n < size; n++) bytes[start + n] = part[n]!
-  else bytes.set(part, start)
-  return start + size
+  if (length < 24) for (let n = 0; n < length; n++) to[toAt + n] = bytes[at + n]!
+  else to.set(length === bytes.length ? bytes : bytes.subarray(at, at + length), toAt)
+  return toAt + length
 }
 
 function zigzagSize(value: number): number {

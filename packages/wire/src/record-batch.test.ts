@@ -3,8 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { crc32c } from './crc32c.ts'
 import { murmur2, partitionOfKey } from './murmur2.ts'
 import {
+  BATCH_HAS_EXPIRY,
   BATCH_HEADER_BYTES,
+  batchAttributes,
   BatchFormatError,
+  EXPIRES_AT_HEADER,
   batchMaxTimestampMs,
   batchOffsets,
   batchProblem,
@@ -12,7 +15,7 @@ import {
   setBatchBaseOffset,
   shiftBatchTimestamps,
 } from './record-batch.ts'
-import { encodeBatch, RecordBatchBuilder } from './record-batch-builder.ts'
+import { encodeBatch, encodeHeaders, RecordBatchBuilder } from './record-batch-builder.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const blob = fc.uint8Array({ maxLength: 300 })
@@ -77,6 +80,35 @@ describe('record batch', () => {
         expect(decodeBatch(batch)).toEqual(records.map((r, n) => ({ offset: base + n, ...r })))
       }),
     )
+  })
+
+  it('is the same with headers and values that were encoded before', () => {
+    const whole = record.filter(({ value }) => value !== null)
+    fc.assert(
+      fc.property(fc.array(whole, { minLength: 1, maxLength: 10 }), fc.nat({ max: 9 }), (records, at) => {
+        const builder = new RecordBatchBuilder()
+        for (const { timestampMs, key, value, headers } of records) {
+          const bytes = new Uint8Array(at + value!.length + 3)
+          bytes.set(value!, at)
+          builder.appendEncoded(timestampMs, key, bytes, at, value!.length, encodeHeaders(headers))
+        }
+        expect(builder.finish()).toEqual(encodeBatch(records))
+      }),
+    )
+  })
+
+  it('announces that a record expires, whoever encoded its headers', () => {
+    const headers = [
+      { key: 'a', value: null },
+      { key: EXPIRES_AT_HEADER, value: '5' },
+    ]
+    for (const some of [headers, headers.slice(0, 1)]) {
+      const builder = new RecordBatchBuilder()
+      builder.appendEncoded(1, 'k', new Uint8Array(0), 0, 0, encodeHeaders(some))
+      const batch = builder.finish()
+      expect(batchAttributes(batch)).toBe(some.length === 2 ? BATCH_HAS_EXPIRY : 0)
+      expect(batch).toEqual(encodeBatch([{ timestampMs: 1, key: text('k'), value: new Uint8Array(0), headers: some }]))
+    }
   })
 
   it('can be dated later as a whole', () => {

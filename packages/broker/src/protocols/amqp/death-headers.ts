@@ -1,0 +1,81 @@
+import type { DeathEntry } from '@millrace/wire'
+import { splitScopedName } from '../../base/scoped-names.ts'
+import { longValue, type PlainTable, timestampValue } from './codec/field-table.ts'
+
+/** Why a message died, as RabbitMQ calls it. */
+const reasons: Readonly<Record<string, string>> = {
+  'max-attempts': 'delivery_limit',
+  'lease-expired': 'delivery_limit',
+  rejected: 'rejected',
+  expired: 'expired',
+  overflow: 'maxlen',
+}
+
+/** Headers that `deathHeaders` makes: what a message says itself by these names does not count. */
+export const deathHeaderNames: ReadonlySet<string> = new Set([
+  'x-death',
+  ...['first', 'last'].flatMap((which) => ['queue', 'reason', 'exchange'].map((what) => `x-${which}-death-${what}`)),
+])
+
+/** What RabbitMQ tells of a dead letter. @param history the header `millrace-dead-history` @returns undefined when it is none */
+export function deathHeaders(history: Uint8Array): PlainTable | undefined {
+  const deaths = parseHistory(history)
+  const [last] = deaths
+  if (last === undefined) return undefined
+  const first = deaths.reduce((earliest, death) => (death.firstMs <= earliest.firstMs ? death : earliest))
+  return { 'x-death': deaths.map((death) => deathTable(death)), ...deathOf('first', first), ...deathOf('last', last) }
+}
+
+function deathTable(death: DeathEntry): PlainTable {
+  return {
+    count: longValue(death.count),
+    reason: reasonOf(death),
+    queue: queueOf(death),
+    time: timestampValue(Math.floor(death.firstMs / 1000)),
+    exchange: splitScopedName(death.exchange).name,
+    'routing-keys': death.keys,
+    'original-expiration': death.expiration === undefined ? undefined : String(death.expiration),
+  }
+}
+
+function deathOf(which: 'first' | 'last', death: DeathEntry): PlainTable {
+  return {
+    [`x-${which}-death-queue`]: queueOf(death),
+    [`x-${which}-death-reason`]: reasonOf(death),
+    [`x-${which}-death-exchange`]: splitScopedName(death.exchange).name,
+  }
+}
+
+function reasonOf({ reason }: DeathEntry): string {
+  return reasons[reason] ?? reason
+}
+
+/** A source is `queue:NAME`; of a subscription of a topic the whole of `NAME/SUBSCRIPTION` stands for the queue. */
+function queueOf({ source }: DeathEntry): string {
+  return splitScopedName(source.slice(source.indexOf(':') + 1)).name
+}
+
+/** Anybody may write a header of that name: what is no history counts as none. */
+function parseHistory(history: Uint8Array): readonly DeathEntry[] {
+  let entries: unknown
+  try {
+    entries = JSON.parse(new TextDecoder().decode(history))
+  } catch {
+    // Not the broker's.
+    return []
+  }
+  return Array.isArray(entries) ? entries.filter((entry) => isDeath(entry)) : []
+}
+
+function isDeath(entry: unknown): entry is DeathEntry {
+  if (typeof entry !== 'object' || entry === null) return false
+  const { source, reason, count, firstMs, exchange, keys, expiration } = entry as Record<string, unknown>
+  const isText = [source, reason, exchange, ...(Array.isArray(keys) ? keys : [undefined])].every(
+    (value) => typeof value === 'string',
+  )
+  return isText && isCount(count) && isCount(firstMs) && (expiration === undefined || isCount(expiration))
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}

@@ -1,0 +1,56 @@
+/**
+ * What a message says of itself beside key, value and timestamp: record headers of these names, the same through every door
+ * (docs/mapping.md). Values are text unless it is said otherwise.
+ */
+export const messageProperties = {
+  /** Name of the exchange that it was published to; absent for the default exchange. */
+  exchange: 'exchange',
+  contentType: 'content-type',
+  contentEncoding: 'content-encoding',
+  correlationId: 'correlation-id',
+  replyTo: 'reply-to',
+  messageId: 'message-id',
+  type: 'type',
+  userId: 'user-id',
+  appId: 'app-id',
+  clusterId: 'cluster-id',
+  /** 0 to 255. */
+  priority: 'priority',
+  /** Milliseconds since 1970. */
+  expiresAt: 'expires-at',
+  /** What the publisher says when the message was made: milliseconds since 1970. The record's own timestamp is the broker's. */
+  timestamp: 'timestamp',
+  /** Absent for 2, persistent; empty when the publisher did not say. */
+  deliveryMode: 'delivery-mode',
+  /** Bytes: all headers of a message from AMQP, when record headers cannot tell their types. */
+  amqpHeaders: 'amqp-headers',
+} as const
+
+/** Headers whose names begin with it are the broker's. */
+export const BROKER_HEADER_PREFIX = 'millrace-'
+/** Of a dead letter: where it died, newest first. JSON, an array of `DeathEntry`. */
+export const DEAD_HISTORY_HEADER = 'millrace-dead-history'
+
+/** All deaths of a message in one place for one reason. */
+export interface DeathEntry {
+  /** `queue:NAME` or `topic:NAME/SUBSCRIPTION`. */
+  readonly source: string
+  /** `max-attempts`, `rejected`, `lease-expired`, `expired` or `overflow`. */
+  readonly reason: string
+  readonly count: number
+  /** Of the first of them, milliseconds since 1970. */
+  readonly firstMs: number
+  /** What it had been published to; '' for the default exchange. */
+  readonly exchange: string
+  /** What it had been published with. */
+  readonly keys: readonly string[]
+  /** Milliseconds that it had to live, if it said so. */
+  readonly expiration?: number
+}
+
+const names: ReadonlySet<string> = new Set(Object.values(messageProperties))
+
+/** Whether a header of this name is a property, or the broker's: not one that an application may use for something else. */
+export function isMessageProperty(name: string): boolean {
+  return names.has(name) || name.startsWith(BROKER_HEADER_PREFIX)
+}
