@@ -8,9 +8,9 @@ const LEASE_MS_MAX: number = 7 * 86_400_000
 export class DoorState {
   readonly settings: AmqpSettings
   /** By name in the core: the connection to which a queue belongs. */
-  readonly owners = new Map<string, object>()
+  readonly owners: Map<string, object> = new Map()
   /** Who waits for direct replies, by what stands behind `amq.rabbitmq.reply-to.` in their addresses. */
-  readonly replyConsumers = new Map<string, ReplyConsumer>()
+  readonly replyConsumers: Map<string, ReplyConsumer> = new Map()
 
   /** Nobody else gets a delivery before its channel was closed for holding it. */
   readonly leaseMs: number

@@ -20,6 +20,7 @@ const replies: Readonly<Record<ErrorCode, ReplyName | readonly [ReplyName, Error
   stale_claim: 'precondition-failed',
   payload_mismatch: 'precondition-failed',
   overloaded: ['resource-error', 'channel'],
+  unroutable: 'precondition-failed',
   queue_full: ['resource-error', 'channel'],
   disk_full: ['resource-error', 'channel'],
   limit_reached: 'precondition-failed',

@@ -41,10 +41,10 @@ type State =
 export class Channel implements ConfirmWriter {
   readonly number: number
   readonly publishing: Publishing
-  readonly settling = new Settling()
+  readonly settling: Settling = new Settling()
   readonly consuming: Consuming
   readonly getting: Getting
-  readonly answers = new Answers()
+  readonly answers: Answers = new Answers()
   readonly #client: Client
   readonly #queues: Queues
   readonly #methods: Methods

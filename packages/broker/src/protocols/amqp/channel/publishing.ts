@@ -22,7 +22,7 @@ export interface BatchTaker {
 /** The publishes of one channel: those that go the same way are gathered over a call of `receive`, and stored as one batch. */
 export class Publishing {
   readonly content: IncomingContent
-  readonly confirms = new Confirms()
+  readonly confirms: Confirms = new Confirms()
   isConfirming = false
   /** While a transaction is open. */
   taker: BatchTaker | undefined

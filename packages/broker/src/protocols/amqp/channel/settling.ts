@@ -21,7 +21,7 @@ export interface SettleTaker {
 
 /** Acknowledgements of one channel: those of neighbours are gathered and reach the core as ranges. */
 export class Settling {
-  readonly unacked = new Unacked<Holder>()
+  readonly unacked: Unacked<Holder> = new Unacked<Holder>()
   /** While a transaction is open. */
   taker: SettleTaker | undefined
   #holder: Holder | undefined

@@ -16,7 +16,7 @@ export interface StreamSettings {
 /** One partition of a stream, and how much of it may still be read. */
 class Partition implements DeliverySink, Holder {
   readonly consumer = undefined
-  readonly records = new DeliveryCursor()
+  readonly records: DeliveryCursor = new DeliveryCursor()
   reader: Reader | undefined
   /** Credit that was given and is not used; a reader gives nothing back. */
   outstanding = 0

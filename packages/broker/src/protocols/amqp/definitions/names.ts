@@ -3,7 +3,7 @@ import { AmqpError } from '../amqp-error.ts'
 
 /** Where a client gets direct replies. Replies go to this, a point and a token. */
 export const REPLY_TO = 'amq.rabbitmq.reply-to'
-export const REPLY_TO_PREFIX = `${REPLY_TO}.`
+export const REPLY_TO_PREFIX: string = `${REPLY_TO}.`
 
 const RESERVED_PREFIX = 'amq.'
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
