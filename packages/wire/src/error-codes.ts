@@ -22,6 +22,7 @@ export const errorCodes = {
   overloaded: { retryable: true },
   disk_full: { retryable: true },
   queue_full: { retryable: true },
+  unroutable: { retryable: false },
   limit_reached: { retryable: false },
   draining: { retryable: true },
   closed: { retryable: true },

@@ -22,6 +22,8 @@ export const errorCatalogue = {
   stale_delivery: { retryable: false, summary: 'The delivery was settled before, or its lease ran out.' },
   stale_claim: { retryable: false, summary: 'The claim of an idempotency key is not held any more.' },
   payload_mismatch: { retryable: false, summary: 'An idempotency key came again with another payload.' },
+  // routing
+  unroutable: { retryable: false, summary: 'The exchange has no binding that takes the message.' },
   // capacity
   overloaded: { retryable: true, summary: 'The broker has no room for this now.' },
   queue_full: { retryable: true, summary: 'The queue holds as many messages as its limits allow.' },

@@ -33,6 +33,7 @@ const exitCodeOfErrorCode: Partial<Record<ErrorCode, ExitCode>> = {
   overloaded: EXIT.refused,
   disk_full: EXIT.refused,
   queue_full: EXIT.refused,
+  unroutable: EXIT.refused,
   limit_reached: EXIT.refused,
   draining: EXIT.refused,
   insecure_bind: EXIT.refused,

@@ -8,6 +8,7 @@ import type { Documents } from './documents/documents.ts'
 import type { Labels } from './router/router.ts'
 import type { ProducerTransactions } from './producer-transactions/producer-transactions.ts'
 import type { Quotas } from './quotas/quotas.ts'
+import type { Router } from './router/router.ts'
 import type {
   DedupPolicy,
   DeliveryPolicy,
@@ -24,6 +25,7 @@ export type * from './destination.ts'
 export type * from './documents/documents.ts'
 export type * from './groups/consumer-groups.ts'
 export type * from './quotas/quotas.ts'
+export type * from './router/router.ts'
 export type * from './subscription-groups/subscription-groups.ts'
 export type * from './specs.ts'
 export type * from './stored-topic.ts'
@@ -143,6 +145,9 @@ export interface Broker {
 
   /** Small facts that doors keep. */
   readonly documents: Documents
+
+  /** Exchanges and bindings. */
+  readonly router: Router
 
   // ---- dead letters -----------------------------------------------------------------------------------------------
   /**

@@ -42,6 +42,7 @@ import type { CoreQuotas } from './quotas/core-quotas.ts'
 import type { StoredDocuments } from './documents/stored-documents.ts'
 import { Redrives } from './redrive/redrives.ts'
 import type { Registry } from './registry.ts'
+import type { CoreRouter } from './router/core-router.ts'
 import type { Selector } from './selectors/selector.ts'
 import type { Shard } from './shard.ts'
 import { transact } from './transactions/transactions.ts'
@@ -57,6 +58,7 @@ export class CoreBroker implements Broker {
   readonly producerTransactions: TransactionCoordinator
   readonly quotas: CoreQuotas
   readonly documents: StoredDocuments
+  readonly router: CoreRouter
   readonly #shard: Shard
   readonly #store: LogStore
   readonly #registry: Registry
@@ -87,6 +89,7 @@ export class CoreBroker implements Broker {
     this.producerTransactions = producerTransactions
     this.quotas = quotas
     this.documents = documents
+    this.router = registry.router
     this.#shard = shard
     this.#store = shard.store
     this.#registry = registry

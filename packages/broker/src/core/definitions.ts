@@ -7,6 +7,8 @@ import type { DocumentDefinition } from './documents/stored-documents.ts'
 import type { DedupDefinition } from './dedup/dedup-settings.ts'
 import type { CompactionState } from './log-tail.ts'
 import type { CheckedDelivery } from './delivery-policy.ts'
+import type { BindingDefinition } from './router/binding-spec.ts'
+import type { ExchangeDefinition } from './router/exchange-spec.ts'
 import type { SubscriptionGroupDefinition } from './subscription-groups/subscription-groups.ts'
 import type { CheckedLimits } from './delivery/queue-limit.ts'
 import type { Labels } from './router/router.ts'
@@ -15,7 +17,14 @@ import type { ByteWriter } from './state/bytes.ts'
 import { StateCell } from './state/state-log.ts'
 
 export type Definition =
-  BrokerDefinition | TopicDefinition | QueueDefinition | SubscriptionDefinition | SubscriptionGroupDefinition | DocumentDefinition
+  | BrokerDefinition
+  | TopicDefinition
+  | QueueDefinition
+  | SubscriptionDefinition
+  | SubscriptionGroupDefinition
+  | ExchangeDefinition
+  | BindingDefinition
+  | DocumentDefinition
 
 export interface TopicDefinition {
   readonly kind: 'topic'

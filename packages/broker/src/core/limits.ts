@@ -4,7 +4,8 @@ import type { BrokerLimits } from './broker.ts'
 
 /** Of topics and subscriptions. */
 export const NAME_BYTES_MAX = 249
-export const QUEUE_NAME_BYTES_MAX = 255
+/** Of queues and exchanges. */
+export const TEXT_NAME_BYTES_MAX = 255
 
 /** Room that a batch leaves for the headers which a dead letter gets. */
 const DEAD_LETTER_HEADER_BYTES_MAX: number = 4 * KIB

@@ -1,9 +1,9 @@
 import { MillraceError } from '../base/errors.ts'
-import { NAME_BYTES_MAX, QUEUE_NAME_BYTES_MAX } from './limits.ts'
+import { NAME_BYTES_MAX, TEXT_NAME_BYTES_MAX } from './limits.ts'
 
 const NAME = /^[A-Za-z0-9._-]+$/
 /** Control characters, and halves of characters, which have no bytes of their own. */
-const NOT_IN_QUEUE_NAMES = /[\p{Cs}\u0000-\u001f\u007f]/u
+const NOT_IN_TEXT_NAMES = /[\p{Cs}\u0000-\u001f\u007f]/u
 
 const encoder = new TextEncoder()
 
@@ -15,16 +15,21 @@ export interface Address {
 
 /** Queues may have any text as their name; topics and subscriptions what is a name everywhere. @throws MillraceError `illegal_name` */
 export function checkName(name: string, what: 'queue' | 'topic' | 'subscription'): void {
-  if (what === 'queue') checkQueueName(name)
+  if (what === 'queue') checkText(name, 'a queue')
   else checkStrictName(name, what)
 }
 
-function checkQueueName(name: string): void {
-  const isText = typeof name === 'string' && name.length > 0 && name !== '.' && name !== '..' && !NOT_IN_QUEUE_NAMES.test(name)
-  if (isText && name.length <= QUEUE_NAME_BYTES_MAX && encoder.encode(name).length <= QUEUE_NAME_BYTES_MAX) return
+/** @throws MillraceError `illegal_name` */
+export function checkExchangeName(name: string): void {
+  checkText(name, 'an exchange')
+}
+
+function checkText(name: string, what: string): void {
+  const isText = typeof name === 'string' && name.length > 0 && name !== '.' && name !== '..' && !NOT_IN_TEXT_NAMES.test(name)
+  if (isText && name.length <= TEXT_NAME_BYTES_MAX && encoder.encode(name).length <= TEXT_NAME_BYTES_MAX) return
   throw new MillraceError(
     'illegal_name',
-    `${JSON.stringify(name)} cannot be the name of a queue: use a text of 1 to ${QUEUE_NAME_BYTES_MAX} bytes without control characters (and not "." or "..")`,
+    `${JSON.stringify(name)} cannot be the name of ${what}: use a text of 1 to ${TEXT_NAME_BYTES_MAX} bytes without control characters (and not "." or "..")`,
   )
 }
 

@@ -23,6 +23,7 @@ import { TransactionCell } from './producer-transactions/transaction-cell.ts'
 import { TransactionCoordinator } from './producer-transactions/transaction-coordinator.ts'
 import { newRandomId } from './random-id.ts'
 import { type AutoCreate, Registry } from './registry.ts'
+import { type RecoveredDefinition, restoreRouter } from './router/restore-router.ts'
 import { newShard } from './shard.ts'
 import { SubscriptionGroupRegistry } from './subscription-groups/subscription-group-registry.ts'
 import { LOADED_BYTES_MAX } from './schedule/limits.ts'
@@ -90,6 +91,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     ...restore(registry, subscriptionGroups, documents, recovered.entities, identity),
     ...(recovered.schedule.rebuiltFrom < 0 ? [] : [recoveredCell(shard.schedule.cell, recovered.schedule)]),
   ])
+  registry.router.restored()
   const targets = [...registry.queues.values(), ...registry.topics.values()].map(({ target }) => target)
   for (const target of targets) shard.schedule.restoreTarget(target)
   for (const ids of registry.messageIds()) await ids.load()
@@ -152,7 +154,7 @@ function restore(
 ): RecoveredCell[] {
   const cells: RecoveredCell[] = []
   const topics = new Map<number, Topic>()
-  const found: { entity: RecoveredEntity; definition: Definition }[] = []
+  const found: RecoveredDefinition<RecoveredEntity>[] = []
   for (const entity of entities.values()) {
     if (entity.definition === undefined) continue
     const definition = parse(entity.definition.content)
@@ -174,6 +176,7 @@ function restore(
       cells.push(recoveredCell(documents.restore(entity.id, definition), entity.definition!))
     } else if (definition.kind === 'broker') cells.push(recoveredCell(identity, entity.definition!))
   }
+  for (const [cell, entity] of restoreRouter(registry, found)) cells.push(recoveredCell(cell, entity.definition!))
   return cells
 }
 

@@ -3,17 +3,14 @@
 import {
   BATCH_HAS_EXPIRY,
   batchAttributes,
-  batchOffsets,
-  batchProblem,
   batchRecordCount,
-  KEYLESS_RECORD,
   namesProducer,
   partitionOfKey,
   type RecordHeader,
-  recordsProblem,
 } from '@millrace/wire'
 import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
+import { checkAdmission, checkBatch, checkBatchSize, keyless } from './admission.ts'
 import type { Destination, DuplicateRecord, PlacedRun, RefusedRest } from './broker.ts'
 import type { CheckedDedup, DedupDefinition } from './dedup/dedup-settings.ts'
 import type { QueueLimit } from './delivery/queue-limit.ts'
@@ -30,9 +27,6 @@ import { type AppendedPart, placesOf } from './priorities/places-of.ts'
 import type { QueueLevels } from './priorities/queue-levels.ts'
 import type { BatchPart } from './priorities/split-by-level.ts'
 import type { Shard } from './shard.ts'
-
-/** Publishes are refused when so many times the high mark of bytes wait to be written: a door should have paused long before. */
-const OVERLOAD_FACTOR = 4
 
 export class PublishTarget implements Destination, DeadLetterTarget {
   readonly name: string
@@ -64,6 +58,16 @@ export class PublishTarget implements Destination, DeadLetterTarget {
     this.kind = kind
     this.name = name
     this.#tails = tails
+  }
+
+  get address(): string {
+    return `${this.kind}:${this.name}`
+  }
+
+  /** Largest batch that it takes. */
+  get bytesMax(): number {
+    const ofBroker = this.#shard.limits.batchBytesMax
+    return this.batchBytesMax === undefined ? ofBroker : Math.min(this.batchBytesMax, ofBroker)
   }
 
   get partitions(): number {
@@ -331,17 +335,8 @@ export class PublishTarget implements Destination, DeadLetterTarget {
 
   /** Whether it takes a batch of that size now. @throws as `publish` */
   accepts(bytes: number): void {
-    const { store } = this.#shard
     this.checkLife()
-    if (!store.acceptsPublishes) {
-      throw new MillraceError(
-        'disk_full',
-        'the disk has no room for new messages: free space or enlarge it; consuming still works',
-      )
-    }
-    if (store.pendingBytes > OVERLOAD_FACTOR * store.limits.pendingBytesHigh) {
-      throw new MillraceError('overloaded', 'more messages wait to be written than the broker keeps in memory: publish slower')
-    }
+    checkAdmission(this.#shard)
     this.#checkSize(bytes)
   }
 
@@ -363,33 +358,13 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   }
 
   #checkSize(bytes: number): void {
-    const ofBroker = this.#shard.limits.batchBytesMax
-    const batchBytesMax = this.batchBytesMax === undefined ? ofBroker : Math.min(this.batchBytesMax, ofBroker)
-    if (bytes <= batchBytesMax) return
-    throw new MillraceError('record_too_large', `a batch of ${bytes} bytes is larger than the limit of ${batchBytesMax}`)
+    checkBatchSize(bytes, this.bytesMax)
   }
 
   /** @returns the batch, not compressed */
   #checkContent(batch: Uint8Array): Uint8Array {
-    const { crc32c, plain: plainBatches } = this.#shard
-    const outside = batchProblem(batch, crc32c, true) ?? gapProblem(batch)
-    if (outside !== undefined) throw refused(outside)
-    const plain = plainBatches.of(batch)
-    const problem = recordsProblem(plain, this.keyed)
-    if (problem === undefined) return plain
-    if (problem === KEYLESS_RECORD)
-      throw new MillraceError('bad_request', `topic:${this.name} is compacted: every record needs a key`)
-    throw refused(problem)
+    const plain = checkBatch(this.#shard, batch, this.keyed)
+    if (plain === undefined) throw keyless(this.name)
+    return plain
   }
-}
-
-function refused(problem: string): MillraceError {
-  return new MillraceError('bad_batch', `the record batch was refused: ${problem}`)
-}
-
-/** Only compaction leaves gaps. */
-function gapProblem(batch: Uint8Array): string | undefined {
-  const offsets = batchOffsets(batch)
-  const records = batchRecordCount(batch)
-  return offsets === records ? undefined : `it holds ${records} records in ${offsets} offsets`
 }

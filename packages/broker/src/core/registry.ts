@@ -30,12 +30,13 @@ import { checkLabels, LABELS_BYTES_MAX } from './labels.ts'
 import { checkName, parseDestination, subscriptionAddress } from './names.ts'
 import { checkGrowth, QueueLevels, usePriorities } from './priorities/queue-levels.ts'
 import { PublishTarget } from './publish-target.ts'
+import { CoreRouter } from './router/core-router.ts'
 import { QueueExpiry } from './queue-expiry.ts'
 import { checkQueue, checkSwitch, isSameQueue, newQueueDefinition, queueDefinition } from './queue-settings.ts'
 import type { Shard } from './shard.ts'
 import { topicDefinition } from './topics/topic-definition.ts'
 import { checkTopic, isSameTopic } from './topics/topic-settings.ts'
-import { checkStartPosition, offsetAtTimestamp, startState } from './start-position.ts'
+import { checkStartPosition, seekTimestamp, startState } from './start-position.ts'
 import type { StateCell } from './state/state-log.ts'
 
 /** What creating or deleting one log adds to a commit, at most, beside its definition. */
@@ -55,6 +56,7 @@ export class Registry {
   readonly queues: Map<string, Queue> = new Map()
   readonly deadLetters: DeadLetters
   readonly queueExpiry: QueueExpiry
+  readonly router: CoreRouter
   readonly #topicsById = new Map<number, Topic>()
   readonly #shard: Shard
   readonly #autoCreate: AutoCreate
@@ -65,6 +67,7 @@ export class Registry {
     this.#shard = shard
     this.#autoCreate = autoCreate
     this.deadLetters = new DeadLetters(shard, (address) => this.target(address))
+    this.router = new CoreRouter(shard, this, () => this.newId())
     this.queueExpiry = new QueueExpiry(shard, (queue) => this.#expire(queue))
   }
 
@@ -398,17 +401,8 @@ export class Registry {
     const cursor = new Cursor(this.#shard, group, id, group.cursors.length, tail, state)
     group.cursors.push(cursor)
     const { seekTimestampMs } = state
-    if (seekTimestampMs !== undefined) void this.#seekTimestamp(cursor, seekTimestampMs)
+    if (seekTimestampMs !== undefined) void seekTimestamp(this.#shard, cursor, seekTimestampMs)
     return cursor
-  }
-
-  async #seekTimestamp(cursor: Cursor, timestampMs: number): Promise<void> {
-    try {
-      cursor.sought(await offsetAtTimestamp(this.#shard.store, cursor.log.id, timestampMs))
-    } catch (error) {
-      if (!(error instanceof MillraceError)) throw error
-      if (!cursor.closed) this.#shard.warn(`${cursor.owner.address} cannot find where to begin: ${error.message}`)
-    }
   }
 
   #updateDelivery({ group, cell }: Queue | Subscription, change: DeliveryPolicy | undefined): void {
@@ -437,6 +431,7 @@ export class Registry {
   #dropLogs(target: PublishTarget, tails: readonly LogTail[]): void {
     target.deleted = true
     this.#shard.schedule.targetDeleted(target)
+    this.router.targetDeleted(target)
     target.changeDedup(undefined)
     const reason = new MillraceError('not_found', `${target.kind}:${target.name} was deleted`)
     for (const tail of tails) {

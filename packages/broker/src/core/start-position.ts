@@ -3,7 +3,9 @@ import { MillraceError } from '../base/errors.ts'
 import type { LogId, LogStore } from '../storage/log-store.ts'
 import type { StartPosition } from './broker.ts'
 import { type DeliveryState, newDeliveryState } from './delivery/delivery-state.ts'
+import type { Cursor } from './delivery/cursor.ts'
 import type { LogTail } from './log-tail.ts'
+import type { Shard } from './shard.ts'
 
 /** @throws MillraceError `bad_request` */
 export function checkStartPosition(from: StartPosition): void {
@@ -41,4 +43,14 @@ export function startState(from: StartPosition, tail: LogTail): DeliveryState {
   if (from === 'latest') return newDeliveryState(tail.end)
   if ('offset' in from) return newDeliveryState(Math.min(Math.max(from.offset, tail.start), tail.end))
   return newDeliveryState(tail.start, from.timestampMs)
+}
+
+/** Has a new cursor begin at a time, once it is found where that is. */
+export async function seekTimestamp({ store, warn }: Shard, cursor: Cursor, timestampMs: number): Promise<void> {
+  try {
+    cursor.sought(await offsetAtTimestamp(store, cursor.log.id, timestampMs))
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    if (!cursor.closed) warn(`${cursor.owner.address} cannot find where to begin: ${error.message}`)
+  }
 }

@@ -37,14 +37,20 @@ export class QueueLimit implements CommitWaiter {
 
   /** @throws MillraceError `queue_full` when so much more is not taken */
   check(records: number, bytes: number): void {
-    const { overflow, messages = Infinity, bytes: bytesMax = Infinity } = this.settings
-    if (overflow !== 'reject') return
-    if (this.#messages() + records <= messages && this.#bytes() + bytes <= bytesMax) return
+    if (this.takes(records, bytes)) return
+    const { messages = Infinity, bytes: bytesMax = Infinity } = this.settings
     const limit = messages < Infinity ? `${messages} message${messages === 1 ? '' : 's'}` : `${bytesMax} bytes`
     throw new MillraceError(
       'queue_full',
       `${this.#queue.address} is full: it holds at most ${limit}. Publish again when some were consumed.`,
     )
+  }
+
+  /** Whether so much more is taken. */
+  takes(records: number, bytes: number): boolean {
+    const { overflow, messages = Infinity, bytes: bytesMax = Infinity } = this.settings
+    if (overflow !== 'reject') return true
+    return this.#messages() + records <= messages && this.#bytes() + bytes <= bytesMax
   }
 
   /** How many of the first records of a batch `check` would let pass. The batch was checked and is not compressed. */

@@ -80,6 +80,13 @@ export class QueueLevels {
     return this.#scanner().scan(batch, this.count, refusePriority)
   }
 
+  /** The level that all records of a batch go to; -1 when they go to several, or one has no valid priority. */
+  sharedLevel(batch: Uint8Array): number {
+    let isValid = true
+    const scan = this.#scanner().scan(batch, this.count, () => (isValid = false))
+    return isValid && !scan.isMixed ? scan.first : -1
+  }
+
   #scanner(): LevelScan {
     return (this.#scan ??= new LevelScan())
   }

@@ -12,8 +12,8 @@ export interface Router {
   createExchange(spec: ExchangeSpec): Ticket
   /** Deletes it with all bindings from and to it. @throws `not_found`, `in_use` with `ifUnused` while it has bindings */
   deleteExchange(name: string, options?: { readonly ifUnused?: boolean }): Ticket
-  /** Changes what may change while it is there. @throws `not_found`, `bad_request` */
-  updateExchange(name: string, change: Pick<ExchangeSpec, 'alternate' | 'labels'>): Ticket
+  /** Changes what may change while it is there. What is `undefined` is taken away. @throws `not_found`, `bad_request`, `illegal_name` */
+  updateExchange(name: string, change: ExchangeChange): Ticket
   /** @throws `not_found` */
   exchange(name: string): ExchangeInfo
   exchanges(): readonly ExchangeInfo[]
@@ -47,6 +47,11 @@ export interface ExchangeSpec {
   readonly hashOn?: { readonly header: string } | { readonly property: 'message-id' | 'correlation-id' | 'timestamp' }
   /** What doors keep with it. JSON; not interpreted. */
   readonly labels?: Labels
+}
+
+export interface ExchangeChange {
+  readonly alternate?: string | undefined
+  readonly labels?: Labels | undefined
 }
 
 /** What doors keep with a definition: JSON, not interpreted, and part of what makes two definitions the same. */
@@ -93,8 +98,10 @@ export interface RoutedMessage {
   readonly key: string
   /** It is routed by these keys as well. */
   readonly moreKeys?: readonly string[]
-  /** Of its headers, or of the properties in `docs/mapping.md`; undefined when there is none. */
+  /** Of its headers, or of the properties that doors keep as headers; undefined when there is none. */
   header(name: string): HeaderValue | undefined
+  /** Its headers have no types: a text also equals the number or boolean that it says. */
+  readonly isText?: boolean
 }
 
 /** An exchange that was resolved for publishing. */

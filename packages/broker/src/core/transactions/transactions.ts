@@ -1,5 +1,5 @@
 /** Publishes and settles that are kept or lost together: everything is checked first, then applied into one commit. */
-import { batchRecordCount, namesProducer, RecordReader } from '@millrace/wire'
+import { batchRecordCount, namesProducer } from '@millrace/wire'
 import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import type { Destination, Published, TransactionAction } from '../broker.ts'
@@ -8,19 +8,10 @@ import type { QueueLimit } from '../delivery/queue-limit.ts'
 import { type AppendedPart, placesOf } from '../priorities/places-of.ts'
 import { PublishTarget } from '../publish-target.ts'
 import type { Shard } from '../shard.ts'
+import { checkSharedSize } from '../shared-append.ts'
+import { appendWrite, type Write, writeBytes, writesTo } from '../writes.ts'
 import { checkSettles, settleBytes } from './settles.ts'
-import { APPEND_BYTES, CANCEL_BYTES, MULTICAST_DESTINATIONS_MAX, SHARER_BYTES, TRANSACTION_ACTIONS_MAX } from './limits.ts'
-
-/** One batch on its way to one log, or as one copy to several. A batch with several priorities is one for each level. */
-interface Write {
-  readonly batch: Uint8Array
-  readonly places: readonly Place[]
-}
-
-interface Place {
-  readonly target: PublishTarget
-  readonly partition: number
-}
+import { CANCEL_BYTES, MULTICAST_DESTINATIONS_MAX, TRANSACTION_ACTIONS_MAX } from './limits.ts'
 
 /**
  * @returns for each action where its batch went: one entry for a publish, one for each destination named by a multicast, none for the others
@@ -66,7 +57,7 @@ function apply(
   cycle.together = true
   const places = actions.map((action, n) => {
     if (isWrite(action)) {
-      const appended = writes[n]!.map((write) => append(shard, write))
+      const appended = writes[n]!.map((write) => appendWrite(shard, write))
       return published(shard, action, writes[n]!, appended)
     }
     if (action.kind === 'offsets') {
@@ -125,34 +116,19 @@ function checkedWrites(shard: Shard, action: WriteAction): Write[] {
 }
 
 function multicastWrites(shard: Shard, targets: readonly PublishTarget[], batch: Uint8Array): Write[] {
-  checkSharedSize(shard, targets, batch)
+  checkSharedSize(shard, targets.length, batch)
   // The records are checked once, by the destination that asks most of them.
   const strictest = targets.find((target) => target.keyed) ?? targets[0]!
   strictest.check(batch)
   checkProducer(batch)
   const plain = shard.plain.of(batch)
   const stored = targets.some((target) => target.looksIntoBatches) ? plain : batch
-  checkSharedSize(shard, targets, stored)
-  const key = firstKey(plain)
-  const shared: Place[] = []
-  const writes: Write[] = []
+  checkSharedSize(shard, targets.length, stored)
   for (const target of targets) {
     target.accepts(stored.length)
     target.levels?.check(plain)
-    const parts = target.divide(target.partitionOrAny(target.partitionFor(key)), stored)
-    if (parts.length === 1) shared.push({ target, partition: parts[0]!.partition })
-    else for (const part of parts) writes.push({ batch: part.batch, places: [{ target, partition: part.partition }] })
   }
-  return shared.length === 0 ? writes : [{ batch: stored, places: shared }, ...writes]
-}
-
-function checkSharedSize(shard: Shard, targets: readonly PublishTarget[], { length }: Uint8Array): void {
-  const bytesMax = shard.store.limits.batchBytesMax - targets.length * SHARER_BYTES
-  if (length <= bytesMax) return
-  throw new MillraceError(
-    'record_too_large',
-    `a batch of ${length} bytes for ${targets.length} destinations is larger than the limit of ${bytesMax}`,
-  )
+  return writesTo(targets, stored, plain)
 }
 
 /** What a transaction publishes is not numbered: of a producer's sequence it would be unknown whether it came. */
@@ -200,44 +176,6 @@ function targetOf(destination: Destination): PublishTarget {
 
 function addressOf(destination: Destination): string {
   return `${destination.kind}:${destination.name}`
-}
-
-function firstKey(batch: Uint8Array): Uint8Array | null {
-  const reader = new RecordReader(batch)
-  return reader.next() ? reader.key : null
-}
-
-function writeBytes({ batch, places }: Write): number {
-  let bytes = batch.length + APPEND_BYTES + places.length * SHARER_BYTES
-  for (const { target } of places) bytes += target.newPartitionsBytes(1)
-  // Where duplicates are left out, there is no copy to share.
-  if (leavesOut(places)) for (const { target } of places) bytes += batch.length + APPEND_BYTES + target.idBytes(batch)
-  return bytes
-}
-
-/** Whether some of them may have the records of a batch already. */
-function leavesOut(places: readonly Place[]): boolean {
-  return places.some(({ target }) => target.ids !== undefined)
-}
-
-// ---- changes --------------------------------------------------------------------------------------------------------
-
-/** @returns what became of it at each place */
-function append(shard: Shard, { batch, places }: Write): AppendedPart[] {
-  if (leavesOut(places)) {
-    return places.map(({ target, partition }) => {
-      const base = target.publishNew(partition, batch)
-      return { partition, base, duplicates: target.duplicates }
-    })
-  }
-  const records = batchRecordCount(batch)
-  const logs = places.map(({ target, partition }) => target.logOf(partition))
-  const bases = shard.store.appendShared(logs, batch, records)
-  return places.map(({ target, partition }, n) => {
-    const base = bases[n]!
-    target.published(partition, base, batch, records)
-    return { partition, base, duplicates: undefined }
-  })
 }
 
 /** @param appended by write and place */

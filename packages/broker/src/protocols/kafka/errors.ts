@@ -113,6 +113,7 @@ const codes: Readonly<Record<ErrorCode, number>> = {
   // Clients try again after these.
   overloaded: errors.REQUEST_TIMED_OUT,
   queue_full: errors.REQUEST_TIMED_OUT,
+  unroutable: errors.INVALID_REQUEST,
   disk_full: errors.KAFKA_STORAGE_ERROR,
   limit_reached: errors.POLICY_VIOLATION,
   draining: errors.LEADER_NOT_AVAILABLE,

@@ -21,6 +21,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   overloaded: 503,
   disk_full: 503,
   queue_full: 429,
+  unroutable: 422,
   limit_reached: 409,
   draining: 503,
   closed: 503,

@@ -1,0 +1,40 @@
+/** The default exchange: a message goes to the queue whose name is its key. */
+import type { PublishTarget } from '../publish-target.ts'
+import { CoreRoute } from './core-route.ts'
+import type { RoutesHome } from './exchange-routes.ts'
+import type { ExchangeSource, RoutedMessage } from './router.ts'
+
+export class DefaultSource implements ExchangeSource {
+  readonly name = ''
+  readonly internal = false
+  readonly byHeaders = false
+  readonly #home: RoutesHome
+  readonly #queue: (name: string) => PublishTarget | undefined
+  readonly #routes = new WeakMap<PublishTarget, CoreRoute>()
+  readonly #nowhere: CoreRoute
+
+  constructor(home: RoutesHome, queue: (name: string) => PublishTarget | undefined) {
+    this.#home = home
+    this.#queue = queue
+    this.#nowhere = new CoreRoute(home, undefined, [], [], 0)
+  }
+
+  route({ key, moreKeys }: RoutedMessage): CoreRoute {
+    const first = this.#queue(key)
+    if (moreKeys === undefined) return first === undefined ? this.#nowhere : this.#routeTo(first)
+    const targets = new Set<PublishTarget>()
+    if (first !== undefined) targets.add(first)
+    for (const more of moreKeys) {
+      const target = this.#queue(more)
+      if (target !== undefined) targets.add(target)
+    }
+    if (targets.size === 0) return this.#nowhere
+    return targets.size === 1 ? this.#routeTo([...targets][0]!) : new CoreRoute(this.#home, undefined, [...targets], [], 0)
+  }
+
+  #routeTo(target: PublishTarget): CoreRoute {
+    let route = this.#routes.get(target)
+    if (route === undefined) this.#routes.set(target, (route = new CoreRoute(this.#home, undefined, [target], [], 0)))
+    return route
+  }
+}
