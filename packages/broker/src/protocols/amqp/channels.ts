@@ -59,7 +59,10 @@ export class Channels {
 
   #open(number: number): void {
     if (number > this.#max || this.#channels.size >= this.#max) {
-      throw new AmqpError('not-allowed', `number of channels opened (${this.#channels.size}) has reached the negotiated channel_max (${this.#max})`)
+      throw new AmqpError(
+        'not-allowed',
+        `number of channels opened (${this.#channels.size}) has reached the negotiated channel_max (${this.#max})`,
+      )
     }
     this.#gone.delete(number)
     this.#channels.set(number, new Channel(this.#client, number))

@@ -3,7 +3,16 @@ import type { Ticket } from '../../commit-waiters.ts'
 import { AmqpError } from '../amqp-error.ts'
 import type { Client } from '../client.ts'
 import { FRAME_BODY, FRAME_HEADER } from '../codec/frame-reader.ts'
-import { BASIC_ACK, BASIC_NACK, BASIC_PUBLISH, BASIC_REJECT, methodCode, SettleMethod, writeAck, writeNack } from '../codec/hot-methods.ts'
+import {
+  BASIC_ACK,
+  BASIC_NACK,
+  BASIC_PUBLISH,
+  BASIC_REJECT,
+  methodCode,
+  SettleMethod,
+  writeAck,
+  writeNack,
+} from '../codec/hot-methods.ts'
 import { readMethod, writeMethod } from '../codec/method-codec.ts'
 import type { MethodName, WrittenArguments } from '../codec/methods.ts'
 import { Bindings } from '../definitions/bindings.ts'
@@ -26,8 +35,7 @@ import { Settling } from './settling.ts'
  * before. `closing`: the broker's was sent; what comes before the answer is passed over.
  */
 type State =
-  | { readonly name: 'open' | 'leaving' | 'closing' | 'closed' }
-  | { readonly name: 'failing'; readonly error: AmqpError }
+  { readonly name: 'open' | 'leaving' | 'closing' | 'closed' } | { readonly name: 'failing'; readonly error: AmqpError }
 
 /** One channel of a connection. */
 export class Channel implements ConfirmWriter {

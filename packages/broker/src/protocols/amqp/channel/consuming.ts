@@ -136,7 +136,12 @@ export class Consuming implements ConsumerHost {
       return broker.read(source, { partition, from, ...(filter === undefined ? {} : { filter }) }, sink)
     }
     const settings = { tag, queue, prefetch: this.#prefetch }
-    return new StreamConsumer(this, settings, found.info.partitionInfo.map((_, partition) => partition), open)
+    return new StreamConsumer(
+      this,
+      settings,
+      found.info.partitionInfo.map((_, partition) => partition),
+      open,
+    )
   }
 
   #consumeReplies(tag: string, noAck: boolean): void {

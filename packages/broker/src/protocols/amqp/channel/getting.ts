@@ -40,7 +40,8 @@ export class Getting {
   get(queue: string, noAck: boolean): void {
     const { access, names } = this.#client
     const found = this.#queues.get(queue)
-    if (found.kind === 'topic') throw new AmqpError('not-implemented', `basic.get not supported by stream ${names.told('queue', queue)}`)
+    if (found.kind === 'topic')
+      throw new AmqpError('not-implemented', `basic.get not supported by stream ${names.told('queue', queue)}`)
     access.check('consume', 'queue', queue)
     const answer = this.#answers.add(undefined)
     this.#getter(queue).ask((delivery, getter) => {

@@ -39,10 +39,7 @@ export class IncomingContent {
     if (this.#expects !== 'header') throw unexpected(this.#expects, 'a content header')
     const size = readBodySize(bytes, at, end)
     if (size > this.#bodyBytesMax) {
-      throw new AmqpError(
-        'precondition-failed',
-        `message size ${size} is larger than configured max size ${this.#bodyBytesMax}`,
-      )
+      throw new AmqpError('precondition-failed', `message size ${size} is larger than configured max size ${this.#bodyBytesMax}`)
     }
     this.#size = size
     this.#gatheredBytes = 0
@@ -62,7 +59,11 @@ export class IncomingContent {
     if (this.#expects !== 'body') throw unexpected(this.#expects, 'a content body')
     const length = end - at
     const left = this.#size - this.#gatheredBytes
-    if (length > left) throw new AmqpError('unexpected-frame', `a content body of ${this.#gatheredBytes + length} bytes, and ${this.#size} were announced`)
+    if (length > left)
+      throw new AmqpError(
+        'unexpected-frame',
+        `a content body of ${this.#gatheredBytes + length} bytes, and ${this.#size} were announced`,
+      )
     if (length === this.#size) {
       this.#end(bytes, at)
       return true

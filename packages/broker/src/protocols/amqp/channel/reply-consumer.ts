@@ -38,7 +38,18 @@ export class ReplyConsumer {
     // It belongs to the other connection, whose buffer it is in.
     const copy = body.slice()
     const message = { address, properties }
-    writeDelivery(client.output, this.#channel, this.#tagBytes, this.#nextTag(), false, message, copy, 0, copy.length, client.frameBytesMax)
+    writeDelivery(
+      client.output,
+      this.#channel,
+      this.#tagBytes,
+      this.#nextTag(),
+      false,
+      message,
+      copy,
+      0,
+      copy.length,
+      client.frameBytesMax,
+    )
     client.wake()
     return true
   }

@@ -26,7 +26,10 @@ export function startPosition(args: FieldTable, { partitionInfo }: TopicInfo, pa
   if (value === 'last') return { offset: Math.max(start, end - 1) }
   const [, count, unit] = INTERVAL.exec(String(value)) ?? []
   if (count === undefined || unit === undefined) {
-    throw new AmqpError('precondition-failed', `invalid arg 'x-stream-offset': it is no offset, time, interval, first, last or next`)
+    throw new AmqpError(
+      'precondition-failed',
+      `invalid arg 'x-stream-offset': it is no offset, time, interval, first, last or next`,
+    )
   }
   return { timestampMs: nowMs - Number(count) * INTERVAL_MS[unit]! }
 }

@@ -4,7 +4,12 @@ import type { VhostNames } from '../vhost-names.ts'
 import type { Arguments } from './arguments.ts'
 
 /** Arguments that mean something: two declarations with other values are not the same. */
-export const KNOWN_EXCHANGE_ARGUMENTS: readonly string[] = ['alternate-exchange', 'x-delayed-type', 'hash-header', 'hash-property']
+export const KNOWN_EXCHANGE_ARGUMENTS: readonly string[] = [
+  'alternate-exchange',
+  'x-delayed-type',
+  'hash-header',
+  'hash-property',
+]
 
 const DELAYED = 'x-delayed-message'
 const types: Readonly<Record<string, ExchangeType>> = {
