@@ -11,7 +11,11 @@ const prebuilt: readonly (readonly [string, ExchangeType, internal: boolean])[] 
   ['amq.rabbitmq.trace', 'topic', true],
 ]
 
-/** Idempotent. */
-export function makePrebuiltExchanges(broker: Broker, vhost: string): void {
-  for (const [name, type, internal] of prebuilt) broker.router.createExchange({ name: scopedName(vhost, name), type, internal })
+/** Idempotent. Those that are there stay as they are: a policy may have said something of them. */
+export function makePrebuiltExchanges(broker: Pick<Broker, 'router'>, vhost: string): void {
+  const existing = new Set(broker.router.exchanges().map(({ name }) => name))
+  for (const [name, type, internal] of prebuilt) {
+    const core = scopedName(vhost, name)
+    if (!existing.has(core)) broker.router.createExchange({ name: core, type, internal })
+  }
 }

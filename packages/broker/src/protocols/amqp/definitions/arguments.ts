@@ -11,8 +11,8 @@ export class Arguments {
   readonly #what: string
 
   /** @param what they are of, as `queue 'q' in vhost '/'` */
-  constructor(table: FieldTable, what: string) {
-    this.json = tableJson(table)
+  constructor(given: FieldTable | ArgumentsJson, what: string) {
+    this.json = given instanceof Table ? tableJson(given) : given
     this.#what = what
   }
 

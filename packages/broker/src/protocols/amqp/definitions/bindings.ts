@@ -76,7 +76,7 @@ export class Bindings {
 }
 
 /** For an exchange by headers arguments are what it looks for; for others they only tell bindings apart. */
-function matchOf({ type }: ExchangeInfo, args: Arguments): { readonly match?: HeadersMatch; readonly labels?: Labels } {
+export function matchOf({ type }: ExchangeInfo, args: Arguments): { readonly match?: HeadersMatch; readonly labels?: Labels } {
   const labels = table(args.json)
   if (type !== 'headers') return labels
   const mode = args.choice(MATCH, MODES) ?? 'all'

@@ -13,7 +13,7 @@ import { checkProperties, KNOWN_ARGUMENTS, queueSettings, queueType, type QueueT
 export type FoundQueue =
   { readonly kind: 'queue'; readonly info: QueueInfo } | { readonly kind: 'topic'; readonly info: TopicInfo }
 
-interface DeclaredQueue extends Declared {
+export interface DeclaredQueue extends Declared {
   readonly type: QueueType
   readonly exclusive: boolean
 }
@@ -191,12 +191,15 @@ function propertiesOf({ durable, exclusive, autoDelete }: DeclareArguments): Omi
   return { durable, exclusive, autoDelete }
 }
 
-function labelsOf(declared: DeclaredQueue): Labels {
+export function labelsOf(declared: DeclaredQueue): Labels {
   return { amqp: declared }
 }
 
 /** `arguments` of what was not declared over AMQP is undefined. */
-function declaredOf({ kind, info }: FoundQueue): Omit<DeclaredQueue, 'arguments'> & { readonly arguments?: ArgumentsJson } {
+export function declaredOf({
+  kind,
+  info,
+}: FoundQueue): Omit<DeclaredQueue, 'arguments'> & { readonly arguments?: ArgumentsJson } {
   const { amqp } = (info.labels ?? {}) as { readonly amqp?: DeclaredQueue }
   if (amqp !== undefined) return amqp
   if (kind === 'topic') return { type: 'stream', durable: true, exclusive: false, autoDelete: false }

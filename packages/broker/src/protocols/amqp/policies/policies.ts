@@ -1,44 +1,29 @@
 import { MillraceError } from '../../../base/errors.ts'
 import type { Documents } from '../../../core/documents/documents.ts'
 import type { Ticket } from '../../commit-waiters.ts'
-import type { ArgumentsJson } from '../definitions/arguments.ts'
 import { OPERATOR_POLICIES, POLICIES } from './collections.ts'
-import { documentKey, keyParts, keyVhost } from './document-keys.ts'
-import { effectiveArguments } from './effective-arguments.ts'
-import {
-  checkPolicy,
-  type CompiledPolicy,
-  compilePolicy,
-  type Policy,
-  policyFor,
-  type PolicySpec,
-  type PolicyTarget,
-} from './policy.ts'
+import { documentKey, keyParts } from './document-keys.ts'
+import { checkPolicy, type Policy, type PolicySpec } from './policy.ts'
+import { PolicySet } from './policy-set.ts'
 
 const POLICIES_MAX = 10_000
 
 export type PolicyKind = 'policy' | 'operator-policy'
 
-/** Which policies count for one queue or exchange. */
-export interface MatchingPolicies {
-  readonly policy: Policy | undefined
-  readonly operatorPolicy: Policy | undefined
-}
-
-/** Policies of virtual hosts: documents of the broker, compiled when they are first asked for. */
+/** Policies of virtual hosts: documents of the broker. What they do to what exists is `policy-application.ts`. */
 export class Policies {
   readonly #documents: Documents
-  readonly #compiled: Readonly<Record<PolicyKind, Map<string, readonly CompiledPolicy[]>>> = {
-    policy: new Map(),
-    'operator-policy': new Map(),
-  }
-  readonly #stop: readonly (() => void)[]
+  #current: PolicySet | undefined
 
   constructor(documents: Documents) {
     this.#documents = documents
-    this.#stop = (['policy', 'operator-policy'] as const).map((kind) =>
-      documents.onChanged(collectionOf(kind), (key) => this.#compiled[kind].delete(keyVhost(key))),
-    )
+    for (const collection of [POLICIES, OPERATOR_POLICIES]) documents.onChanged(collection, () => (this.#current = undefined))
+  }
+
+  /** Compiled when it is first asked for after a change. */
+  get current(): PolicySet {
+    this.#current ??= new PolicySet(this.list('policy'), this.list('operator-policy'))
+    return this.#current
   }
 
   /** By virtual host and name. @param vhost undefined for all */
@@ -76,37 +61,9 @@ export class Policies {
     this.get(kind, vhost, name)
     return this.#documents.remove(collectionOf(kind), documentKey(vhost, name))
   }
-
-  /** @param name as clients say it */
-  matching(vhost: string, target: PolicyTarget, name: string): MatchingPolicies {
-    return {
-      policy: policyFor(this.#of('policy', vhost), target, name),
-      operatorPolicy: target === 'exchange' ? undefined : policyFor(this.#of('operator-policy', vhost), target, name),
-    }
-  }
-
-  /** What counts for something that is declared with these arguments, as arguments. @param name as clients say it */
-  effective(vhost: string, target: PolicyTarget, name: string, declared: ArgumentsJson): ArgumentsJson {
-    const { policy, operatorPolicy } = this.matching(vhost, target, name)
-    return effectiveArguments(declared, policy, operatorPolicy)
-  }
-
-  close(): void {
-    for (const stop of this.#stop) stop()
-  }
-
-  #of(kind: PolicyKind, vhost: string): readonly CompiledPolicy[] {
-    const compiled = this.#compiled[kind]
-    let policies = compiled.get(vhost)
-    if (policies === undefined) {
-      policies = this.list(kind, vhost).map(compilePolicy)
-      compiled.set(vhost, policies)
-    }
-    return policies
-  }
 }
 
-export function collectionOf(kind: PolicyKind): string {
+function collectionOf(kind: PolicyKind): string {
   return kind === 'policy' ? POLICIES : OPERATOR_POLICIES
 }
 

@@ -7,7 +7,7 @@ import type { UserDirectory } from '../../security.ts'
 import type { AmqpDirectory } from '../directory.ts'
 import { OPERATOR_POLICIES, POLICIES, VHOST_PARAMETERS } from '../policies/collections.ts'
 import { keyVhost } from '../policies/document-keys.ts'
-import { createPrebuiltExchanges } from './prebuilt-exchanges.ts'
+import { makePrebuiltExchanges } from '../prebuilt-exchanges.ts'
 import { checkVhostSettings, type VhostLimits, type VhostSettings } from './vhost-settings.ts'
 
 const VHOSTS = 'amqp.vhosts'
@@ -42,7 +42,7 @@ export class VirtualHosts {
 
   /** Makes what every virtual host has, where it is missing. */
   prepare(): void {
-    for (const { name } of this.list()) createPrebuiltExchanges(this.#broker.router, name)
+    for (const { name } of this.list()) makePrebuiltExchanges(this.#broker, name)
   }
 
   list(): readonly VirtualHost[] {
@@ -76,7 +76,7 @@ export class VirtualHosts {
     const before = isNew ? {} : this.#settings(name)
     const ticket = this.#broker.documents.put(VHOSTS, name, { ...before, ...settings })
     if (!isNew) return ticket
-    createPrebuiltExchanges(this.#broker.router, name)
+    makePrebuiltExchanges(this.#broker, name)
     return this.#broker.ticket()
   }
 
