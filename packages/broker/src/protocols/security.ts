@@ -53,6 +53,8 @@ export interface UserDirectory {
   list(): readonly UserInfo[]
   /** @throws MillraceError `not_found` */
   get(name: string): UserInfo
+  /** None for those who are no users. */
+  limitsOf(name: string): UserLimits
   /** @throws MillraceError `already_exists`, `bad_request`, also for a first user who could not administer the broker */
   create(spec: UserSpec): UserInfo
   /** @throws MillraceError `not_found`, `bad_request` */
@@ -149,6 +151,7 @@ export const openToAll: Security = {
   users: {
     list: () => [],
     get: refuseUsers,
+    limitsOf: () => ({}),
     create: refuseUsers,
     update: refuseUsers,
     delete: refuseUsers,

@@ -43,6 +43,7 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   // Loads while the data is recovered.
   const http = config.listen.some(({ door }) => door === 'http') ? import('./open-http.ts') : undefined
   const kafka = config.listen.some(({ door }) => door === 'kafka') ? import('../protocols/kafka/kafka-door.ts') : undefined
+  const amqp = config.listen.some(({ door }) => door === 'amqp') ? import('./open-amqp.ts') : undefined
   const core = await openCore(config, platform, log)
   const { broker, store } = core
 
@@ -67,6 +68,11 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
     }),
   }
 
+  const amqpModule = await amqp
+  const amqpDoor = amqpModule?.openAmqp(config, broker, security).door
+  const webSockets = new Map([['/v1/native', nativeDoor]])
+  for (const path of amqpModule?.AMQP_WEB_SOCKET_PATHS ?? []) webSockets.set(path, amqpDoor!)
+
   const openListener = async (entry: ListenEntry): Promise<Listener | undefined> => {
     const tls = certificates.for(entry)
     const overTcp = (door: Door): Promise<Listener | undefined> => openTcpListener(door, entry, session, config.limits, log, tls)
@@ -75,8 +81,9 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
       const { kafkaDoor } = await kafka!
       return overTcp(kafkaDoor(config.kafka))
     }
+    if (entry.door === 'amqp') return overTcp(amqpDoor!)
     const { openHttpDoor } = await http!
-    return openHttpDoor(entry, { config, session, native: nativeDoor, health, metrics: () => metrics.scrape(), log, tls })
+    return openHttpDoor(entry, { config, session, webSockets, health, metrics: () => metrics.scrape(), log, tls })
   }
 
   const stop = async (): Promise<void> => {

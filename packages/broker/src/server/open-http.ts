@@ -18,8 +18,8 @@ import type { TlsFiles } from './tls/tls-files.ts'
 export interface HttpDoorOptions extends Pick<HttpServices, 'health' | 'metrics'> {
   readonly config: Config
   readonly session: SessionContext
-  /** What WebSockets speak. */
-  readonly native: Door
+  /** What WebSockets speak, by path. */
+  readonly webSockets: ReadonlyMap<string, Door>
   readonly log: Log
   readonly tls: TlsFiles | undefined
 }
@@ -43,7 +43,7 @@ export async function openHttpDoor(entry: ListenEntry, options: HttpDoorOptions)
   const rules: BrowserRules = { allowedOrigins: config.http.allowedOrigins, loopback: await isLoopback(entry.host) }
   return openHttpListener(entry, {
     app: createHttpApi(httpRoutes(services), rules, session.security, log),
-    webSockets: new WebSocketDoor(options.native, session, config.limits, rules, log),
+    webSockets: new WebSocketDoor(options.webSockets, session, config.limits, rules, log),
     endOpenAnswers: () => {
       leases.close()
       for (const tail of services.tails) tail.close()

@@ -10,4 +10,28 @@ export const limits = {
   keptFrameBytesMax: 262_144,
   /** Longest properties that a connection remembers, as bytes. */
   keptPropertiesBytesMax: 2048,
+
+  /** From the connection to `connection.open`. */
+  loginDeadlineMs: 10_000,
+  /** For `connection.close-ok`, after which the connection is cut. */
+  closeOkMs: 5000,
+  consumersPerChannelMax: 4096,
+  /** Answers of one channel that wait for a commit or for another answer: no more is read before there are fewer. */
+  answersMax: 4096,
+  /** What one transaction holds of messages. */
+  transactionBytesMax: 67_108_864,
+  transactionSettlesMax: 100_000,
+  /** Deliveries stop while so many bytes wait for the peer, and go on when the connection reports that it is writable again. */
+  backlogBytesHigh: 2_097_152,
+  /** Credit is passed on to the broker in slices of about so many bytes, so that what is under way stays bounded. */
+  sliceBytes: 1_048_576,
+  sliceMessagesMax: 16_384,
+  /** What a message is taken to weigh until the first was seen. */
+  assumedMessageBytes: 4096,
+  /** Messages to one route are gathered up to this before they are published. */
+  gatheredBytesMax: 1_048_576,
+  /** Direct replies are dropped while so many bytes wait for a client that does not read. */
+  replyBacklogBytesMax: 8_388_608,
+  /** A client is told that it is blocked once it was not read from for so long. */
+  blockedAfterMs: 1000,
 } as const

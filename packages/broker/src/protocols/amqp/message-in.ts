@@ -106,6 +106,11 @@ export class MessageForm {
     this.#encoded = encodeHeaders(this.#headers)
   }
 
+  /** Flags and properties, as they came. */
+  get properties(): Uint8Array {
+    return this.#bytes
+  }
+
   isOf(bytes: Uint8Array, at: number, end: number, exchange: string): boolean {
     const length = end - at
     return this.#bytes.length === length && this.exchange === exchange && isSame(bytes, at, this.#bytes, length)
@@ -141,14 +146,11 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 /** A message as exchanges see it. One may be used for all messages of a connection. */
 export class RoutedForm implements RoutedMessage {
   key = ''
+  moreKeys: readonly string[] = NO_KEYS
   form: MessageForm
 
   constructor(form: MessageForm) {
     this.form = form
-  }
-
-  get moreKeys(): readonly string[] {
-    return this.form.moreKeys
   }
 
   header(name: string): HeaderValue | undefined {

@@ -59,6 +59,15 @@ export interface Config {
     /** How long a login counts; 0: as long as the connection. */
     readonly sessionLifetimeMs: number
   }
+  readonly amqp: {
+    readonly frameBytesMax: number
+    readonly channelsMax: number
+    /** 0: none. */
+    readonly heartbeatMs: number
+    /** How long a delivery may wait for its acknowledgement; 0: for ever. */
+    readonly consumerTimeoutMs: number
+    readonly messageBytesMax: number
+  }
   readonly http: {
     /** Origins (scheme://host[:port]) besides its own from which browsers may use the API. */
     readonly allowedOrigins: readonly string[]
@@ -105,7 +114,7 @@ export interface TlsSettings {
   readonly clientCertificates: 'optional' | 'required'
 }
 
-type Group = 'log' | 'limits' | 'groups' | 'transactions' | 'metrics' | 'kafka' | 'http' | 'tls' | 'security'
+type Group = 'log' | 'limits' | 'groups' | 'transactions' | 'metrics' | 'kafka' | 'amqp' | 'http' | 'tls' | 'security'
 
 type KeyOf<T> = Extract<keyof T, string>
 

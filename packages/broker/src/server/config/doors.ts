@@ -3,6 +3,7 @@ export const doors: Readonly<Record<string, { readonly port: number; readonly su
   native: { port: 6455, summary: 'the native protocol over TCP' },
   http: { port: 8455, summary: 'HTTP API, metrics, health and WebSockets' },
   kafka: { port: 9092, summary: 'the protocol of Apache Kafka' },
+  amqp: { port: 5672, summary: 'AMQP 0-9-1, as RabbitMQ speaks it' },
 }
 
 export const DEFAULT_HOST = '127.0.0.1'

@@ -245,6 +245,32 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
     description:
       'How long the login of a Kafka client counts. Newer clients log in again in time, on the same connection; others are disconnected, and come back. 0: as long as the connection.',
   },
+  'amqp.frameBytesMax': {
+    type: { kind: 'bytes', min: 4096, max: 128 * MIB },
+    default: '128KiB',
+    description: 'Largest frame that AMQP clients may ask for.',
+  },
+  'amqp.channelsMax': {
+    type: { kind: 'count', min: 1, max: 65_535 },
+    default: 2047,
+    description: 'Most channels that an AMQP connection may have open.',
+  },
+  'amqp.heartbeatMs': {
+    type: { kind: 'duration', min: 0, max: 65_535_000 },
+    default: '60s',
+    description: 'Time between heartbeats that AMQP clients are offered, in whole seconds. What the client asks for counts. 0: none.',
+  },
+  'amqp.consumerTimeoutMs': {
+    type: { kind: 'duration', min: 0, max: 6 * DAY_MS },
+    default: '30m',
+    description:
+      'An AMQP channel that holds a delivery for so long without acknowledging it is closed, and its deliveries go to others. 0: never.',
+  },
+  'amqp.messageBytesMax': {
+    type: { kind: 'bytes', min: KIB, max: GIB },
+    default: '16MiB',
+    description: 'Largest body of a message over AMQP; `limits.batchBytesMax` counts too.',
+  },
   'http.allowedOrigins': {
     type: { kind: 'list' },
     default: [],

@@ -11,13 +11,12 @@ import { PipedConnection } from './piped-connection.ts'
 import { SessionRegistry } from './session-registry.ts'
 import { WebSocketPipe } from './web-socket-pipe.ts'
 
-const WEB_SOCKET_PATH = '/v1/native'
 /** What a message may hold beyond the largest batch. */
 const MESSAGE_OVERHEAD_BYTES = 2 * 1024 * 1024
 
-/** The native protocol in WebSocket messages, on the HTTP listener. */
+/** Protocols in WebSocket messages, on the HTTP listener. */
 export class WebSocketDoor {
-  readonly #door: Door
+  readonly #doors: ReadonlyMap<string, Door>
   readonly #context: SessionContext
   readonly #limits: ListenerLimits
   readonly #rules: BrowserRules
@@ -26,8 +25,9 @@ export class WebSocketDoor {
   #server: Promise<WebSocketServer> | undefined
   #draining = false
 
-  constructor(door: Door, context: SessionContext, limits: ListenerLimits, rules: BrowserRules, log: Log) {
-    this.#door = door
+  /** @param doors by the path at which they are */
+  constructor(doors: ReadonlyMap<string, Door>, context: SessionContext, limits: ListenerLimits, rules: BrowserRules, log: Log) {
+    this.#doors = doors
     this.#context = context
     this.#limits = limits
     this.#rules = rules
@@ -47,8 +47,11 @@ export class WebSocketDoor {
       )
     }
     socket.on('error', () => socket.destroy())
-    const path = (request.url ?? '').split('?')[0]
-    if (path !== WEB_SOCKET_PATH) return refuse(404, `There is no WebSocket at ${path}; there is one at ${WEB_SOCKET_PATH}.\n`)
+    const path = (request.url ?? '').split('?')[0]!
+    const door = this.#doors.get(path)
+    if (door === undefined) {
+      return refuse(404, `There is no WebSocket at ${path}; there is one at ${[...this.#doors.keys()].join(', ')}.\n`)
+    }
     if (this.#draining) return refuse(503, 'The broker is shutting down.\n')
     const foreign = refuseForeignWebSocket(request.headers.origin, request.headers.host ?? '', this.#rules)
     if (foreign !== undefined) return refuse(403, `Refused: ${foreign}.\n`)
@@ -56,7 +59,7 @@ export class WebSocketDoor {
     // The first one pays for loading the library; brokers that are not used from browsers never do.
     this.#server ??= this.#load()
     void this.#server.then((server) =>
-      server.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, request)),
+      server.handleUpgrade(request, socket, head, (webSocket) => this.#accept(door, webSocket, request)),
     )
   }
 
@@ -74,11 +77,11 @@ export class WebSocketDoor {
     })
   }
 
-  #accept(webSocket: WebSocket, request: IncomingMessage): void {
+  #accept(door: Door, webSocket: WebSocket, request: IncomingMessage): void {
     const peer = peerOf(request.socket, 'websocket')
     const { remoteAddress = 'unknown' } = request.socket
     const connection = new PipedConnection(new WebSocketPipe(webSocket), peer, this.#limits.outputBytesMax)
-    const session = this.#door.accept(connection, this.#context)
+    const session = door.accept(connection, this.#context)
     connection.attach(session)
     const remove = this.#sessions.add(session, remoteAddress, () => connection.cut())
     const details = { door: 'websocket', peer: peer.address }
@@ -86,7 +89,7 @@ export class WebSocketDoor {
     webSocket.binaryType = 'nodebuffer'
     webSocket.on('message', (data: Buffer, isBinary) => {
       if (isBinary) connection.received(data)
-      else webSocket.close(1003, 'The native protocol is binary.')
+      else webSocket.close(1003, 'The protocol is binary.')
     })
     // Always followed by `close`.
     webSocket.on('error', (error) => this.#log.debug('connection.closed', `${peer.address} failed: ${error.message}`, details))

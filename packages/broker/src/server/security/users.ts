@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { prepareText } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
-import type { TopicPermission, VhostPermission } from '../../protocols/permissions.ts'
+import type { TopicPermission, UserLimits, VhostPermission } from '../../protocols/permissions.ts'
 import type { ScramChange, ScramMechanism, UserDefinition, UserDirectory, UserInfo, UserSpec } from '../../protocols/security.ts'
 import type { Action } from '../../protocols/session.ts'
 import { compileGrants, type Grants, mayDo, mayDoSomewhere, noGrants } from './grants.ts'
@@ -108,6 +108,10 @@ export class Users implements UserDirectory {
 
   get(name: string): UserInfo {
     return shown(this.#find(name))
+  }
+
+  limitsOf(name: string): UserLimits {
+    return this.stored(name)?.limits ?? {}
   }
 
   create(spec: UserSpec): UserInfo {

@@ -1,0 +1,45 @@
+import { MillraceError } from '../../base/errors.ts'
+import type { Action, Principal, SessionContext } from '../session.ts'
+import { AmqpError } from './amqp-error.ts'
+import type { VhostNames } from './vhost-names.ts'
+
+type Kind = 'queue' | 'exchange' | 'topic'
+
+const rights: Partial<Record<Action, string>> = {
+  create: 'configure',
+  delete: 'configure',
+  publish: 'write',
+  consume: 'read',
+  read: 'read',
+}
+
+/** What a client may do, asked in its names and told in RabbitMQ's words. */
+export class Access {
+  readonly #context: SessionContext
+  readonly #principal: Principal
+  readonly #names: VhostNames
+  readonly #userName: string
+
+  constructor(context: SessionContext, principal: Principal, names: VhostNames, userName: string) {
+    this.#context = context
+    this.#principal = principal
+    this.#names = names
+    this.#userName = userName
+  }
+
+  /** Rises when what was allowed is to be asked again. */
+  get version(): number {
+    return this.#context.security.version
+  }
+
+  /** @param name as clients say it @throws AmqpError */
+  check(action: Action, kind: Kind, name: string): void {
+    try {
+      this.#context.authorize(this.#principal, action, `${kind}:${this.#names.core(name)}`)
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== 'forbidden') throw error
+      const what = this.#names.told(kind === 'exchange' ? 'exchange' : 'queue', name)
+      throw new AmqpError('access-refused', `${rights[action]} access to ${what} refused for user '${this.#userName}'`)
+    }
+  }
+}

@@ -1,0 +1,202 @@
+// hot path (packages/broker/test/amqp/throughput.mjs)
+import { RecordBatchBuilder } from '@millrace/wire'
+import { MillraceError } from '../../../base/errors.ts'
+import type { ExchangeSource, RefusedByDestination, Route } from '../../../core/broker.ts'
+import type { Ticket } from '../../commit-waiters.ts'
+import { AmqpError } from '../amqp-error.ts'
+import type { Client } from '../client.ts'
+import { PublishMethod } from '../codec/hot-methods.ts'
+import { REPLY_TO, REPLY_TO_PREFIX } from '../definitions/names.ts'
+import { limits } from '../limits.ts'
+import { type MessageForm, RoutedForm } from '../message-in.ts'
+import { Confirms } from './confirms.ts'
+import { IncomingContent } from './incoming-content.ts'
+import { ReplyForms } from './reply-forms.ts'
+import { writeReturned } from './returned.ts'
+
+/** Takes batches that are not to be published yet. */
+export interface BatchTaker {
+  takeBatch(route: Route, batch: Uint8Array): void
+}
+
+/** The publishes of one channel: those that go the same way are gathered over a call of `receive`, and stored as one batch. */
+export class Publishing {
+  readonly content: IncomingContent
+  readonly confirms: Confirms = new Confirms()
+  isConfirming = false
+  /** While a transaction is open. */
+  taker: BatchTaker | undefined
+  /** Where replies go that are addressed to this channel. */
+  replyToken: () => string | undefined = () => undefined
+  /** Since it was looked at. */
+  publishedBytes = 0
+  /** Messages since the channel was opened. */
+  published = 0
+  returned = 0
+  readonly #client: Client
+  readonly #channel: number
+  readonly #method = new PublishMethod()
+  #form: MessageForm | undefined
+  #routed: RoutedForm | undefined
+  readonly #replyForms: ReplyForms
+  readonly #builder = new RecordBatchBuilder()
+  #source: ExchangeSource | undefined
+  #accessVersion = -1
+  /** Where messages of this route go; undefined until that is asked. */
+  #route: Route | undefined
+  /** What was gathered, and goes there. */
+  #gathered: Route | undefined
+  #gatheredKey: string | null = null
+
+  constructor(client: Client, channel: number) {
+    this.#client = client
+    this.#channel = channel
+    this.content = new IncomingContent(client.door.settings.messageBytesMax)
+    this.#replyForms = new ReplyForms(client.messagesIn)
+  }
+
+  // ---- frames -----------------------------------------------------------------------------------------------------------
+
+  /** `basic.publish`. @throws AmqpError */
+  method(bytes: Uint8Array, at: number, end: number): void {
+    const method = this.#method
+    const isSame = method.read(bytes, at, end)
+    if (method.immediate) throw new AmqpError('not-implemented', 'immediate=true')
+    this.content.begin()
+    if (isSame && this.#source !== undefined && this.#accessVersion === this.#client.access.version) return
+    this.flush()
+    this.#resolve()
+  }
+
+  /** @throws AmqpError */
+  header(bytes: Uint8Array, at: number, end: number): void {
+    const propertiesAt = this.content.header(bytes, at, end)
+    this.#form = this.#client.messagesIn.read(bytes, propertiesAt, end, this.#source!.name)
+    this.publishedBytes += end - at
+    if (this.content.endsAtHeader()) this.#complete()
+  }
+
+  /** @throws AmqpError */
+  body(bytes: Uint8Array, at: number, end: number): void {
+    this.publishedBytes += end - at
+    if (this.content.body(bytes, at, end)) this.#complete()
+  }
+
+  /** Publishes what was gathered. @throws AmqpError */
+  flush(): void {
+    const route = this.#gathered
+    if (route === undefined) return
+    this.#gathered = undefined
+    const { records } = this.#builder
+    const batch = this.#builder.finish()
+    if (this.taker !== undefined) this.taker.takeBatch(route, batch)
+    else this.#publish(route, batch, records)
+  }
+
+  // ---- one message --------------------------------------------------------------------------------------------------------
+
+  #resolve(): void {
+    const { access, broker, names } = this.#client
+    const { exchange, routingKey } = this.#method
+    this.#source = this.#route = undefined
+    if (exchange === '') access.check('publish', 'queue', routingKey)
+    else access.check('publish', 'exchange', exchange)
+    try {
+      this.#source = broker.router.source(exchange === '' ? '' : names.core(exchange))
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== 'not_found') throw error
+      throw new AmqpError('not-found', `no ${names.told('exchange', exchange)}`)
+    }
+    if (this.#source.internal) {
+      throw new AmqpError('access-refused', `cannot publish to internal ${names.told('exchange', exchange)}`)
+    }
+    this.#accessVersion = access.version
+  }
+
+  #complete(): void {
+    let form = this.#form!
+    this.published++
+    const { exchange, routingKey, mandatory } = this.#method
+    if (form.userId !== undefined && form.userId !== this.#client.userName) {
+      throw new AmqpError(
+        'precondition-failed',
+        `user_id property set to '${form.userId}' but authenticated user was '${this.#client.userName}'`,
+      )
+    }
+    if (form.replyTo === REPLY_TO) form = this.#form = this.#withReplyAddress(form)
+    if (exchange === '' && routingKey.startsWith(REPLY_TO_PREFIX)) return this.#reply(form, routingKey, mandatory)
+    const route = this.#routeOf(form)
+    if (mandatory && route.destinations.length === 0) this.#return(form)
+    const key = form.recordKey(routingKey)
+    if (route !== this.#gathered || key !== this.#gatheredKey || this.#builder.bytes > limits.gatheredBytesMax) this.flush()
+    this.#gathered = route
+    this.#gatheredKey = key
+    const { bytes, at, length } = this.content
+    const nowMs = this.#client.context.platform.clock.nowMs()
+    this.#builder.appendEncoded(nowMs, key, bytes, at, length, form.headersAt(nowMs))
+  }
+
+  #routeOf(form: MessageForm): Route {
+    const source = this.#source!
+    const isByKey = !source.byHeaders && form.moreKeys.length === 0
+    if (isByKey && this.#route?.isCurrent === true) return this.#route
+    const { exchange, routingKey } = this.#method
+    const { names } = this.#client
+    const isDefault = exchange === ''
+    const routed = (this.#routed ??= new RoutedForm(form))
+    routed.form = form
+    routed.key = isDefault ? names.core(routingKey) : routingKey
+    routed.moreKeys = isDefault ? form.moreKeys.map((key) => names.core(key)) : form.moreKeys
+    const route = source.route(routed)
+    // What else than the key counted does not for the next.
+    this.#route = isByKey ? route : undefined
+    return route
+  }
+
+  #publish(route: Route, batch: Uint8Array, records: number): void {
+    const { broker } = this.#client
+    let refused: readonly RefusedByDestination[] | undefined
+    try {
+      refused = route.publish(batch)
+    } catch (error) {
+      if (!(error instanceof MillraceError) || !this.isConfirming || error.code === 'record_too_large') throw error
+      return this.confirms.refused(records)
+    }
+    if (!this.isConfirming) return
+    // Nothing was stored, so there is no commit to wait for.
+    if (route.destinations.length === 0) return this.confirms.settled(records)
+    const taken = refused === undefined ? records : Math.min(records, ...refused.map(({ position }) => position))
+    const ticket: Ticket = broker.ticket()
+    if (taken > 0) this.confirms.published(ticket, taken)
+    if (taken < records) this.confirms.refused(records - taken)
+  }
+
+  /** Before its confirm. */
+  #return({ properties }: MessageForm): void {
+    this.returned++
+    const { exchange, routingKey } = this.#method
+    const { bytes, at, length } = this.content
+    writeReturned(this.#client, this.#channel, exchange, routingKey, properties, bytes, at, length)
+    this.#client.wake()
+  }
+
+  // ---- direct replies -----------------------------------------------------------------------------------------------------
+
+  #withReplyAddress(form: MessageForm): MessageForm {
+    const token = this.replyToken()
+    if (token === undefined) throw new AmqpError('precondition-failed', 'fast reply consumer does not exist')
+    return this.#replyForms.of(form, REPLY_TO_PREFIX + token)
+  }
+
+  #reply(form: MessageForm, routingKey: string, mandatory: boolean): void {
+    this.flush()
+    const { bytes, at, length } = this.content
+    const { properties } = form
+    const consumer = this.#client.door.replyConsumers.get(routingKey.slice(REPLY_TO_PREFIX.length))
+    const body = bytes.subarray(at, at + length)
+    const isTaken = consumer?.deliver({ exchange: '', routingKey, properties, body }) === true
+    if (!isTaken && mandatory) this.#return(form)
+    if (this.isConfirming) this.confirms.settled(1)
+    this.#client.wake()
+  }
+}

@@ -1,0 +1,100 @@
+import { MillraceError } from '../../../base/errors.ts'
+import type { Broker, Consumer, Outcome, Route, TransactionAction } from '../../../core/broker.ts'
+import { AmqpError } from '../amqp-error.ts'
+import { limits } from '../limits.ts'
+import type { Holder } from './holder.ts'
+import type { BatchTaker } from './publishing.ts'
+import { outcomes, type SettleKind, type SettleTaker } from './settling.ts'
+import type { HeldDelivery, Unacked } from './unacked.ts'
+
+interface Settle extends HeldDelivery<Holder> {
+  readonly kind: SettleKind
+}
+
+/** Publishes and acknowledgements of one channel that wait for `tx.commit`, and are then done all or not at all. */
+export class Transaction implements BatchTaker, SettleTaker {
+  readonly #broker: Broker
+  #publishes: { readonly route: Route; readonly batch: Uint8Array }[] = []
+  #settles: Settle[] = []
+  #bytes = 0
+
+  constructor(broker: Broker) {
+    this.#broker = broker
+  }
+
+  // ---- what comes in ------------------------------------------------------------------------------------------------------
+
+  takeBatch(route: Route, batch: Uint8Array): void {
+    this.#bytes += batch.length
+    if (this.#bytes > limits.transactionBytesMax) {
+      throw new AmqpError('precondition-failed', `a transaction holds at most ${limits.transactionBytesMax} bytes of messages`)
+    }
+    if (route.destinations.length > 0) this.#publishes.push({ route, batch: batch.slice() })
+  }
+
+  takeSettle(place: number, unacked: Unacked<Holder>, kind: SettleKind): void {
+    if (this.#settles.length >= limits.transactionSettlesMax) {
+      throw new AmqpError('precondition-failed', `a transaction holds at most ${limits.transactionSettlesMax} acknowledgements`)
+    }
+    this.#settles.push({ ...unacked.held(place), kind })
+    unacked.remove(place)
+  }
+
+  // ---- end ----------------------------------------------------------------------------------------------------------------
+
+  /** All of it takes effect with the open commit. @throws AmqpError, and nothing of it was done */
+  commit(): void {
+    const publishes = this.#publishes
+    const settles = this.#settles
+    this.#clear()
+    const actions: TransactionAction[] = []
+    for (const { route, batch } of publishes) {
+      const to = route.destinations
+      actions.push(to.length === 1 ? { kind: 'publish', to: to[0]!, partition: -1, batch } : { kind: 'multicast', to, batch })
+    }
+    for (const range of ranges(settles)) actions.push({ kind: 'settle', ...range })
+    try {
+      if (actions.length > 0) this.#broker.transact(actions)
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error
+      throw new AmqpError('precondition-failed', `the transaction was not committed: ${error.message}`)
+    } finally {
+      for (const { holder } of settles) holder.settled(1)
+    }
+  }
+
+  /** What was published is forgotten, and what was acknowledged is not. */
+  rollback(unacked: Unacked<Holder>): void {
+    const settles = this.#settles
+    this.#clear()
+    unacked.restore(settles)
+  }
+
+  #clear(): void {
+    this.#publishes = []
+    this.#settles = []
+    this.#bytes = 0
+  }
+}
+
+interface Range {
+  readonly consumer: Consumer
+  readonly partition: number
+  readonly first: number
+  last: number
+  readonly outcome: Outcome
+}
+
+/** Neighbours together. */
+function ranges(settles: readonly Settle[]): Range[] {
+  const found: Range[] = []
+  const held = settles.filter(({ holder }) => holder.consumer !== undefined)
+  for (const { holder, partition, offset, kind } of held) {
+    const before = found.at(-1)
+    const outcome = outcomes[kind]
+    const isNext = before?.consumer === holder.consumer && before?.partition === partition && before?.outcome === outcome
+    if (before !== undefined && isNext && before.last === offset - 1) before.last = offset
+    else found.push({ consumer: holder.consumer!, partition, first: offset, last: offset, outcome })
+  }
+  return found
+}

@@ -1,0 +1,95 @@
+import type { Binding, ExchangeInfo, HeadersMatch, HeaderValue, Labels } from '../../../core/broker.ts'
+import type { Ticket } from '../../commit-waiters.ts'
+import type { Client } from '../client.ts'
+import type { FieldTable } from '../codec/field-table.ts'
+import { Arguments, type ArgumentsJson } from './arguments.ts'
+import { checkNotDefault, type Exchanges } from './exchanges.ts'
+import type { Queues } from './queues.ts'
+
+const MODES: readonly HeadersMatch['mode'][] = ['all', 'any', 'all-with-x', 'any-with-x']
+const MATCH = 'x-match'
+
+/** From where to where, as a client says it. */
+export interface BindingRequest {
+  readonly source: string
+  readonly destination: string
+  readonly routingKey: string
+  readonly arguments: FieldTable
+}
+
+/** Bindings of one virtual host. Methods throw AmqpError and MillraceError. */
+export class Bindings {
+  readonly #client: Client
+  readonly #queues: Queues
+  readonly #exchanges: Exchanges
+
+  constructor(client: Client, queues: Queues, exchanges: Exchanges) {
+    this.#client = client
+    this.#queues = queues
+    this.#exchanges = exchanges
+  }
+
+  bindQueue(request: BindingRequest): Ticket {
+    return this.#client.broker.router.bind(this.#toQueue(request))
+  }
+
+  bindExchange(request: BindingRequest): Ticket {
+    return this.#client.broker.router.bind(this.#toExchange(request))
+  }
+
+  /** What is not there is unbound already. */
+  unbindQueue(request: BindingRequest): Ticket {
+    if (this.#queues.find(request.destination) === undefined || this.#isSourceMissing(request)) return 0
+    return this.#client.broker.router.unbind(this.#toQueue(request))
+  }
+
+  unbindExchange(request: BindingRequest): Ticket {
+    if (this.#exchanges.find(request.destination) === undefined || this.#isSourceMissing(request)) return 0
+    return this.#client.broker.router.unbind(this.#toExchange(request))
+  }
+
+  #isSourceMissing({ source }: BindingRequest): boolean {
+    return source !== '' && this.#exchanges.find(source) === undefined
+  }
+
+  #toQueue(request: BindingRequest): Binding {
+    const found = this.#queues.get(request.destination)
+    checkNotDefault(request.source)
+    this.#client.access.check('publish', found.kind, request.destination)
+    return this.#binding(request, this.#queues.address(request.destination, found))
+  }
+
+  #toExchange(request: BindingRequest): Binding {
+    checkNotDefault(request.destination)
+    checkNotDefault(request.source)
+    const { name } = this.#exchanges.get(request.destination)
+    this.#client.access.check('publish', 'exchange', request.destination)
+    return this.#binding(request, `exchange:${name.replaceAll('%', '%25').replaceAll('/', '%2F')}`)
+  }
+
+  #binding({ source, routingKey, arguments: table }: BindingRequest, destination: string): Binding {
+    const exchange = this.#exchanges.get(source)
+    this.#client.access.check('read', 'exchange', source)
+    const args = new Arguments(table, `binding to ${this.#client.names.told('exchange', source)}`)
+    return { source: exchange.name, destination, key: routingKey, ...matchOf(exchange, args) }
+  }
+}
+
+/** For an exchange by headers arguments are what it looks for; for others they only tell bindings apart. */
+export function matchOf({ type }: ExchangeInfo, args: Arguments): { readonly match?: HeadersMatch; readonly labels?: Labels } {
+  const labels = table(args.json)
+  if (type !== 'headers') return labels
+  const mode = args.choice(MATCH, MODES) ?? 'all'
+  const withX = mode.endsWith('-with-x')
+  const headers: Record<string, HeaderValue | null> = {}
+  for (const [name, value] of Object.entries(args.json)) {
+    if (name === MATCH || (!withX && name.startsWith('x-'))) continue
+    if (typeof value === 'object' && value !== null) throw args.refused(name, 'headers are compared with text and numbers')
+    headers[name] = value as HeaderValue | null
+  }
+  return { match: { mode, headers }, ...labels }
+}
+
+function table(json: ArgumentsJson): { readonly labels?: Labels } {
+  return Object.keys(json).length === 0 ? {} : { labels: { amqp: { arguments: json } } }
+}

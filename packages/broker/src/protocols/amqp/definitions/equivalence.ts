@@ -1,0 +1,49 @@
+import { AmqpError } from '../amqp-error.ts'
+import type { ArgumentJson, ArgumentsJson } from './arguments.ts'
+
+/** What was declared of a queue or an exchange, as its label keeps it. */
+export interface Declared {
+  readonly durable: boolean
+  readonly autoDelete: boolean
+  readonly arguments: ArgumentsJson
+}
+
+/** @param what as `queue 'q' in vhost '/'` @throws AmqpError in RabbitMQ's words */
+export function checkSame(what: string, property: string, received: unknown, current: unknown): void {
+  if (received === current) return
+  throw inequivalent(what, property, `'${String(received)}'`, `'${String(current)}'`)
+}
+
+/** Compares arguments that mean something. Numbers are compared by value, whatever they were on the wire. @throws AmqpError */
+export function checkSameArguments(
+  what: string,
+  known: readonly string[],
+  received: ArgumentsJson,
+  current: ArgumentsJson,
+): void {
+  for (const name of known) {
+    const [a, b] = [received[name], current[name]]
+    if (JSON.stringify(a) !== JSON.stringify(b)) throw inequivalent(what, name, told(a), told(b))
+  }
+}
+
+function inequivalent(what: string, name: string, received: string, current: string): AmqpError {
+  return new AmqpError(
+    'precondition-failed',
+    `inequivalent arg '${name}' for ${what}: received ${received} but current is ${current}`,
+  )
+}
+
+function told(value: ArgumentJson | undefined): string {
+  if (value === undefined) return 'none'
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return `the value '${text}' of type '${typeName(value)}'`
+}
+
+function typeName(value: ArgumentJson): string {
+  if (typeof value === 'string') return 'longstr'
+  if (typeof value === 'boolean') return 'bool'
+  if (typeof value !== 'number') return Array.isArray(value) ? 'array' : value === null ? 'void' : 'table'
+  if (!Number.isInteger(value)) return 'double'
+  return value >= -0x8000_0000 && value <= 0x7fff_ffff ? 'signedint' : 'long'
+}

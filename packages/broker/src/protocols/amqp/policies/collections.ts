@@ -1,0 +1,6 @@
+/** Collections of documents that belong to virtual hosts. */
+export const POLICIES = 'amqp.policies'
+export const OPERATOR_POLICIES = 'amqp.operator-policies'
+export const VHOST_PARAMETERS = 'amqp.parameters'
+/** One that belongs to none. */
+export const GLOBAL_PARAMETERS = 'amqp.global-parameters'

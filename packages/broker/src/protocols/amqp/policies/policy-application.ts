@@ -1,0 +1,92 @@
+import { splitScopedName } from '../../../base/scoped-names.ts'
+import type { Broker, ExchangeInfo, Labels, QueueInfo, TopicInfo } from '../../../core/broker.ts'
+import type { Ticket } from '../../commit-waiters.ts'
+import { Arguments, type ArgumentsJson } from '../definitions/arguments.ts'
+import { queueSettings, type QueueType, streamSettings } from '../definitions/queue-arguments.ts'
+import { VhostNames } from '../vhost-names.ts'
+import type { Policies } from './policies.ts'
+import type { PolicyTarget } from './policy.ts'
+import type { PolicySet } from './policy-set.ts'
+
+/** What was declared over AMQP, as its label keeps it. */
+interface DeclaredLabel {
+  readonly type?: QueueType
+  readonly arguments: ArgumentsJson
+}
+
+/** Runs changes of policies, and then changes the queues and exchanges for which something else counts now. What other doors created has no policies. */
+export class PolicyApplication {
+  readonly #broker: Broker
+  readonly #policies: Policies
+
+  constructor(broker: Broker, policies: Policies) {
+    this.#broker = broker
+    this.#policies = policies
+  }
+
+  /** @returns the ticket with which all of it is durable @throws what `change` throws, and AmqpError for settings that cannot be */
+  changing(change: () => void): Ticket {
+    const before = this.#policies.current
+    change()
+    const after = this.#policies.current
+    // All of it is worked out before anything is changed.
+    const updates = [
+      ...this.#broker.queues().map((queue) => this.#queueUpdate(queue, before, after)),
+      ...this.#broker.topics().map((topic) => this.#streamUpdate(topic, before, after)),
+      ...this.#broker.router.exchanges().map((exchange) => this.#exchangeUpdate(exchange, before, after)),
+    ]
+    for (const update of updates) update?.()
+    return this.#broker.ticket()
+  }
+
+  #queueUpdate({ name, labels }: QueueInfo, before: PolicySet, after: PolicySet): (() => void) | undefined {
+    const declared = labelOf(labels)
+    const type = declared?.type ?? 'classic'
+    const changed = declared && effectIfChanged(name, type, declared.arguments, before, after)
+    if (changed === undefined) return undefined
+    const { names, args } = changed
+    const { delivery, limits = {}, expireMs = 0 } = queueSettings(args, type, names)
+    return () => void this.#broker.updateQueue(name, { ...(delivery === undefined ? {} : { delivery }), limits, expireMs })
+  }
+
+  #streamUpdate({ name, labels }: TopicInfo, before: PolicySet, after: PolicySet): (() => void) | undefined {
+    const declared = labelOf(labels)
+    const changed = declared && effectIfChanged(name, 'stream', declared.arguments, before, after)
+    if (changed === undefined) return undefined
+    const { retention = {} } = streamSettings(changed.args)
+    return () => void this.#broker.updateTopic(name, { retention })
+  }
+
+  #exchangeUpdate({ name, labels }: ExchangeInfo, before: PolicySet, after: PolicySet): (() => void) | undefined {
+    const declared = labelOf(labels)?.arguments ?? {}
+    const changed = effectIfChanged(name, 'exchange', declared, before, after)
+    if (changed === undefined) return undefined
+    const alternate = changed.args.text('alternate-exchange')
+    const core = alternate === undefined ? undefined : changed.names.core(alternate)
+    return () => void this.#broker.router.updateExchange(name, { alternate: core })
+  }
+}
+
+function labelOf(labels: Labels | undefined): DeclaredLabel | undefined {
+  return labels?.['amqp'] as DeclaredLabel | undefined
+}
+
+interface Effect {
+  readonly names: VhostNames
+  readonly args: Arguments
+}
+
+/** Undefined where the same counts as before. */
+function effectIfChanged(
+  core: string,
+  target: PolicyTarget,
+  declared: ArgumentsJson,
+  before: PolicySet,
+  after: PolicySet,
+): Effect | undefined {
+  const { vhost, name } = splitScopedName(core)
+  const now = after.effective(vhost, target, name, declared)
+  if (JSON.stringify(before.effective(vhost, target, name, declared)) === JSON.stringify(now)) return undefined
+  const names = new VhostNames(vhost)
+  return { names, args: new Arguments(now, names.told(target === 'exchange' ? 'exchange' : 'queue', name)) }
+}
