@@ -68,10 +68,10 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
     }),
   }
 
-  const opened = await amqp
-  const amqpDoor = opened?.openAmqpDoor(config, broker)
+  const amqpModule = await amqp
+  const amqpDoor = amqpModule?.openAmqp(config, broker, security).door
   const webSockets = new Map([['/v1/native', nativeDoor]])
-  for (const path of opened?.AMQP_WEB_SOCKET_PATHS ?? []) webSockets.set(path, amqpDoor!)
+  for (const path of amqpModule?.AMQP_WEB_SOCKET_PATHS ?? []) webSockets.set(path, amqpDoor!)
 
   const openListener = async (entry: ListenEntry): Promise<Listener | undefined> => {
     const tls = certificates.for(entry)

@@ -1,15 +1,21 @@
 import type { Broker } from '../core/broker.ts'
+import { type AmqpAdministration, openAdministration } from '../protocols/amqp/administration.ts'
 import { amqpDoor } from '../protocols/amqp/amqp-door.ts'
-import { makePrebuiltExchanges } from '../protocols/amqp/prebuilt-exchanges.ts'
+import type { Security } from '../protocols/security.ts'
 import type { Door } from '../protocols/session.ts'
-import { DEFAULT_VHOST } from '../base/scoped-names.ts'
 import type { Config } from './config/config.ts'
 
-/** The AMQP door: one for its connections over TCP and over WebSockets. Loaded only when it is listened on. */
-export function openAmqpDoor({ amqp }: Config, broker: Broker): Door {
-  makePrebuiltExchanges(broker, DEFAULT_VHOST)
+export interface OpenAmqp {
+  /** One for its connections over TCP and over WebSockets. */
+  readonly door: Door
+  readonly administration: AmqpAdministration
+}
+
+/** The AMQP door. Loaded only when it is listened on. */
+export function openAmqp({ amqp }: Config, broker: Broker, security: Security): OpenAmqp {
+  const administration = openAdministration(broker, security)
   const { heartbeatMs, ...settings } = amqp
-  return amqpDoor({ ...settings, heartbeatSeconds: Math.ceil(heartbeatMs / 1000) })
+  return { administration, door: amqpDoor(administration, { ...settings, heartbeatSeconds: Math.ceil(heartbeatMs / 1000) }) }
 }
 
 /** Where clients look for it. */

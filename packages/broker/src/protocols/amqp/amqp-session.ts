@@ -10,6 +10,7 @@ import type { Method } from './codec/methods.ts'
 import { Output } from './codec/output.ts'
 import { connectedClient } from './connected-client.ts'
 import type { DoorState } from './door-state.ts'
+import { ConnectionView, type ShownConnection } from './connection-view.ts'
 import { Handshake, type Opened } from './handshake.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { amqpError } from './errors.ts'
@@ -37,7 +38,7 @@ const GREETING: Uint8Array = Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1)
 const CLOSED: State = { name: 'closed' }
 
 /** AMQP 0-9-1, broker side. */
-export class AmqpSession implements Session, CommitWaiter {
+export class AmqpSession implements Session, CommitWaiter, ShownConnection {
   readonly #connection: Connection
   readonly #context: SessionContext
   readonly #door: DoorState
@@ -54,12 +55,15 @@ export class AmqpSession implements Session, CommitWaiter {
   #accessVersion = 0
   #flushing = false
   #waitsForCommit = false
+  #unregister: (() => void) | undefined
+  bytesIn = 0
+  bytesOut = 0
 
   constructor(connection: Connection, context: SessionContext, door: DoorState) {
     this.#connection = connection
     this.#context = context
     this.#door = door
-    this.#handshake = new Handshake(context, connection.peer, this.#output, door.settings)
+    this.#handshake = new Handshake(context, connection.peer, this.#output, door)
     this.#pace = new Pace(connection, context, (reason) => this.#tellBlocked(reason))
     this.#backlogBytesHigh = Math.max(limits.backlogBytesHigh, connection.backlogLowBytes + 1)
     this.#loginDeadlineMs = context.platform.clock.monotonicMs() + limits.loginDeadlineMs
@@ -69,6 +73,7 @@ export class AmqpSession implements Session, CommitWaiter {
 
   receive(bytes: Uint8Array): void {
     this.#heartbeats.received()
+    this.bytesIn += bytes.length
     const reader = this.#reader
     try {
       reader.feed(bytes)
@@ -106,15 +111,27 @@ export class AmqpSession implements Session, CommitWaiter {
   }
 
   drain(): void {
-    const state = this.#state
-    if (state.name === 'greeting' || state.name === 'login') return this.#close()
-    this.#fail(new AmqpError('connection-forced', 'the broker is shutting down'))
-    this.#wake()
+    this.close('the broker is shutting down')
   }
 
   connectionClosed(): void {
     this.#state = CLOSED
     this.#release()
+  }
+
+  // ---- ConnectionSide ---------------------------------------------------------------------------------------------------
+
+  /** An operator's. */
+  close(reason: string): void {
+    const state = this.#state
+    if (state.name === 'greeting' || state.name === 'login') return this.#close()
+    if (state.name === 'open') this.#fail(new AmqpError('connection-forced', reason))
+    this.#wake()
+  }
+
+  get shownState(): 'running' | 'blocked' | 'closing' {
+    if (this.#state.name !== 'open') return 'closing'
+    return this.#pace.isToldBlocked ? 'blocked' : 'running'
   }
 
   // ---- CommitWaiter ---------------------------------------------------------------------------------------------------
@@ -205,6 +222,8 @@ export class AmqpSession implements Session, CommitWaiter {
     this.#heartbeats.tick(clock.monotonicMs(), true)
     this.#accessVersion = this.#context.security.version
     this.#channels = new Channels(client, opened.channelsMax)
+    const view = new ConnectionView(opened, this.#connection.peer, clock.nowMs(), this.#channels, this)
+    this.#unregister = this.#door.administration.directory.register(view)
     this.#state = { name: 'open', client }
     writeMethod(this.#output, 0, 'connection.open-ok', {})
   }
@@ -329,6 +348,7 @@ export class AmqpSession implements Session, CommitWaiter {
   #write(): void {
     if (this.#output.bytes === 0) return
     this.#heartbeats.sent()
+    this.bytesOut += this.#output.bytes
     this.#connection.write(this.#output.take())
   }
 
@@ -343,6 +363,8 @@ export class AmqpSession implements Session, CommitWaiter {
   #release(): void {
     this.#pace.close()
     this.#channels?.close()
+    this.#unregister?.()
+    this.#unregister = undefined
   }
 
   // ---- now and then ---------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 // hot path (packages/broker/test/amqp/throughput.mjs)
+import { MillraceError } from '../../base/errors.ts'
 import type { Ticket } from '../commit-waiters.ts'
 import { AmqpError } from './amqp-error.ts'
 import { Channel } from './channel/channel.ts'
@@ -64,10 +65,22 @@ export class Channels {
         `number of channels opened (${this.#channels.size}) has reached the negotiated channel_max (${this.#max})`,
       )
     }
+    this.#checkLimit()
     this.#gone.delete(number)
     this.#channels.set(number, new Channel(this.#client, number))
     writeMethod(this.#client.output, number, 'channel.open-ok', {})
     this.#client.wake()
+  }
+
+  /** @throws AmqpError 530 */
+  #checkLimit(): void {
+    const { door, principal } = this.#client
+    try {
+      door.administration.userLimits.checkChannel(principal.user)
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error
+      throw new AmqpError('not-allowed', error.message)
+    }
   }
 
   /** An error of the channel ends it; one of the connection goes on. */
@@ -160,6 +173,10 @@ export class Channels {
 
   reviewAccess(): void {
     for (const channel of this.#channels.values()) channel.consuming.reviewAccess()
+  }
+
+  all(): Iterable<Channel> {
+    return this.#channels.values()
   }
 
   // ---- end ----------------------------------------------------------------------------------------------------------------

@@ -9,13 +9,14 @@ import type { Output } from './codec/output.ts'
 import { limits } from './limits.ts'
 import { Login } from './login.ts'
 import { serverProperties } from './server-properties.ts'
-import type { AmqpSettings } from './settings.ts'
+import type { DoorState } from './door-state.ts'
 
 /** What was agreed on, and with whom. */
 export interface Opened {
   readonly principal: Principal
   readonly userName: string
   readonly vhost: string
+  readonly mechanism: string
   readonly frameBytesMax: number
   readonly channelsMax: number
   /** 0: none. */
@@ -31,17 +32,17 @@ export class Handshake {
   readonly #context: SessionContext
   readonly #peer: Peer
   readonly #output: Output
-  readonly #settings: AmqpSettings
+  readonly #door: DoorState
   readonly #login: Login
   #step: Step = 'start-ok'
   #properties = new FieldTable()
   #tuned: Pick<Opened, 'frameBytesMax' | 'channelsMax' | 'heartbeatSeconds'> | undefined
 
-  constructor(context: SessionContext, peer: Peer, output: Output, settings: AmqpSettings) {
+  constructor(context: SessionContext, peer: Peer, output: Output, door: DoorState) {
     this.#context = context
     this.#peer = peer
     this.#output = output
-    this.#settings = settings
+    this.#door = door
     this.#login = new Login(context.security, peer)
   }
 
@@ -97,7 +98,7 @@ export class Handshake {
       return
     }
     this.#step = 'tune-ok'
-    const { channelsMax, frameBytesMax, heartbeatSeconds } = this.#settings
+    const { channelsMax, frameBytesMax, heartbeatSeconds } = this.#door.settings
     writeMethod(this.#output, 0, 'connection.tune', {
       channelMax: channelsMax,
       frameMax: frameBytesMax,
@@ -107,7 +108,7 @@ export class Handshake {
 
   /** 0 is no limit of the client's. */
   #tune({ channelMax, frameMax, heartbeat }: MethodArguments<'connection.tune-ok'>): void {
-    const { channelsMax, frameBytesMax } = this.#settings
+    const { channelsMax, frameBytesMax } = this.#door.settings
     checkNotAbove('channel_max', channelMax, channelsMax)
     checkNotAbove('frame_max', frameMax, frameBytesMax)
     if (frameMax !== 0 && frameMax < limits.frameBytesMin) {
@@ -127,13 +128,24 @@ export class Handshake {
   #open(vhost: string): Opened {
     const { user, userName } = this.#login.known
     const principal: Principal = { user, peer: this.#peer, ...clientIdOf(this.#properties) }
+    this.#checkVhost(principal, userName, vhost)
+    const { mechanism } = this.#login
+    return { ...this.#tuned!, principal, userName, vhost, mechanism, properties: this.#properties }
+  }
+
+  /** @throws AmqpError 530 */
+  #checkVhost(principal: Principal, userName: string, vhost: string): void {
+    const { vhosts, userLimits } = this.#door.administration
+    if (!vhosts.has(vhost)) throw new AmqpError('not-allowed', `vhost ${vhost} not found`)
     try {
       this.#context.authorize(principal, 'connect', `vhost:${vhost}`)
+      vhosts.checkConnection(vhost)
+      userLimits.checkConnection(principal.user)
     } catch (error) {
-      if (!(error instanceof MillraceError) || error.code !== 'forbidden') throw error
+      if (!(error instanceof MillraceError)) throw error
+      if (error.code !== 'forbidden') throw new AmqpError('not-allowed', error.message)
       throw new AmqpError('not-allowed', `access to vhost '${vhost}' refused for user '${userName}'`)
     }
-    return { ...this.#tuned!, principal, userName, vhost, properties: this.#properties }
   }
 }
 

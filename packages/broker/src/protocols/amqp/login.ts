@@ -8,7 +8,7 @@ import { decodeTable } from './codec/field-table.ts'
 export class Login {
   readonly #security: Security
   readonly #peer: Peer
-  #mechanism = ''
+  mechanism = ''
   #exchange: SaslExchange | undefined
   #known: { readonly user: string; readonly userName: string } | undefined
 
@@ -32,7 +32,7 @@ export class Login {
 
   /** @returns a challenge, or undefined when it is known who this is */
   begin(mechanism: string, response: Uint8Array): Uint8Array | undefined {
-    this.#mechanism = mechanism
+    this.mechanism = mechanism
     if (!this.mechanisms.includes(mechanism)) {
       throw new AmqpError('access-refused', `no authentication mechanism '${mechanism.slice(0, 50)}'`, 'connection')
     }
@@ -86,7 +86,7 @@ export class Login {
   }
 
   #refused(): AmqpError {
-    const text = `Login was refused using authentication mechanism ${this.#mechanism}. For details see the broker logfile.`
+    const text = `Login was refused using authentication mechanism ${this.mechanism}. For details see the broker logfile.`
     return new AmqpError('access-refused', text, 'connection')
   }
 }

@@ -9,7 +9,7 @@ export class Pace {
   /** Ends the wait; set while the connection is paused. */
   #stop: (() => void) | undefined
   #pausedMs = Infinity
-  #isToldBlocked = false
+  isToldBlocked = false
   #reason = ''
 
   /** @param onBlocked told once it lasts, and with undefined when it is over */
@@ -54,8 +54,8 @@ export class Pace {
     if (this.#stop === undefined) return
     if (this.#isDone?.() === true) return this.#resume()
     if (this.#pausedMs === Infinity) this.#pausedMs = nowMs
-    if (nowMs - this.#pausedMs < limits.blockedAfterMs || this.#isToldBlocked) return
-    this.#isToldBlocked = true
+    if (nowMs - this.#pausedMs < limits.blockedAfterMs || this.isToldBlocked) return
+    this.isToldBlocked = true
     this.#onBlocked(this.#reason)
   }
 
@@ -76,8 +76,8 @@ export class Pace {
     this.#stop = undefined
     this.#isDone = undefined
     this.#connection.resume()
-    if (!this.#isToldBlocked) return
-    this.#isToldBlocked = false
+    if (!this.isToldBlocked) return
+    this.isToldBlocked = false
     this.#onBlocked(undefined)
   }
 }

@@ -1,4 +1,5 @@
 import type { MillraceError } from '../../../base/errors.ts'
+import type { AmqpConsumer } from '../directory.ts'
 import type { Fed, Feeder } from '../feeder.ts'
 import type { DeliveryWriter } from './delivery-writer.ts'
 import type { Holder } from './holder.ts'
@@ -11,6 +12,7 @@ export interface ChannelConsumer extends Fed {
   readonly queue: string
   /** Kind of resource that it reads. */
   readonly kind: 'queue' | 'topic'
+  view(): AmqpConsumer
   /** Takes back credit beyond what the channel has room for. */
   limit(room: number): void
   /** What was written is given to the connection. */
@@ -33,6 +35,7 @@ export interface ConsumerHost {
   readonly isFlowing: boolean
   /** How many more deliveries all consumers of the channel together may have waiting; Infinity without a limit. */
   readonly sharedRoom: number
+  counted(messages: number, isAgain: boolean): void
   sharedDelivered(messages: number, by: ChannelConsumer): void
   sharedSettled(messages: number): void
   nextDeliveryTag(): number

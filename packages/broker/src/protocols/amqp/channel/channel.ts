@@ -2,6 +2,7 @@
 import type { Ticket } from '../../commit-waiters.ts'
 import { AmqpError } from '../amqp-error.ts'
 import type { Client } from '../client.ts'
+import type { AmqpChannel } from '../directory.ts'
 import { FRAME_BODY, FRAME_HEADER } from '../codec/frame-reader.ts'
 import {
   BASIC_ACK,
@@ -170,6 +171,30 @@ export class Channel implements ConfirmWriter {
       'precondition-failed',
       `delivery acknowledgement on channel ${this.number} timed out. Timeout value used: ${consumerTimeoutMs} ms. This timeout value can be configured`,
     )
+  }
+
+  /** For those who look at it. */
+  view(): AmqpChannel {
+    const { publishing, consuming, settling } = this
+    return {
+      number: this.number,
+      isConfirming: publishing.isConfirming,
+      isTransactional: publishing.taker !== undefined,
+      prefetch: consuming.prefetch,
+      globalPrefetch: consuming.sharedPrefetch,
+      unacked: settling.unacked.count,
+      unconfirmed: publishing.isConfirming ? publishing.confirms.open : 0,
+      counters: {
+        published: publishing.published,
+        confirmed: publishing.confirms.told,
+        returned: publishing.returned,
+        delivered: consuming.delivered,
+        redelivered: consuming.redelivered,
+        got: this.getting.got,
+        acked: settling.acked,
+      },
+      consumers: () => consuming.views(),
+    }
   }
 
   // ---- writing ------------------------------------------------------------------------------------------------------------

@@ -23,15 +23,15 @@ export class Confirms {
   #lastTicket: Ticket = 0
   /** Tag of the last publish that came in, of the last that was told. */
   #published = 0
-  #told = 0
+  told = 0
 
   get waiting(): boolean {
     return this.#length > 0
   }
 
-  /** Of the last publish that came in. */
-  get lastTag(): number {
-    return this.#published
+  /** How many publishes are not told of. */
+  get open(): number {
+    return this.#published - this.told
   }
 
   /** The next publishes came in and are stored with `ticket`. */
@@ -65,10 +65,10 @@ export class Confirms {
         last = this.#last[next]!
         this.#shift()
       }
-      const multiple = last - this.#told > 1
+      const multiple = last - this.told > 1
       if (isNack === 1) writer.nack(last, multiple)
       else writer.ack(last, multiple)
-      this.#told = last
+      this.told = last
     }
   }
 

@@ -2,9 +2,10 @@ import { MillraceError } from '../../../base/errors.ts'
 import type { DeliverySink } from '../../../core/broker.ts'
 import { AmqpError } from '../amqp-error.ts'
 import type { Client } from '../client.ts'
+import type { AmqpConsumer } from '../directory.ts'
 import { writeMethod } from '../codec/method-codec.ts'
 import type { MethodArguments } from '../codec/methods.ts'
-import { Arguments } from '../definitions/arguments.ts'
+import { Arguments, tableJson } from '../definitions/arguments.ts'
 import { randomName, REPLY_TO } from '../definitions/names.ts'
 import type { FoundQueue, Queues } from '../definitions/queues.ts'
 import type { Feeder } from '../feeder.ts'
@@ -36,8 +37,12 @@ export class Consuming implements ConsumerHost {
   #reply: ReplyConsumer | undefined
   #wroteUnasked = new Set<ChannelConsumer>()
   #lastTag = 0
-  #prefetch = 0
-  #sharedPrefetch = 0
+  /** Of consumers that begin now, and of all together; 0: no limit. */
+  prefetch = 0
+  sharedPrefetch = 0
+  /** Messages since the channel was opened. */
+  delivered = 0
+  redelivered = 0
   #sharedUnacked = 0
 
   constructor(client: Client, channel: number, queues: Queues, settling: Settling) {
@@ -53,9 +58,9 @@ export class Consuming implements ConsumerHost {
 
   qos({ prefetchSize, prefetchCount, global }: MethodArguments<'basic.qos'>): void {
     if (prefetchSize !== 0) throw new AmqpError('not-implemented', `prefetch_size!=0 (${prefetchSize})`)
-    if (!global) this.#prefetch = prefetchCount
+    if (!global) this.prefetch = prefetchCount
     else {
-      this.#sharedPrefetch = prefetchCount
+      this.sharedPrefetch = prefetchCount
       this.#limitAll(undefined)
       this.#offerAll()
     }
@@ -110,7 +115,8 @@ export class Consuming implements ConsumerHost {
     access.check('consume', 'queue', queue)
     const args = new Arguments(table, names.told('queue', queue))
     const priority = args.count('x-priority', -2_147_483_647, 2_147_483_647)
-    const consumer = new QueueConsumer(this, { tag, queue, noAck, prefetch: this.#prefetch })
+    const settings = { tag, queue, noAck, exclusive, prefetch: this.prefetch, arguments: args.json }
+    const consumer = new QueueConsumer(this, settings)
     const options = { leaseMs: door.leaseMs, exclusive, ...(priority === undefined ? {} : { priority }) }
     try {
       consumer.attach(broker.consume(`queue:${names.core(queue)}`, options, consumer))
@@ -125,7 +131,7 @@ export class Consuming implements ConsumerHost {
     const { access, broker, context, names } = this.#client
     access.check('read', 'topic', queue)
     if (args.noAck) throw new AmqpError('not-implemented', `consuming without acknowledgements from a stream`)
-    if (this.#prefetch === 0) {
+    if (this.prefetch === 0) {
       throw new AmqpError('precondition-failed', `consumer prefetch count is not set for stream ${names.told('queue', queue)}`)
     }
     const source = `topic:${names.core(queue)}`
@@ -135,7 +141,7 @@ export class Consuming implements ConsumerHost {
       const from = startPosition(args.arguments, found.info, partition, nowMs)
       return broker.read(source, { partition, from, ...(filter === undefined ? {} : { filter }) }, sink)
     }
-    const settings = { tag, queue, prefetch: this.#prefetch }
+    const settings = { tag, queue, prefetch: this.prefetch, arguments: tableJson(args.arguments) }
     return new StreamConsumer(
       this,
       settings,
@@ -169,17 +175,22 @@ export class Consuming implements ConsumerHost {
   }
 
   get sharedRoom(): number {
-    return this.#sharedPrefetch === 0 ? Infinity : this.#sharedPrefetch - this.#sharedUnacked
+    return this.sharedPrefetch === 0 ? Infinity : this.sharedPrefetch - this.#sharedUnacked
+  }
+
+  counted(messages: number, isAgain: boolean): void {
+    this.delivered += messages
+    if (isAgain) this.redelivered += messages
   }
 
   sharedDelivered(messages: number, by: ChannelConsumer): void {
     this.#sharedUnacked += messages
-    if (this.#sharedPrefetch !== 0) this.#limitAll(by)
+    if (this.sharedPrefetch !== 0) this.#limitAll(by)
   }
 
   sharedSettled(messages: number): void {
     this.#sharedUnacked -= messages
-    if (this.#sharedPrefetch !== 0) this.#offerAll()
+    if (this.sharedPrefetch !== 0) this.#offerAll()
   }
 
   nextDeliveryTag(): number {
@@ -207,6 +218,11 @@ export class Consuming implements ConsumerHost {
 
   wake(): void {
     this.#client.wake()
+  }
+
+  /** For those who look at it. */
+  views(): readonly AmqpConsumer[] {
+    return [...this.#consumers.values()].map((consumer) => consumer.view())
   }
 
   // ---- turns ------------------------------------------------------------------------------------------------------------

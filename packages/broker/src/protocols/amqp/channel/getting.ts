@@ -22,6 +22,8 @@ export class Getting {
   readonly #answers: Answers
   readonly #tags: { nextDeliveryTag(): number; readonly nowSeconds: number; readonly unacked: Unacked<Holder> }
   readonly #getters = new Map<string, Getter>()
+  /** Messages since the channel was opened. */
+  got = 0
 
   constructor(
     client: Client,
@@ -87,6 +89,7 @@ export class Getting {
     const records = new DeliveryCursor()
     records.begin(delivery)
     const record = records.next()!
+    this.got++
     const tag = this.#tags.nextDeliveryTag()
     const left = orUndefined(() => broker.queue(names.core(queue)))?.ready ?? 0
     new DeliveryWriter(this.#client, this.#channel, queue).getOk(tag, delivery.attempt > 1, left, record)

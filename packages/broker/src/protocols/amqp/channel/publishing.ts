@@ -30,6 +30,9 @@ export class Publishing {
   replyToken: () => string | undefined = () => undefined
   /** Since it was looked at. */
   publishedBytes = 0
+  /** Messages since the channel was opened. */
+  published = 0
+  returned = 0
   readonly #client: Client
   readonly #channel: number
   readonly #method = new PublishMethod()
@@ -112,6 +115,7 @@ export class Publishing {
 
   #complete(): void {
     let form = this.#form!
+    this.published++
     const { exchange, routingKey, mandatory } = this.#method
     if (form.userId !== undefined && form.userId !== this.#client.userName) {
       throw new AmqpError(
@@ -169,6 +173,7 @@ export class Publishing {
 
   /** Before its confirm. */
   #return({ properties }: MessageForm): void {
+    this.returned++
     const { exchange, routingKey } = this.#method
     const { bytes, at, length } = this.content
     writeReturned(this.#client, this.#channel, exchange, routingKey, properties, bytes, at, length)

@@ -2,6 +2,8 @@
 import { assert } from '../../../base/assert.ts'
 import type { MillraceError } from '../../../base/errors.ts'
 import type { Consumer, Delivery, DeliverySink } from '../../../core/broker.ts'
+import type { ArgumentsJson } from '../definitions/arguments.ts'
+import type { AmqpConsumer } from '../directory.ts'
 import type { Fed } from '../feeder.ts'
 import { limits } from '../limits.ts'
 import { type ChannelConsumer, type ConsumerHost, shortString } from './channel-consumer.ts'
@@ -16,6 +18,8 @@ export interface ConsumerSettings {
   readonly noAck: boolean
   /** Deliveries that may wait for their acknowledgement; 0: any number. */
   readonly prefetch: number
+  readonly exclusive: boolean
+  readonly arguments: ArgumentsJson
 }
 
 /** A consumer of a queue: turns deliveries into frames and meters credit. */
@@ -27,6 +31,7 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
   readonly #host: ConsumerHost
   readonly #tagBytes: Uint8Array
   readonly #writer: DeliveryWriter
+  readonly #settings: ConsumerSettings
   readonly #noAck: boolean
   readonly #prefetch: number
   readonly #records = new DeliveryCursor()
@@ -40,7 +45,9 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
   #written: number[] = []
   #state: 'open' | 'retired' | 'closed' = 'open'
 
-  constructor(host: ConsumerHost, { tag, queue, noAck, prefetch }: ConsumerSettings) {
+  constructor(host: ConsumerHost, settings: ConsumerSettings) {
+    const { tag, queue, noAck, prefetch } = settings
+    this.#settings = settings
     this.tag = tag
     this.queue = queue
     this.#host = host
@@ -60,6 +67,11 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
 
   get holdsUnacked(): boolean {
     return this.#unacked > 0
+  }
+
+  view(): AmqpConsumer {
+    const { tag, queue, noAck, prefetch, exclusive, arguments: args } = this.#settings
+    return { tag, queue, needsAck: !noAck, isExclusive: exclusive, prefetch, isActive: true, arguments: args }
   }
 
   // ---- credit ---------------------------------------------------------------------------------------------------------
@@ -121,6 +133,7 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
       messages++
     }
     this.#passed = Math.max(0, this.#passed - messages)
+    host.counted(messages, isAgain)
     if (this.#noAck) this.#note(delivery)
     else {
       this.#unacked += messages

@@ -26,6 +26,8 @@ export class Settling {
   taker: SettleTaker | undefined
   #holder: Holder | undefined
   #kind: SettleKind = 'ack'
+  /** Messages since the channel was opened. */
+  acked = 0
   #partition = 0
   #first = 0
   #last = 0
@@ -73,6 +75,7 @@ export class Settling {
     const partition = unacked.partition(place)
     const offset = unacked.offset(place)
     unacked.remove(place)
+    if (kind === 'ack') this.acked++
     if (this.#holder === holder && this.#kind === kind && this.#partition === partition && offset === this.#last + 1) {
       this.#last = offset
       return

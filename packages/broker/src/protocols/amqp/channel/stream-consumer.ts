@@ -1,6 +1,8 @@
 // hot path (packages/broker/test/amqp/throughput.mjs)
 import type { MillraceError } from '../../../base/errors.ts'
 import type { Delivery, DeliverySink, Reader } from '../../../core/broker.ts'
+import type { ArgumentsJson } from '../definitions/arguments.ts'
+import type { AmqpConsumer } from '../directory.ts'
 import type { Fed } from '../feeder.ts'
 import { type ChannelConsumer, type ConsumerHost, shortString } from './channel-consumer.ts'
 import { DeliveryCursor } from './delivery-cursor.ts'
@@ -11,6 +13,7 @@ export interface StreamSettings {
   readonly tag: string
   readonly queue: string
   readonly prefetch: number
+  readonly arguments: ArgumentsJson
 }
 
 /** One partition of a stream, and how much of it may still be read. */
@@ -53,15 +56,18 @@ export class StreamConsumer implements ChannelConsumer, Fed {
   readonly #writer: DeliveryWriter
   readonly #partitions: Partition[] = []
   readonly #prefetch: number
+  readonly #settings: StreamSettings
   #isClosed = false
 
   /** @param open opens the reader of a partition */
   constructor(
     host: ConsumerHost,
-    { tag, queue, prefetch }: StreamSettings,
+    settings: StreamSettings,
     partitions: readonly number[],
     open: (partition: number, sink: DeliverySink) => Reader,
   ) {
+    const { tag, queue, prefetch } = settings
+    this.#settings = settings
     this.tag = tag
     this.queue = queue
     this.#host = host
@@ -73,6 +79,11 @@ export class StreamConsumer implements ChannelConsumer, Fed {
       this.#partitions.push(partition)
       partition.reader = open(number, partition)
     }
+  }
+
+  view(): AmqpConsumer {
+    const { tag, queue, prefetch, arguments: args } = this.#settings
+    return { tag, queue, needsAck: true, isExclusive: false, prefetch, isActive: true, arguments: args }
   }
 
   pass(): void {
@@ -96,6 +107,7 @@ export class StreamConsumer implements ChannelConsumer, Fed {
       host.unacked.add(tag, partition, delivery.partition, records.offset, host.nowSeconds)
       partition.outstanding--
       partition.unacked++
+      host.counted(1, false)
     }
     host.wake()
   }

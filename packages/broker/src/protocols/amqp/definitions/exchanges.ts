@@ -48,8 +48,9 @@ export class Exchanges {
   }
 
   #create(name: string, { type, durable, autoDelete, internal }: DeclareArguments, args: Arguments): Ticket {
-    const { access, broker, names } = this.#client
-    const settings = exchangeSettings(type, args, names)
+    const { access, broker, door, names } = this.#client
+    const effective = door.administration.policies.current.effective(names.vhost, 'exchange', name, args.json)
+    const settings = exchangeSettings(type, new Arguments(effective, this.#told(name)), names)
     checkNotReserved('exchange', name)
     access.check('create', 'exchange', name)
     const alternate = args.text('alternate-exchange')

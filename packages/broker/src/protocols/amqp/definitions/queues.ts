@@ -85,13 +85,17 @@ export class Queues {
     return { ticket: 0, name, messages: 0, consumers: 1 }
   }
 
-  #create(given: string, declared: DeclareArguments): QueueCounts {
+  #create(asked: string, declared: DeclareArguments): QueueCounts {
     const { access, broker, context, door, names } = this.#client
-    checkNotReserved('queue', given)
-    const name = given === '' ? randomName('amq.gen-', context.platform.random) : given
-    const args = new Arguments(declared.arguments, this.#told(name))
-    const type = queueType(args)
-    checkProperties(type, declared, this.#told(name))
+    checkNotReserved('queue', asked)
+    const name = asked === '' ? randomName('amq.gen-', context.platform.random) : asked
+    const { vhosts, policies } = door.administration
+    const what = this.#told(name)
+    const given = this.#withType(new Arguments(declared.arguments, what))
+    const type = queueType(given)
+    checkProperties(type, declared, what)
+    vhosts.checkQueues(names.vhost)
+    const args = new Arguments(policies.current.effective(names.vhost, type, name, given.json), what)
     access.check('create', type === 'stream' ? 'topic' : 'queue', name)
     const deadLetters = args.text('x-dead-letter-exchange')
     if (deadLetters !== undefined) {
@@ -99,7 +103,7 @@ export class Queues {
       access.check('publish', 'exchange', deadLetters)
     }
     const core = names.core(name)
-    const labels = labelsOf({ ...propertiesOf(declared), type, arguments: args.json })
+    const labels = labelsOf({ ...propertiesOf(declared), type, arguments: given.json })
     if (type === 'stream') {
       return { ...NOTHING, name, ticket: broker.createTopic({ name: core, ...streamSettings(args), labels }) }
     }
@@ -113,7 +117,7 @@ export class Queues {
 
   #checkSame(name: string, found: FoundQueue, declared: DeclareArguments): void {
     const what = this.#told(name)
-    const args = new Arguments(declared.arguments, what)
+    const args = this.#withType(new Arguments(declared.arguments, what))
     const type = queueType(args)
     const current = declaredOf(found)
     checkSame(what, 'durable', declared.durable, current.durable)
@@ -166,6 +170,14 @@ export class Queues {
   }
 
   // ---- pieces -----------------------------------------------------------------------------------------------------------------
+
+  /** A virtual host may say what queues are whose type is not said. */
+  #withType(args: Arguments): Arguments {
+    const { door, names } = this.#client
+    const type = door.administration.vhosts.get(names.vhost).defaultQueueType
+    if (type === undefined || args.has('x-queue-type')) return args
+    return new Arguments({ ...args.json, 'x-queue-type': type }, '')
+  }
 
   #counts(name: string, found: FoundQueue, ticket: Ticket): QueueCounts {
     if (found.kind === 'queue') return { ticket, name, messages: found.info.ready, consumers: found.info.consumers }
