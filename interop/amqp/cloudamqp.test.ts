@@ -1,0 +1,43 @@
+import { AMQPClient, type AMQPMessage, AMQPWebSocketClient } from '@cloudamqp/amqp-client'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AmqpServer } from './amqp-server.ts'
+
+let server: AmqpServer
+
+beforeAll(async () => {
+  server = await AmqpServer.start()
+})
+
+afterAll(() => server.stop())
+
+describe.each([
+  ['TCP', (): AMQPClient => new AMQPClient(server.url)],
+  [
+    'a WebSocket',
+    (): AMQPWebSocketClient => new AMQPWebSocketClient(`${server.httpUrl.replace('http', 'ws')}/ws`, '/', 'guest', 'guest'),
+  ],
+])('@cloudamqp/amqp-client over %s', (name, client) => {
+  test('publishes and consumes', async () => {
+    const connection = await client().connect()
+    const channel = await connection.channel()
+    await channel.confirmSelect()
+    const queue = await channel.queue(`cloud ${name}`)
+    for (const text of ['a', 'b', 'c']) await queue.publish(text, { deliveryMode: 2, headers: { text } })
+    const messages: AMQPMessage[] = []
+    await new Promise<void>((resolve) => {
+      void queue.subscribe({ noAck: false }, async (message) => {
+        messages.push(message)
+        await message.ack()
+        if (messages.length === 3) resolve()
+      })
+    })
+    expect(messages.map((message) => message.bodyString())).toEqual(['a', 'b', 'c'])
+    expect(messages[0]!.properties).toMatchObject({ deliveryMode: 2, headers: { text: 'a' } })
+    await connection.updateSecret('new', 'because')
+    await connection.close()
+  })
+})
+
+test('what is no AMQP is told so', async () => {
+  await expect(new AMQPClient(server.httpUrl.replace('http', 'amqp')).connect()).rejects.toThrow()
+})
