@@ -1,10 +1,13 @@
 import { AMQPClient, type AMQPMessage, AMQPWebSocketClient } from '@cloudamqp/amqp-client'
+import { WebSocket } from 'ws'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AmqpServer } from './amqp-server.ts'
 
 let server: AmqpServer
 
 beforeAll(async () => {
+  // Node has one of its own from 22 on.
+  globalThis.WebSocket ??= WebSocket as unknown as typeof globalThis.WebSocket
   server = await AmqpServer.start()
 })
 
@@ -21,11 +24,11 @@ describe.each([
     const connection = await client().connect()
     const channel = await connection.channel()
     await channel.confirmSelect()
-    const queue = await channel.queue(`cloud ${name}`)
-    for (const text of ['a', 'b', 'c']) await queue.publish(text, { deliveryMode: 2, headers: { text } })
+    const { name: queue } = await channel.queueDeclare(`cloud ${name}`)
+    for (const text of ['a', 'b', 'c']) await channel.basicPublish('', queue, text, { deliveryMode: 2, headers: { text } })
     const messages: AMQPMessage[] = []
     await new Promise<void>((resolve) => {
-      void queue.subscribe({ noAck: false }, async (message) => {
+      void channel.basicConsume(queue, { noAck: false }, async (message) => {
         messages.push(message)
         await message.ack()
         if (messages.length === 3) resolve()
