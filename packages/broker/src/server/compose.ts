@@ -12,6 +12,7 @@ import { openLog } from './log/open-log.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { nodePlatform } from './node-platform.ts'
 import { openCore } from './open-core.ts'
+import type { OpenAmqp } from './open-amqp.ts'
 import { openSecurity } from './security/open-security.ts'
 import { Certificates } from './tls/certificates.ts'
 import { sessionContext } from './session-context.ts'
@@ -68,10 +69,8 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
     }),
   }
 
-  const amqpModule = await amqp
-  const amqpDoor = amqpModule?.openAmqp(config, broker, security).door
+  let opened: OpenAmqp | undefined
   const webSockets = new Map([['/v1/native', nativeDoor]])
-  for (const path of amqpModule?.AMQP_WEB_SOCKET_PATHS ?? []) webSockets.set(path, amqpDoor!)
 
   const openListener = async (entry: ListenEntry): Promise<Listener | undefined> => {
     const tls = certificates.for(entry)
@@ -81,7 +80,7 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
       const { kafkaDoor } = await kafka!
       return overTcp(kafkaDoor(config.kafka))
     }
-    if (entry.door === 'amqp') return overTcp(amqpDoor!)
+    if (entry.door === 'amqp') return overTcp(opened!.door)
     const { openHttpDoor } = await http!
     return openHttpDoor(entry, { config, session, webSockets, health, metrics: () => metrics.scrape(), log, tls })
   }
@@ -98,6 +97,8 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   let removeReadyFile: (() => void) | undefined
   try {
     access.watch()
+    opened = await (await amqp)?.openAmqp(config, broker, security)
+    for (const path of opened?.webSocketPaths ?? []) webSockets.set(path, opened!.door)
     for (const entry of config.listen) {
       const listener = await openListener(entry)
       if (listener !== undefined) open.push(listener)

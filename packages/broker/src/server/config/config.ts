@@ -67,6 +67,8 @@ export interface Config {
     /** How long a delivery may wait for its acknowledgement; 0: for ever. */
     readonly consumerTimeoutMs: number
     readonly messageBytesMax: number
+    /** File that is imported at start. */
+    readonly definitions: string | null
   }
   readonly http: {
     /** Origins (scheme://host[:port]) besides its own from which browsers may use the API. */

@@ -258,7 +258,8 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
   'amqp.heartbeatMs': {
     type: { kind: 'duration', min: 0, max: 65_535_000 },
     default: '60s',
-    description: 'Time between heartbeats that AMQP clients are offered, in whole seconds. What the client asks for counts. 0: none.',
+    description:
+      'Time between heartbeats that AMQP clients are offered, in whole seconds. What the client asks for counts. 0: none.',
   },
   'amqp.consumerTimeoutMs': {
     type: { kind: 'duration', min: 0, max: 6 * DAY_MS },
@@ -270,6 +271,12 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
     type: { kind: 'bytes', min: KIB, max: GIB },
     default: '16MiB',
     description: 'Largest body of a message over AMQP; `limits.batchBytesMax` counts too.',
+  },
+  'amqp.definitions': {
+    type: { kind: 'text' },
+    default: null,
+    description:
+      'File with definitions of RabbitMQ (JSON), such as users, queues, exchanges and policies, that are made at each start where they are missing.',
   },
   'http.allowedOrigins': {
     type: { kind: 'list' },
