@@ -228,7 +228,7 @@ describe.each(['memory', 'disk'] as const)('the HTTP API over the %s engine', (e
     })
 
     test('to names that are not legal, or of JSON that is not JSON, is refused', async () => {
-      expect(await call('POST', '/v1/queues/a%20b/messages', 'x')).toMatchObject({ status: 400, body: { code: 'illegal_name' } })
+      expect(await call('POST', '/v1/topics/a%20b/messages', 'x')).toMatchObject({ status: 400, body: { code: 'illegal_name' } })
       const broken = await call('POST', '/v1/queues/mail/messages?batch', '{"messages":', { 'content-type': 'application/json' })
       expect(broken).toMatchObject({
         status: 400,
