@@ -407,7 +407,7 @@ describe('errors of a channel', () => {
       406,
       'reply consumer cannot acknowledge',
     ],
-  ] as const)('%s', async (_, method, args, code, text, channel = 1 as number) => {
+  ] as const)('%s', async (_, method, args, code, text, channel: number = 1) => {
     const { peer } = await withQueue()
     if (channel !== 1) await peer.call(channel, 'channel.open', {})
     peer.send(channel, method, args as never)
