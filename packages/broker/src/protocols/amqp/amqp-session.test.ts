@@ -407,8 +407,9 @@ describe('errors of a channel', () => {
       406,
       'reply consumer cannot acknowledge',
     ],
-  ] as const)('%s', async (_, method, args, code, text, channel = 1) => {
+  ] as const)('%s', async (_, method, args, code, text, onChannel?: number) => {
     const { peer } = await withQueue()
+    const channel = onChannel ?? 1
     if (channel !== 1) await peer.call(channel, 'channel.open', {})
     peer.send(channel, method, args as never)
     await peer.settle()
