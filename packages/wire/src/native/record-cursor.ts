@@ -128,13 +128,19 @@ function readBlob(batch: Uint8Array, at: number, end: number): Uint8Array | null
 /** Where the last `readVarint` or `readBlob` ended. */
 let varintEnd = 0
 
-/** Zigzag, up to 53 bits. */
+/** Zigzag, up to 53 bits. Most have one byte or two, which need no arithmetic beyond 32 bits. */
 function readVarint(bytes: Uint8Array, at: number): number {
   let byte = bytes[at]
   if (byte === undefined) throw new BatchFormatError('a record ends early')
   if (byte < 0x80) {
     varintEnd = at + 1
     return (byte >>> 1) ^ -(byte & 1)
+  }
+  const second = bytes[at + 1]
+  if (second !== undefined && second < 0x80) {
+    varintEnd = at + 2
+    const both = (byte & 0x7f) | (second << 7)
+    return (both >>> 1) ^ -(both & 1)
   }
   let low = byte & 0x7f
   let scale = 128
