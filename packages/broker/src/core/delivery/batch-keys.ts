@@ -1,8 +1,9 @@
 // hot path of queues with `order: 'key'` (packages/broker/test/core/order-throughput.mjs)
 import { RecordCursor, murmur2 } from '@millrace/wire'
 import type { StoredBatch } from '../../storage/log-store.ts'
-import { NO_KEY } from './key-order.ts'
 
+/** Stands for a record without a key. */
+export const NO_KEY = -1
 /** Stands where a batch has no record. */
 const NOTHING = -2
 
