@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { NO_KEY } from './batch-keys.ts'
-import { KeyOrder, NO_LANE } from './key-order.ts'
+import { KeyOrder } from './key-order.ts'
+import { NO_LANE } from './lane-table.ts'
 
 test('of each key one is out at a time, in order, whatever is settled when', () => {
   fc.assert(

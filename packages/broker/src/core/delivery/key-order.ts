@@ -6,18 +6,15 @@
  * messages are all settled are kept for when their keys come again, until others are needed.
  */
 // hot path of queues with `order: 'key'` (packages/broker/test/core/order-throughput.mjs)
-import { ABSENT, NumberTable } from './number-table.ts'
+import { LaneTable, NO_LANE } from './lane-table.ts'
 import { NONE, PassedMessages } from './passed-messages.ts'
-
-/** Of messages without a key: they wait for nobody. */
-export const NO_LANE = -1
 
 const LANES_MIN = 16
 /** Without more than this part of its lanes in use for so long, it gives them back when it is empty. */
 const SPARSE_SHARE = 16
 
 export class KeyOrder {
-  readonly #lanes = new NumberTable()
+  readonly #lanes = new LaneTable()
   /** Lane of each message that is with a consumer, comes back, or waits; and the next that waits behind it. Those that wait are in order. */
   readonly #messages = new PassedMessages()
   /** By lane: its key; the message whose turn it is, and the last that waits, or NONE; the slice that claimed it. */
@@ -39,18 +36,23 @@ export class KeyOrder {
     return this.#keys.length
   }
 
+  /** `laneFor` will be asked for these keys. */
+  approach(keys: Float64Array, count: number): void {
+    this.#lanes.approach(keys, count)
+  }
+
   /** The lane of a key, which may be taken from it when another is asked for unless it is in use or claimed. */
   laneFor(key: number): number {
     const known = this.#lanes.get(key)
-    if (known !== ABSENT) return known
+    if (known !== NO_LANE) return known
     if (this.#free.length === 0) this.#makeRoom()
     const lane = this.#free.pop()!
-    this.#lanes.set(key, lane)
+    this.#lanes.add(key, lane)
     this.#keys[lane] = key
     return lane
   }
 
-  /** The lane of a message that it knows, or NO_LANE. */
+  /** The lane of a message that it knows, or NO_LANE: messages without a key wait for nobody. */
   laneOf(offset: number): number {
     const place = this.#messages.find(offset)
     return place === NONE ? NO_LANE : this.#messages.numbers[place]!
@@ -172,7 +174,7 @@ export class KeyOrder {
 
   #shrink(): void {
     if (this.#messages.size > 0 || this.#sparse < this.capacity || this.capacity === LANES_MIN) return
-    for (const key of [...this.#lanes.keys()]) this.#lanes.delete(key)
+    this.#lanes.clear()
     this.#messages.shrink()
     this.#free = []
     this.#keys = this.#turns = this.#lasts = new Float64Array(0)

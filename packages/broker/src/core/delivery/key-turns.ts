@@ -4,7 +4,8 @@ import { assert } from '../../base/assert.ts'
 import type { StoredBatch } from '../../storage/log-store.ts'
 import { BatchKeys } from './batch-keys.ts'
 import { insertReturned, removeOffsets } from './delivery-state.ts'
-import { KeyOrder, NO_LANE } from './key-order.ts'
+import { KeyOrder } from './key-order.ts'
+import { NO_LANE } from './lane-table.ts'
 import { RangeMap } from './range-map.ts'
 import { ReturnedRange } from './ranges.ts'
 
@@ -12,6 +13,8 @@ import { ReturnedRange } from './ranges.ts'
 const BLOCKED_MAX = 16_384
 /** Messages that are looked at together. */
 const SLICE_MAX = 1024
+/** Keys that are looked up together. */
+const APPROACHED = 64
 
 export class KeyTurns {
   /** They wait for one with their key. `attempts` 0: were never delivered. */
@@ -22,6 +25,9 @@ export class KeyTurns {
   /** What is looked at for the first time, and what came back. */
   readonly #ahead = new BatchKeys()
   readonly #back = new BatchKeys()
+  /** Memory was asked for what the keys of new messages below have. */
+  #approached = 0
+  readonly #keys = new Float64Array(APPROACHED)
   /** Lanes of the slice, from its first offset on. */
   readonly #lanes = new Int32Array(SLICE_MAX)
   #lanesFrom = 0
@@ -37,11 +43,11 @@ export class KeyTurns {
    * @param isNew whether they are looked at for the first time
    */
   admit(batch: StoredBatch, first: number, last: number, isNew: boolean): number {
-    const order = this.#order
-    const lanes = this.#lanes
     const end = Math.min(last - first + 1, SLICE_MAX)
     const inBatch = isNew ? this.#ahead : this.#back
     inBatch.enter(batch)
+    const order = this.#order
+    const lanes = this.#lanes
     order.beginSlice()
     let wait = false
     let count = 0
@@ -49,6 +55,7 @@ export class KeyTurns {
       const offset = first + count
       let lane = isNew ? NO_LANE : order.laneOf(offset)
       if (lane === NO_LANE) {
+        if (isNew && offset >= this.#approached) this.#approach(batch, offset, last)
         const key = inBatch.at(offset - batch.baseOffset)
         if (key >= 0) lane = order.laneFor(key)
       }
@@ -60,6 +67,14 @@ export class KeyTurns {
     this.#lanesFrom = first
     this.#laneCount = count
     return wait ? -count : count
+  }
+
+  #approach(batch: StoredBatch, first: number, last: number): void {
+    const keys = this.#keys
+    const count = Math.min(last - first + 1, keys.length)
+    for (let n = 0; n < count; n++) keys[n] = this.#ahead.at(first + n - batch.baseOffset)
+    this.#order.approach(keys, count)
+    this.#approached = first + count
   }
 
   /** Messages of the slice that `admit` looked at are handed out. */
