@@ -40,7 +40,11 @@ export class IdIndex {
     const words = this.#words
     const last = words.length - 1
     let touched = 0
-    for (let n = 0; n < count; n++) touched ^= words[(hashes[n * 4]! << BUCKET_SHIFT) & last]!
+    for (let n = 0; n < count; n++) {
+      const bucket = (hashes[n * 4]! << BUCKET_SHIFT) & last
+      // A bucket may lie across two lines.
+      touched ^= words[bucket]! ^ words[bucket + BUCKET_WORDS - 1]!
+    }
     // Writes what it read, so that it is read.
     this.#touched[0] = touched
   }

@@ -83,9 +83,10 @@ export class IdTable {
     return this.#partitions[this.#slot(ordinal)]!
   }
 
-  /** Word `n` (0..3) of its hash. */
-  word(ordinal: number, n: number): number {
-    return this.#hashes[this.#slot(ordinal) * 4 + n]!
+  /** Writes the four words of its hash. */
+  writeHash(ordinal: number, to: DataView, at: number): void {
+    const from = this.#slot(ordinal) * 4
+    for (let n = 0; n < 4; n++) to.setInt32(at + n * 4, this.#hashes[from + n]!)
   }
 
   /** Forgets the oldest `count` entries. */

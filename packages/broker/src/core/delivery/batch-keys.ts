@@ -25,6 +25,7 @@ export class BatchKeys {
   /** @param position of a record, from the first offset of the batch on. @returns a hash of its key, or NO_KEY */
   at(position: number): number {
     const keys = this.#keys
+    if (position < keys.length) return keys[position]!
     const record = this.#record!
     while (keys.length <= position && record.next()) {
       while (keys.length < record.offsetDelta) keys.push(NOTHING)
