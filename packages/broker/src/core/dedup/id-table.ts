@@ -117,8 +117,8 @@ export class IdTable {
     const first = this.#first
     const front = Math.min(size, this.#capacity - first)
     const moved = <T extends Int32Array | Uint32Array | Float64Array>(from: T, to: T, each: number): T => {
-      to.set(from.subarray(first * each, (first + front) * each) as never)
-      to.set(from.subarray(0, (size - front) * each) as never, front * each)
+      to.set(from.subarray(first * each, (first + front) * each))
+      to.set(from.subarray(0, (size - front) * each), front * each)
       return to
     }
     this.#hashes = moved(this.#hashes, new Int32Array(capacity * 4), 4)

@@ -2,7 +2,11 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { NONE, PassedMessages } from './passed-messages.ts'
 
-const offsets = fc.oneof(fc.integer({ min: 0, max: 100 }), fc.integer({ min: 0, max: 400 }).map((n) => 2 ** 40 + n * 5), fc.maxSafeNat())
+const offsets = fc.oneof(
+  fc.integer({ min: 0, max: 100 }),
+  fc.integer({ min: 0, max: 400 }).map((n) => 2 ** 40 + n * 5),
+  fc.maxSafeNat(),
+)
 
 test('holds what a map holds', () => {
   fc.assert(
