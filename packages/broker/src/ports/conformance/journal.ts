@@ -32,6 +32,7 @@ export function describeJournal(name: string, makeHarness: () => JournalHarness)
     })
     describeAppends(() => harness)
     describeReads(() => harness)
+    describeReadsOfParts(() => harness)
     describeDiscards(() => harness)
     describeSpace(() => harness, makeHarness())
     describeEnd(() => harness, makeHarness())
@@ -162,6 +163,31 @@ function describeReads(harness: () => JournalHarness): void {
     }
   })
 
+  it('gives bytes that belong to the caller', async () => {
+    const journal = await harness().open()
+    await append(journal, 0, 20)
+    const read = await readWhole(journal, 0)
+    read.fill(0)
+    expect([...(await readWhole(journal, 0))]).toEqual([...sampleBatch(0, 20)])
+  })
+
+  it('reads at random over all extents, many at once', async () => {
+    const journal = await harness().openSmall()
+    await appendMany(journal, 200, 1000)
+    const seqs = Array.from({ length: 200 }, (_, at) => (at * 77) % 200)
+    const batches = await Promise.all(seqs.map((seq) => readWhole(journal, seq)))
+    for (const [at, batch] of batches.entries()) expect([...batch]).toEqual([...sampleBatch(seqs[at]!, 1000)])
+  })
+
+  it('does not read beyond its bounds', async () => {
+    const journal = await harness().open()
+    await appendMany(journal, 2, 10)
+    expect(journal.bounds()).toEqual({ first: 0, next: 2 })
+    for (const seq of [-1, 2, 3, 1000]) await expectNotKept(journal, seq)
+  })
+}
+
+function describeReadsOfParts(harness: () => JournalHarness): void {
   it('reads many parts at once as it reads each of them, in any order', async () => {
     const journal = await harness().openSmall()
     const sizes = Array.from({ length: 100 }, (_, seq) => (seq % 10 === 0 ? 32 * 1024 : (seq * 37) % 3000))
@@ -188,29 +214,6 @@ function describeReads(harness: () => JournalHarness): void {
     const parts = [2, 3, 4].map((seq) => ({ seq, from: 0, length: 10 }))
     await expect(async () => journal.readParts(parts)).rejects.toMatchObject({ code: 'offset_out_of_range' })
     expect(await journal.readParts([parts[0]!, parts[2]!])).toHaveLength(2)
-  })
-
-  it('gives bytes that belong to the caller', async () => {
-    const journal = await harness().open()
-    await append(journal, 0, 20)
-    const read = await readWhole(journal, 0)
-    read.fill(0)
-    expect([...(await readWhole(journal, 0))]).toEqual([...sampleBatch(0, 20)])
-  })
-
-  it('reads at random over all extents, many at once', async () => {
-    const journal = await harness().openSmall()
-    await appendMany(journal, 200, 1000)
-    const seqs = Array.from({ length: 200 }, (_, at) => (at * 77) % 200)
-    const batches = await Promise.all(seqs.map((seq) => readWhole(journal, seq)))
-    for (const [at, batch] of batches.entries()) expect([...batch]).toEqual([...sampleBatch(seqs[at]!, 1000)])
-  })
-
-  it('does not read beyond its bounds', async () => {
-    const journal = await harness().open()
-    await appendMany(journal, 2, 10)
-    expect(journal.bounds()).toEqual({ first: 0, next: 2 })
-    for (const seq of [-1, 2, 3, 1000]) await expectNotKept(journal, seq)
   })
 }
 
