@@ -28,8 +28,11 @@ beforeEach(() => {
 })
 
 function readAhead(bytesMax = 16 * MIB): ReadAhead {
-  const isCold = (_: LogState, offset: number): boolean => offset < hotFrom
   return new ReadAhead(bytesMax, { read: readJournal, isCold }, platform.scheduler)
+}
+
+function isCold(_: LogState, offset: number): boolean {
+  return offset < hotFrom
 }
 
 /** Batches of ten records in 64 KiB, until there are `bytesMax`. */
