@@ -24,13 +24,14 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * Loads a broker that speaks Kafka's protocol, by Kafka's own client, and prints one line of JSON.
  *
  *   Load produce ADDRESS TOPIC TOPICS BYTES SECONDS   acks=all, as fast as it goes, to TOPICS topics in turn
- *   Load consume ADDRESS TOPIC SECONDS                from the beginning, until the end or for so long
+ *   Load consume ADDRESS TOPIC OTHER SECONDS          from the beginning, until the end or for so long; before that OTHER, again and again
  *   Load latency ADDRESS TOPIC RATE SECONDS           from the send of a record of 100 bytes to its arrival at a consumer
  *
  * What happens while the programs are compiled, in the first seconds, does not count.
  */
 public final class Load {
   private static final double PRODUCE_WARMUP_SECONDS = 3;
+  private static final double CONSUME_WARMUP_SECONDS = 5;
   private static final double LATENCY_WARMUP_SECONDS = 8;
   private static final int TOPICS_AT_ONCE = 100;
 
@@ -39,7 +40,7 @@ public final class Load {
     String topic = arguments[2];
     switch (arguments[0]) {
       case "produce" -> produce(address, topic, number(arguments[3]), number(arguments[4]), number(arguments[5]));
-      case "consume" -> consume(address, topic, number(arguments[3]));
+      case "consume" -> consume(address, topic, arguments[3], number(arguments[4]));
       case "latency" -> latency(address, topic, number(arguments[3]), number(arguments[4]));
       default -> throw new IllegalArgumentException(arguments[0]);
     }
@@ -84,25 +85,33 @@ public final class Load {
     System.out.printf("{\"messages\":%d,\"seconds\":%f,\"confirmed\":%d}%n", warmConfirmed, measured, confirmed.get());
   }
 
-  private static void consume(String address, String topic, int seconds) {
+  private static void consume(String address, String topic, String other, int seconds) {
     try (KafkaConsumer<byte[], byte[]> consumer = consumer(address)) {
-      TopicPartition partition = new TopicPartition(topic, 0);
-      consumer.assign(List.of(partition));
-      consumer.seekToBeginning(List.of(partition));
-      long end = consumer.endOffsets(List.of(partition)).get(partition);
-      long messages = 0;
-      long firstAt = 0;
-      long lastAt = 0;
-      long giveUpAt = System.nanoTime() + nanos(seconds);
-      while (consumer.position(partition) < end && System.nanoTime() < giveUpAt) {
-        ConsumerRecords<byte[], byte[]> records = consumer.poll(Duration.ofMillis(500));
-        if (records.isEmpty()) continue;
-        lastAt = System.nanoTime();
-        if (firstAt == 0) firstAt = lastAt;
-        else messages += records.count();
-      }
-      System.out.printf("{\"messages\":%d,\"seconds\":%f}%n", messages, (lastAt - firstAt) / 1e9);
+      // Another topic: what the measured one gives is read for the first time.
+      long warmAt = System.nanoTime() + nanos(CONSUME_WARMUP_SECONDS);
+      while (System.nanoTime() < warmAt) read(consumer, other, warmAt);
+      double[] figures = read(consumer, topic, System.nanoTime() + nanos(seconds));
+      System.out.printf("{\"messages\":%.0f,\"seconds\":%f}%n", figures[0], figures[1]);
     }
+  }
+
+  /** Until the end or `giveUpAt`. @return how many messages came after the first ones, and how many seconds after those the last */
+  private static double[] read(KafkaConsumer<byte[], byte[]> consumer, String topic, long giveUpAt) {
+    TopicPartition partition = new TopicPartition(topic, 0);
+    consumer.assign(List.of(partition));
+    consumer.seekToBeginning(List.of(partition));
+    long end = consumer.endOffsets(List.of(partition)).get(partition);
+    long messages = 0;
+    long firstAt = 0;
+    long lastAt = 0;
+    while (consumer.position(partition) < end && System.nanoTime() < giveUpAt) {
+      ConsumerRecords<byte[], byte[]> records = consumer.poll(Duration.ofMillis(500));
+      if (records.isEmpty()) continue;
+      lastAt = System.nanoTime();
+      if (firstAt == 0) firstAt = lastAt;
+      else messages += records.count();
+    }
+    return new double[] {messages, (lastAt - firstAt) / 1e9};
   }
 
   private static void latency(String address, String topic, int rate, int seconds) throws Exception {

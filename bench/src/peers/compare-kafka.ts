@@ -1,5 +1,5 @@
-// `npm run bench:kafka -- [--seconds N] [--durability fsync|os]...`: Millrace and Apache Kafka, one after the other, under the same loads from
-// Kafka's own client. Needs Java 17 and Maven. Prints a table for docs/kafka.md.
+// `npm run bench:kafka -- [--seconds N] [--durability fsync|os]... [--only LOAD]... [--system NAME]...`: Millrace and Apache Kafka, one after the
+// other, under the same loads from Kafka's own client. Needs Java 17 and Maven. Prints a table for docs/kafka.md.
 import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,6 +17,10 @@ interface Row {
   readonly better: 'more' | 'less'
 }
 
+/** What `--only` may name. `consume` needs `produce`. */
+const LOADS = ['idle', 'latency', 'produce', 'consume', 'many', 'large'] as const
+type LoadName = (typeof LOADS)[number]
+
 const IDLE_SECONDS = 5
 const MANY_TOPICS = 1000
 const LARGE_BYTES = 65_000
@@ -26,6 +30,8 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '8' },
     durability: { type: 'string', multiple: true, default: ['fsync', 'os'] },
+    only: { type: 'string', multiple: true, default: [...LOADS] },
+    system: { type: 'string', multiple: true, default: ['kafka', 'millrace'] },
     json: { type: 'string', default: fileURLToPath(new URL('../../dist/kafka.json', import.meta.url)) },
   },
 })
@@ -37,10 +43,17 @@ execFileSync(join(repository, 'interop/kafka-foreign/jvm/install.sh'), { stdio: 
 mkdirSync(classes, { recursive: true })
 execFileSync('javac', ['-d', classes, '-cp', jars, join(repository, 'bench/peers/kafka/Load.java')], { stdio: 'inherit' })
 
+const isWanted = (load: LoadName): boolean => values.only.includes(load)
+for (const name of values.only)
+  if (!(LOADS as readonly string[]).includes(name)) throw new Error(`--only is one of ${LOADS.join(', ')}`)
+const systems = [apacheKafka, millraceByKafka].filter(({ name }) =>
+  values.system.some((wanted) => name.toLowerCase().includes(wanted)),
+)
+
 const results: Record<string, Record<string, readonly Row[]>> = {}
 for (const durability of values.durability as Durability[]) {
   results[durability] = {}
-  for (const system of [apacheKafka, millraceByKafka]) results[durability][system.name] = await measured(system, durability)
+  for (const system of systems) results[durability][system.name] = await measured(system, durability)
   print(durability, results[durability])
 }
 writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
@@ -61,23 +74,29 @@ async function rows(name: string, broker: KafkaBroker): Promise<readonly Row[]> 
     return loaded(parameters)
   }
   const list: Row[] = [{ name: 'start', unit: 'ms', value: broker.readyMs, better: 'less' }]
-  await sleep(IDLE_SECONDS * 1000)
-  list.push({ name: 'memory, idle', unit: 'MiB', value: broker.memory().rss / MIB, better: 'less' })
-  for (const rate of [1000, 50_000]) {
+  if (isWanted('idle')) {
+    await sleep(IDLE_SECONDS * 1000)
+    list.push({ name: 'memory, idle', unit: 'MiB', value: broker.memory().rss / MIB, better: 'less' })
+  }
+  for (const rate of isWanted('latency') ? [1000, 50_000] : []) {
     const { p50, p99 } = await load('latency', address, `latency-${rate}`, rate, seconds)
     list.push({ name: `end to end at ${rate}/s, p50`, unit: 'ms', value: p50!, better: 'less' })
     list.push({ name: `end to end at ${rate}/s, p99`, unit: 'ms', value: p99!, better: 'less' })
   }
-  list.push(throughput('produce 100 B', await load('produce', address, 'one', 1, 100, seconds)))
-  list.push(throughput('consume 100 B', await load('consume', address, 'one', seconds * 4)))
-  list.push(throughput(`produce 100 B, ${MANY_TOPICS} topics`, await load('produce', address, 'many', MANY_TOPICS, 100, seconds)))
-  const large = await load('produce', address, 'large', 1, LARGE_BYTES, seconds)
-  list.push({
-    name: 'produce 64 KiB',
-    unit: 'MB/s',
-    value: (large.messages! * LARGE_BYTES) / large.seconds! / 1e6,
-    better: 'more',
-  })
+  if (isWanted('produce')) list.push(throughput('produce 100 B', await load('produce', address, 'one', 1, 100, seconds)))
+  if (isWanted('consume')) {
+    await load('produce', address, 'other', 1, 100, 1)
+    list.push(throughput('consume 100 B', await load('consume', address, 'one', 'other', seconds * 4)))
+  }
+  if (isWanted('many')) {
+    const many = await load('produce', address, 'many', MANY_TOPICS, 100, seconds)
+    list.push(throughput(`produce 100 B, ${MANY_TOPICS} topics`, many))
+  }
+  if (isWanted('large')) {
+    const large = await load('produce', address, 'large', 1, LARGE_BYTES, seconds)
+    const value = (large.messages! * LARGE_BYTES) / large.seconds! / 1e6
+    list.push({ name: 'produce 64 KiB', unit: 'MB/s', value, better: 'more' })
+  }
   list.push({ name: 'memory, most under load', unit: 'MiB', value: broker.memory().peak / MIB, better: 'less' })
   return list
 }
@@ -100,21 +119,16 @@ async function loaded(parameters: readonly (string | number)[]): Promise<Record<
   return JSON.parse(stdout.slice(stdout.lastIndexOf('{'))) as Record<string, number>
 }
 
-function print(durability: Durability, systems: Record<string, readonly Row[]>): void {
-  const ours = systems[millraceByKafka.name]!
-  const theirs = systems[apacheKafka.name]!
-  console.log(
-    `\n${durability}`.padEnd(36) +
-      apacheKafka.name.padStart(14) +
-      millraceByKafka.name.padStart(14) +
-      'times better'.padStart(16),
-  )
-  for (const [n, { name, unit, value, better }] of ours.entries()) {
-    const other = theirs[n]!.value
-    const ratio = better === 'more' ? value / other : other / value
-    console.log(
-      `${`${name}, ${unit}`.padEnd(35)}${shown(other).padStart(14)}${shown(value).padStart(14)}${ratio.toFixed(2).padStart(16)}`,
-    )
+function print(durability: Durability, measurements: Record<string, readonly Row[]>): void {
+  const names = systems.map(({ name }) => name)
+  const header = `\n${durability}`.padEnd(36) + names.map((name) => name.padStart(14)).join('')
+  console.log(names.length < 2 ? header : header + 'times better'.padStart(16))
+  for (const [n, { name, unit, better }] of measurements[names[0]!]!.entries()) {
+    const figures = names.map((system) => measurements[system]![n]!.value)
+    const line = `${name}, ${unit}`.padEnd(35) + figures.map((value) => shown(value).padStart(14)).join('')
+    const [other, own] = figures as [number, number]
+    const ratio = better === 'more' ? own / other : other / own
+    console.log(names.length < 2 ? line : line + ratio.toFixed(2).padStart(16))
   }
 }
 

@@ -1,5 +1,5 @@
 import { MillraceError } from '../src/base/errors.ts'
-import type { AppendResult, Journal, JournalBounds, JournalExtent, JournalLimits } from '../src/ports/journal.ts'
+import type { AppendResult, Journal, JournalBounds, JournalExtent, JournalLimits, JournalPart } from '../src/ports/journal.ts'
 import type { VirtualPlatform } from './virtual-platform.ts'
 
 /** How the next appends go wrong. */
@@ -72,6 +72,10 @@ export class SimulatedJournal implements Journal {
     const copy = bytes.slice()
     for (let at = Math.max(damage.from, from); at < Math.min(damage.to, from + bytes.length); at++) copy[at - from]! ^= 0x55
     return copy
+  }
+
+  readParts(parts: readonly JournalPart[]): Promise<readonly Uint8Array[]> {
+    return Promise.all(parts.map(({ seq, from, length }) => this.read(seq, from, length)))
   }
 
   length(seq: number): Promise<number> {

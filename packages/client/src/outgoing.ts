@@ -60,15 +60,14 @@ export function messageHeaders(body: Body, options: PublishOptions, timestampMs:
 
 export function encodeHeaders(body: Body, headers: PublishOptions['headers']): readonly HeaderToWrite[] {
   if (headers === undefined) return isJson(body) ? JSON_HEADERS : NO_HEADERS
-  const list: HeaderToWrite[] = []
-  let typed = false
-  for (const key of Object.keys(headers)) {
-    const value = headers[key]!
-    typed ||= key.length === JSON_HEADER.key.length && key.toLowerCase() === JSON_HEADER.key
-    list.push({ key, value })
-  }
-  if (!typed && isJson(body)) list.push(JSON_HEADER)
+  const names = Object.keys(headers)
+  const list: HeaderToWrite[] = names.map((key) => ({ key, value: headers[key]! }))
+  if (isJson(body) && !names.some(isContentType)) list.push(JSON_HEADER)
   return list
+}
+
+function isContentType(name: string): boolean {
+  return name.length === JSON_HEADER.key.length && name.toLowerCase() === JSON_HEADER.key
 }
 
 /**

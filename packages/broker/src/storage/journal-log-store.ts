@@ -70,7 +70,16 @@ export class JournalLogStore implements LogStore {
     const pool = new BufferPool(limits.pendingBytesHigh)
     this.#cache = new TailCache(limits.tailCacheBytes, pool)
     this.#runs = new RunCache(journal, crc32c, limits.runCacheBytes)
-    this.#reader = new LogReader(recovered.index, this.#cache, this.#runs, journal, crc32c, this.#pins)
+    this.#reader = new LogReader({
+      index: recovered.index,
+      cache: this.#cache,
+      runs: this.#runs,
+      journal,
+      crc32c,
+      pins: this.#pins,
+      readAheadBytes: limits.readAheadBytes,
+      scheduler: platform.scheduler,
+    })
     this.#sealer = new Sealer(recovered.index, limits)
     this.#checkpointer = new Checkpointer(recovered.index, journal, crc32c, limits, recovered.checkpoint)
     this.pipeline = new CommitPipeline(journal, platform, crc32c, limits, recovered.next, pool, this)
@@ -166,7 +175,9 @@ export class JournalLogStore implements LogStore {
       if (batch.length > this.limits.batchBytesMax) throw this.#tooLarge(batch.length)
       assert(baseOffset >= first && baseOffset + batchOffsets(batch) <= last + 1, 'a replacement leaves the range it replaces')
     }
-    return this.#replacement.replace({ log: state, first, end: last + 1, baseOffset, batch })
+    const isReplaced = await this.#replacement.replace({ log: state, first, end: last + 1, baseOffset, batch })
+    this.#reader.ahead.forget(state)
+    return isReplaced
   }
 
   // ---- commits ----------------------------------------------------------------------------------------------------------
@@ -234,7 +245,7 @@ export class JournalLogStore implements LogStore {
       commits: this.pipeline.commits,
       committedBytes: this.pipeline.committedBytes,
       indexBytes: this.index.bytes + this.#runs.bytes,
-      cacheBytes: this.#cache.bytes,
+      cacheBytes: this.#cache.bytes + this.#reader.ahead.bytes,
       journalBytes: this.#journal.extents().reduce((bytes, extent) => bytes + extent.bytes, 0),
       liveBytes: Math.round(this.index.ledger.liveBytes),
       copiedForwardBytes: this.#collector.mover.copiedBytes,
@@ -263,11 +274,13 @@ export class JournalLogStore implements LogStore {
 
   async close(): Promise<void> {
     const collected = this.#collector.stop()
+    const read = this.#reader.ahead.stop()
     try {
       if (this.pipeline.failure === undefined) await this.#writeAll()
     } finally {
       this.pipeline.stop()
       await collected
+      await read
     }
   }
 

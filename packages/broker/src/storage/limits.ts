@@ -9,6 +9,8 @@ export interface StorageLimits extends LogStoreLimits {
   readonly largeBatchBytes: number
   /** Decoded index runs kept for cold reads. */
   readonly runCacheBytes: number
+  /** What is read from the journal before it is asked for, for all readers together. */
+  readonly readAheadBytes: number
   /** A checkpoint starts after this many commits even if they were small: what bounds the time to open. */
   readonly checkpointCommits: number
   /** Next checkpoint not before so many times the size of the last one was written. */
@@ -40,6 +42,7 @@ export const defaultStorageLimits: StorageLimits = {
   entryBytesMax: 64 * KIB,
   largeBatchBytes: 16 * KIB,
   runCacheBytes: 8 * MIB,
+  readAheadBytes: 16 * MIB,
   checkpointCommits: 20_000,
   checkpointRatio: 8,
   sliceBytes: 256 * KIB,

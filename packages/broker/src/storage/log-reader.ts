@@ -1,12 +1,14 @@
 import { batchMaxTimestampMs, batchOffsets, batchProblem, batchSize, BATCH_HEADER_BYTES } from '@millrace/wire'
 import { MillraceError } from '../base/errors.ts'
 import type { Crc32c } from '../ports/checksum.ts'
-import type { Journal } from '../ports/journal.ts'
+import type { Journal, JournalPart } from '../ports/journal.ts'
+import type { Scheduler } from '../ports/platform.ts'
 import { shapeBatches, type EntryColumns } from './entry-pool.ts'
 import type { LogIndex } from './log-index.ts'
-import type { LogState } from './log-state.ts'
+import { isDead, type LogState } from './log-state.ts'
 import type { BatchInfo, StoredBatch } from './log-store.ts'
 import { findInTail } from './log-tail.ts'
+import { type ColdReads, ReadAhead } from './read-ahead.ts'
 import type { ReaderPins } from './reader-pins.ts'
 import type { RunCache } from './run-cache.ts'
 import type { TailCache } from './tail-cache.ts'
@@ -14,8 +16,8 @@ import type { TailCache } from './tail-cache.ts'
 // hot path (bench/src/log-store.ts)
 
 const NOTHING: readonly StoredBatch[] = []
-/** Journal reads that one cold read issues at once. */
-const SPANS_MAX = 32
+/** Commits that one cold read reads from. */
+const SPANS_MAX = 256
 
 /** Index entries of a log, in offset order, from one on. */
 interface Stretch {
@@ -25,13 +27,31 @@ interface Stretch {
   readonly to: number
 }
 
+/** Entries that follow each other in one commit. */
+interface Span {
+  readonly row: number
+  rows: number
+  length: number
+}
+
 interface Collected {
   readonly found: StoredBatch[]
   /** Where to go on when nothing was found. */
   readonly end: number
 }
 
-/** Finds and reads committed batches: from the tail cache at once, from the journal with a promise. */
+export interface LogReaderParts {
+  readonly index: LogIndex
+  readonly cache: TailCache
+  readonly runs: RunCache
+  readonly journal: Journal
+  readonly crc32c: Crc32c
+  readonly pins: ReaderPins
+  readonly readAheadBytes: number
+  readonly scheduler: Scheduler
+}
+
+/** Finds and reads committed batches: from the tail cache, or where they were read ahead, at once; from the journal with a promise. */
 export class LogReader {
   readonly #index: LogIndex
   readonly #cache: TailCache
@@ -39,20 +59,28 @@ export class LogReader {
   readonly #journal: Journal
   readonly #crc32c: Crc32c
   readonly #pins: ReaderPins
+  readonly ahead: ReadAhead
 
-  constructor(index: LogIndex, cache: TailCache, runs: RunCache, journal: Journal, crc32c: Crc32c, pins: ReaderPins) {
+  constructor({ index, cache, runs, journal, crc32c, pins, readAheadBytes, scheduler }: LogReaderParts) {
     this.#index = index
     this.#cache = cache
     this.#runs = runs
     this.#journal = journal
     this.#crc32c = crc32c
     this.#pins = pins
+    const reads: ColdReads = {
+      read: (log, from, bytesMax) => this.#readJournal(log, from, bytesMax),
+      isCold: (log, offset) => this.#isCold(log, offset),
+    }
+    this.ahead = new ReadAhead(readAheadBytes, reads, scheduler)
   }
 
   read(log: LogState, from: number, bytesWanted: number): readonly StoredBatch[] | Promise<readonly StoredBatch[]> {
     const bytesMax = Math.max(1, bytesWanted)
     if (from < log.start || from > log.end) throw outOfRange(log, from)
     if (from === log.end) return NOTHING
+    const ahead = this.ahead.take(log, from, bytesMax)
+    if (ahead !== undefined) return ahead
     if (from >= log.sealedEnd || log.runs === undefined || log.runs.find(from) === log.runs.count) {
       const first = findInTail(this.#index.pool, log, from)
       if (first === log.tailCount) return NOTHING
@@ -153,6 +181,39 @@ export class LogReader {
   }
 
   async #readCold(log: LogState, from: number, bytesMax: number): Promise<readonly StoredBatch[]> {
+    const arriving = this.ahead.arriving(log, from)
+    if (arriving !== undefined) {
+      await arriving
+      // It may be forgotten by now.
+      if (from < log.start) throw outOfRange(log, from)
+      const ahead = this.ahead.take(log, from, bytesMax)
+      if (ahead !== undefined) return ahead
+    }
+    const batches = await this.#readJournal(log, from, bytesMax)
+    this.ahead.followed(log, from, bytesMax, batches)
+    return batches
+  }
+
+  /** Whether the batch at `offset` has to be read from the journal, as far as the index in memory tells. */
+  #isCold(log: LogState, offset: number): boolean {
+    let entries: EntryColumns
+    let row: number
+    if (offset >= log.sealedEnd || log.runs === undefined || log.runs.find(offset) === log.runs.count) {
+      const first = findInTail(this.#index.pool, log, offset)
+      if (first === log.tailCount) return false
+      entries = this.#index.pool.page(log.tailHandle)
+      row = this.#index.pool.first(log.tailHandle) + log.tailFirst + first
+    } else {
+      const loaded = this.#runs.peek(log.runs.at(log.runs.find(offset)))
+      if (loaded === undefined) return true
+      entries = loaded.entries
+      row = findRow(entries, loaded.count, offset)
+      if (row === loaded.count) return true
+    }
+    return !this.#cache.holds(entries.seq[row]!)
+  }
+
+  async #readJournal(log: LogState, from: number, bytesMax: number): Promise<readonly StoredBatch[]> {
     const pin = this.#pins.pin()
     try {
       let offset = from
@@ -202,7 +263,7 @@ export class LogReader {
   async #readStretch(log: LogState, stretch: Stretch, offset: number, bytesMax: number): Promise<Collected> {
     const { entries } = stretch
     // Neighbours in the journal are read at once.
-    const spans: { readonly row: number; rows: number; length: number }[] = []
+    const spans: Span[] = []
     let bytes = 0
     let end = offset
     for (let row = stretch.from; row < stretch.to && bytes < bytesMax; row++) {
@@ -229,9 +290,7 @@ export class LogReader {
       bytes += length
       end = rowEnd
     }
-    const parts = await Promise.all(
-      spans.map((span) => this.#readSpan(entries.seq[span.row]!, entries.position[span.row]!, span.length)),
-    )
+    const parts = await this.#readSpans(entries, spans)
     const found: StoredBatch[] = []
     let collected = 0
     for (let n = 0; n < spans.length; n++) {
@@ -246,6 +305,17 @@ export class LogReader {
       }
     }
     return { found, end }
+  }
+
+  async #readSpans(entries: EntryColumns, spans: readonly Span[]): Promise<readonly Uint8Array[]> {
+    const cached = spans.map(({ row, length }) => this.#cache.get(entries.seq[row]!, entries.position[row]!, length))
+    const wanted: JournalPart[] = []
+    for (const [n, { row, length }] of spans.entries()) {
+      if (cached[n] === undefined) wanted.push({ seq: entries.seq[row]!, from: entries.position[row]!, length })
+    }
+    const read = await this.#journal.readParts(wanted)
+    let at = 0
+    return cached.map((bytes) => bytes ?? read[at++]!)
   }
 
   async #readSpan(seq: number, position: number, length: number): Promise<Uint8Array> {
@@ -315,11 +385,6 @@ function collect(
     at += size
   }
   return bytes
-}
-
-function isDead(log: LogState, base: number, end: number): boolean {
-  if (base >= log.start && log.holes === undefined) return false
-  return log.deadOffsets(base, end) === end - base
 }
 
 /** First row that ends after `offset`. */

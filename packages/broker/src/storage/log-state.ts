@@ -50,3 +50,9 @@ export class LogState {
     return from - first + (this.holes === undefined ? 0 : this.holes.covered(from, end))
   }
 }
+
+/** Whether all of [base, end) is trimmed or discarded. */
+export function isDead(log: LogState, base: number, end: number): boolean {
+  if (base >= log.start && log.holes === undefined) return false
+  return log.deadOffsets(base, end) === end - base
+}

@@ -283,6 +283,37 @@ test('a long backlog takes little memory, and little reading to open again', asy
   for (const log of logs) expect(reopened.bounds(log).end).toBe(messages / logs.length)
 }, 60_000)
 
+test('who reads what is on disk in order gets it at once from the third read on, and sees what was forgotten or replaced since', async () => {
+  const journal = await simulatedJournal()
+  const store = await open(journal, { tailCacheBytes: 1, batchBytesMax: 64 * 1024 })
+  const log = store.createLog()
+  for (let n = 0; n < 400; n++) {
+    store.append(log, text(`${n}`.padEnd(1000)), 1)
+    if (n % 5 === 0) await rest()
+  }
+  await rest()
+  const read = async (from: number): Promise<number> => {
+    const batches = await platform.until(Promise.resolve(store.read(log, from, 20_000)))
+    expect(batches.map(textOf).map(Number)).toEqual(batches.map((_, n) => from + n))
+    await rest()
+    return batches.at(-1)!.lastOffset + 1
+  }
+  const next = await read(await read(0))
+  const readsBefore = journal.reads
+  const ready = store.read(log, next, 20_000)
+  expect(ready).not.toBeInstanceOf(Promise)
+  expect((ready as readonly StoredBatch[]).length).toBeGreaterThanOrEqual(19)
+  expect(journal.reads).toBe(readsBefore)
+  expect(store.stats.cacheBytes).toBeGreaterThan(20_000)
+
+  expect(await platform.until(store.replace(log, 60, 60, 60, text('other')))).toBe(true)
+  store.discard(log, 61, 62)
+  await rest()
+  const after = await platform.until(Promise.resolve(store.read(log, 59, 4000)))
+  expect(after.map((batch) => textOf(batch).trim()).slice(0, 3)).toEqual(['59', 'other', '63'])
+  await platform.until(store.close())
+})
+
 async function simulatedJournal(options: MemoryJournalOptions = {}): Promise<SimulatedJournal> {
   return new SimulatedJournal(await openMemoryJournal(options), platform, true)
 }

@@ -58,6 +58,11 @@ export class TailCache {
     }
   }
 
+  /** Whether commit `seq` is here. */
+  holds(seq: number): boolean {
+    return seq >= this.#first && seq - this.#first + this.#head < this.#commits.length
+  }
+
   /** A view of `length` bytes at byte `position` of commit `seq`, or undefined if they are not here. The range lies inside one part. */
   get(seq: number, position: number, length: number): Uint8Array | undefined {
     if (seq < this.#first) return undefined

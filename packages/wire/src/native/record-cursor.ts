@@ -31,7 +31,6 @@ export class RecordCursor {
   headerLength = 0
   readonly #baseTimestampMs: number
   #left: number
-  #at = 0
 
   constructor(batch: Uint8Array) {
     this.batch = batch
@@ -43,23 +42,26 @@ export class RecordCursor {
   next(): boolean {
     if (this.#left <= 0) return false
     this.#left--
-    this.#at = this.end
-    const length = this.#varint()
-    const start = this.#at
+    const { batch } = this
+    const length = readVarint(batch, this.end)
+    const start = varintEnd
     const end = start + length
-    if (length < 6 || end > this.batch.length) throw new BatchFormatError(`a record claims ${length} bytes`)
-    this.#at = start + 1
-    this.timestampMs = this.#baseTimestampMs + this.#varint()
-    this.offsetDelta = this.#varint()
-    this.keyLength = this.#varint()
-    this.keyAt = this.#at
-    if (this.keyLength > 0) this.#at += this.keyLength
-    if (this.#at > end) throw new BatchFormatError('a key leaves its record')
-    this.valueLength = this.#varint()
-    this.valueAt = this.#at
-    if (this.valueLength > 0) this.#at += this.valueLength
-    if (this.#at > end) throw new BatchFormatError('a value leaves its record')
-    this.headersAt = this.#at
+    if (length < 6 || end > batch.length) throw new BatchFormatError(`a record claims ${length} bytes`)
+    this.timestampMs = this.#baseTimestampMs + readVarint(batch, start + 1)
+    this.offsetDelta = readVarint(batch, varintEnd)
+    const keyLength = readVarint(batch, varintEnd)
+    const keyAt = varintEnd
+    const keyEnd = keyLength > 0 ? keyAt + keyLength : keyAt
+    if (keyEnd > end) throw new BatchFormatError('a key leaves its record')
+    const valueLength = readVarint(batch, keyEnd)
+    const valueAt = varintEnd
+    const valueEnd = valueLength > 0 ? valueAt + valueLength : valueAt
+    if (valueEnd > end) throw new BatchFormatError('a value leaves its record')
+    this.keyLength = keyLength
+    this.keyAt = keyAt
+    this.valueLength = valueLength
+    this.valueAt = valueAt
+    this.headersAt = valueEnd
     this.end = end
     return true
   }
@@ -88,12 +90,6 @@ export class RecordCursor {
       this.headerLength = valueLength
     }
     return this.headerLength >= 0
-  }
-
-  #varint(): number {
-    const value = readVarint(this.batch, this.#at)
-    this.#at = varintEnd
-    return value
   }
 }
 
@@ -128,13 +124,19 @@ function readBlob(batch: Uint8Array, at: number, end: number): Uint8Array | null
 /** Where the last `readVarint` or `readBlob` ended. */
 let varintEnd = 0
 
-/** Zigzag, up to 53 bits. */
+/** Zigzag, up to 53 bits. Most have one byte or two, which need no arithmetic beyond 32 bits. */
 function readVarint(bytes: Uint8Array, at: number): number {
   let byte = bytes[at]
   if (byte === undefined) throw new BatchFormatError('a record ends early')
   if (byte < 0x80) {
     varintEnd = at + 1
     return (byte >>> 1) ^ -(byte & 1)
+  }
+  const second = bytes[at + 1]
+  if (second !== undefined && second < 0x80) {
+    varintEnd = at + 2
+    const both = (byte & 0x7f) | (second << 7)
+    return (both >>> 1) ^ -(both & 1)
   }
   let low = byte & 0x7f
   let scale = 128

@@ -112,7 +112,7 @@ function excerpt(batch: Uint8Array, start: number, end: number, count: number): 
 /** Bytes that the last `readVarint` took; 0 when it met the end of the batch or more than 53 bits. */
 let varintBytes = 0
 
-/** Zigzag, up to 53 bits. */
+/** Zigzag, up to 53 bits. Most have one byte or two, which need no arithmetic beyond 32 bits. */
 function readVarint(bytes: Uint8Array, at: number): number {
   let byte = bytes[at]
   if (byte === undefined) {
@@ -122,6 +122,12 @@ function readVarint(bytes: Uint8Array, at: number): number {
   if (byte < 0x80) {
     varintBytes = 1
     return (byte >>> 1) ^ -(byte & 1)
+  }
+  const second = bytes[at + 1]
+  if (second !== undefined && second < 0x80) {
+    varintBytes = 2
+    const both = (byte & 0x7f) | (second << 7)
+    return (both >>> 1) ^ -(both & 1)
   }
   let low = byte & 0x7f
   let scale = 128

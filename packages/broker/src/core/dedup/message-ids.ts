@@ -231,7 +231,7 @@ export class MessageIds implements CommitMember, Deadline {
     const view = this.#view
     const sinceMs = table.timeMs(first)
     for (let ordinal = first, at = 0; ordinal < table.end; ordinal++, at += ENTRY_BYTES) {
-      for (let n = 0; n < 4; n++) view.setInt32(at + n * 4, table.word(ordinal, n))
+      table.writeHash(ordinal, view, at)
       view.setUint32(at + 16, table.partition(ordinal))
       view.setFloat64(at + 20, table.offset(ordinal))
       view.setUint32(at + 28, table.timeMs(ordinal) - sinceMs)

@@ -1,8 +1,9 @@
 // hot path of queues with `order: 'key'` (packages/broker/test/core/order-throughput.mjs)
 import { RecordCursor, murmur2 } from '@millrace/wire'
 import type { StoredBatch } from '../../storage/log-store.ts'
-import { NO_KEY } from './key-order.ts'
 
+/** Stands for a record without a key. */
+export const NO_KEY = -1
 /** Stands where a batch has no record. */
 const NOTHING = -2
 
@@ -24,6 +25,7 @@ export class BatchKeys {
   /** @param position of a record, from the first offset of the batch on. @returns a hash of its key, or NO_KEY */
   at(position: number): number {
     const keys = this.#keys
+    if (position < keys.length) return keys[position]!
     const record = this.#record!
     while (keys.length <= position && record.next()) {
       while (keys.length < record.offsetDelta) keys.push(NOTHING)

@@ -4,7 +4,8 @@ import { assert } from '../../base/assert.ts'
 import type { StoredBatch } from '../../storage/log-store.ts'
 import { BatchKeys } from './batch-keys.ts'
 import { insertReturned, removeOffsets } from './delivery-state.ts'
-import { KeyOrder, NO_KEY } from './key-order.ts'
+import { KeyOrder } from './key-order.ts'
+import { NO_LANE } from './lane-table.ts'
 import { RangeMap } from './range-map.ts'
 import { ReturnedRange } from './ranges.ts'
 
@@ -12,6 +13,8 @@ import { ReturnedRange } from './ranges.ts'
 const BLOCKED_MAX = 16_384
 /** Messages that are looked at together. */
 const SLICE_MAX = 1024
+/** Keys that are looked up together. */
+const APPROACHED = 64
 
 export class KeyTurns {
   /** They wait for one with their key. `attempts` 0: were never delivered. */
@@ -22,11 +25,13 @@ export class KeyTurns {
   /** What is looked at for the first time, and what came back. */
   readonly #ahead = new BatchKeys()
   readonly #back = new BatchKeys()
-  /** Keys of the slice, from its first offset on. */
-  readonly #keys = new Float64Array(SLICE_MAX)
-  #keysFrom = 0
-  #keyCount = 0
-  readonly #seen = new SeenKeys()
+  /** Memory was asked for what the keys of new messages below have. */
+  #approached = 0
+  readonly #keys = new Float64Array(APPROACHED)
+  /** Lanes of the slice, from its first offset on. */
+  readonly #lanes = new Int32Array(SLICE_MAX)
+  #lanesFrom = 0
+  #laneCount = 0
 
   get isFull(): boolean {
     return this.blocked.offsets >= BLOCKED_MAX
@@ -38,36 +43,49 @@ export class KeyTurns {
    * @param isNew whether they are looked at for the first time
    */
   admit(batch: StoredBatch, first: number, last: number, isNew: boolean): number {
-    const keys = this.#keys
     const end = Math.min(last - first + 1, SLICE_MAX)
     const inBatch = isNew ? this.#ahead : this.#back
     inBatch.enter(batch)
-    this.#seen.clear()
+    const order = this.#order
+    const lanes = this.#lanes
+    order.beginSlice()
     let wait = false
     let count = 0
     for (; count < end; count++) {
       const offset = first + count
-      let key = isNew ? NO_KEY : this.#order.keyOf(offset)
-      if (key === NO_KEY) key = inBatch.at(offset - batch.baseOffset)
-      const mayGo = this.#order.admits(offset, key)
+      let lane = isNew ? NO_LANE : order.laneOf(offset)
+      if (lane === NO_LANE) {
+        if (isNew && offset >= this.#approached) this.#approach(batch, offset, last)
+        const key = inBatch.at(offset - batch.baseOffset)
+        if (key >= 0) lane = order.laneFor(key)
+      }
+      const mayGo = order.admits(offset, lane)
       if (count === 0) wait = !mayGo
-      if (wait ? mayGo : !mayGo || (key !== NO_KEY && !this.#seen.add(key))) break
-      keys[count] = key
+      if (wait ? mayGo : !mayGo || (lane !== NO_LANE && !order.claim(lane))) break
+      lanes[count] = lane
     }
-    this.#keysFrom = first
-    this.#keyCount = count
+    this.#lanesFrom = first
+    this.#laneCount = count
     return wait ? -count : count
+  }
+
+  #approach(batch: StoredBatch, first: number, last: number): void {
+    const keys = this.#keys
+    const count = Math.min(last - first + 1, keys.length)
+    for (let n = 0; n < count; n++) keys[n] = this.#ahead.at(first + n - batch.baseOffset)
+    this.#order.approach(keys, count)
+    this.#approached = first + count
   }
 
   /** Messages of the slice that `admit` looked at are handed out. */
   enter(first: number, last: number): void {
-    for (let offset = first; offset <= last; offset++) this.#order.enter(offset, this.#keys[offset - this.#keysFrom]!)
+    for (let offset = first; offset <= last; offset++) this.#order.enter(offset, this.#lanes[offset - this.#lanesFrom]!)
   }
 
   /** The first messages of the slice wait. */
   block(first: number, last: number, attempts: number): void {
-    assert(first === this.#keysFrom && last < first + this.#keyCount, 'what is blocked was looked at')
-    for (let offset = first; offset <= last; offset++) this.#order.block(offset, this.#keys[offset - first]!)
+    assert(first === this.#lanesFrom && last < first + this.#laneCount, 'what is blocked was looked at')
+    for (let offset = first; offset <= last; offset++) this.#order.block(offset, this.#lanes[offset - first]!)
     insertReturned(this.blocked, first, last, attempts)
   }
 
@@ -76,7 +94,7 @@ export class KeyTurns {
     this.#back.enter(batch)
     for (let offset = first; offset <= last; offset++) {
       const key = this.#back.at(offset - batch.baseOffset)
-      if (key >= 0) this.#order.enter(offset, key)
+      if (key >= 0) this.#order.enter(offset, this.#order.laneFor(key))
     }
   }
 
@@ -108,31 +126,6 @@ export class KeyTurns {
     const { attempts } = range
     removeOffsets(this.blocked, offset, offset, (_, first, last) => new ReturnedRange(first, last, attempts))
     this.freedAttempts = attempts
-    return true
-  }
-}
-
-/** The keys of one slice. */
-class SeenKeys {
-  /** Twice as many places as there may be keys; a key counts where the round is the one that goes on. */
-  readonly #keys = new Float64Array(SLICE_MAX * 2)
-  readonly #rounds = new Uint32Array(SLICE_MAX * 2)
-  #round = 0
-
-  clear(): void {
-    this.#round = (this.#round + 1) >>> 0
-    if (this.#round > 0) return
-    this.#rounds.fill(0)
-    this.#round = 1
-  }
-
-  /** @returns false when it was there */
-  add(key: number): boolean {
-    const mask = this.#keys.length - 1
-    let place = key & mask
-    for (; this.#rounds[place] === this.#round; place = (place + 1) & mask) if (this.#keys[place] === key) return false
-    this.#rounds[place] = this.#round
-    this.#keys[place] = key
     return true
   }
 }

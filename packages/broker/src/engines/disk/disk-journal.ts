@@ -2,7 +2,7 @@
 import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import type { Crc32c } from '../../ports/checksum.ts'
-import type { AppendResult, Journal, JournalBounds, JournalExtent, JournalLimits } from '../../ports/journal.ts'
+import type { AppendResult, Journal, JournalBounds, JournalExtent, JournalLimits, JournalPart } from '../../ports/journal.ts'
 import type { DirectoryLock, Durability, File, FileSystem } from './file-system.ts'
 import { FrameReader } from './frame-reader.ts'
 import { frameBytes } from './frame.ts'
@@ -80,7 +80,18 @@ export class DiskJournal implements Journal {
 
   read(seq: number, from: number, length: number): Promise<Uint8Array> {
     assert(from >= 0 && length >= 0, `read of ${length} bytes at ${from}`)
-    return this.#withSegment(seq, (segment, file) => this.#reader.read(segment, file, seq, from, length))
+    return this.#withSegment(seq, (segment, file) => this.#reader.read(segment, file, { seq, from, length }))
+  }
+
+  async readParts(parts: readonly JournalPart[]): Promise<readonly Uint8Array[]> {
+    const segments = parts.map(({ seq }) => this.#segmentOf(seq))
+    const groups: Promise<readonly Uint8Array[]>[] = []
+    for (let from = 0, to = 0; from < parts.length; from = to) {
+      while (to < parts.length && segments[to] === segments[from]) to++
+      const group = parts.slice(from, to)
+      groups.push(this.#withSegment(group[0]!.seq, (segment, file) => this.#reader.readParts(segment, file, group)))
+    }
+    return (await Promise.all(groups)).flat()
   }
 
   length(seq: number): Promise<number> {

@@ -1,66 +1,74 @@
-/** Finds and reads single frames of segments: at most two reads of the file for a batch, one more when its index page is not cached. */
+/** Reads frames of segments: neighbours with one read of the file, and a part deep inside a large one with two at once. */
 // hot path
 import { KIB, MIB } from '../../base/units.ts'
-import type { MillraceError } from '../../base/errors.ts'
 import type { Crc32c } from '../../ports/checksum.ts'
+import type { JournalPart } from '../../ports/journal.ts'
 import type { File } from './file-system.ts'
-import { decodeFrameHeader, endMarker, FRAME_HEADER_BYTES, frameBytes, type FrameHeader } from './frame.ts'
+import { damaged, FrameFinder, isPossible, type Place } from './frame-finder.ts'
+import { endMarker, FRAME_HEADER_BYTES, type FrameHeader } from './frame.ts'
 import type { IndexPages } from './index-pages.ts'
-import { scanSegment } from './segment-scan.ts'
+import { type Piece, Stretches } from './stretches.ts'
 import type { Segment } from './segment.ts'
-import { corrupt } from './stored-segment.ts'
 import { readFully } from './whole-transfers.ts'
 
 /** Frames up to this size are read and checked as a whole, whatever part of them is asked for. */
 const WHOLE_FRAME_BYTES_MAX: number = 32 * KIB
 const VERIFY_PIECE_BYTES: number = MIB
 
-interface Place {
-  readonly start: number
-  readonly end: number
-}
-
-interface FrameAt {
-  readonly position: number
-  readonly header: FrameHeader
-  /** The frame as far as it was read together with its header. */
-  readonly bytes: Buffer
+/** What is read for a part that is asked for. */
+interface Wanted {
+  readonly part: JournalPart
+  readonly place: Place
+  readonly header: Piece
+  /** Of the body; of a small frame, all of it and what follows it. */
+  readonly body: Piece
+  readonly isWhole: boolean
 }
 
 export class FrameReader {
-  readonly #indexPages: IndexPages
+  readonly #finder: FrameFinder
   readonly #crc32c: Crc32c
-  readonly #onWarning: (message: string) => void
 
   constructor(indexPages: IndexPages, crc32c: Crc32c, onWarning: (message: string) => void) {
-    this.#indexPages = indexPages
+    this.#finder = new FrameFinder(indexPages, crc32c, onWarning)
     this.#crc32c = crc32c
-    this.#onWarning = onWarning
   }
 
   async length(segment: Segment, file: File, seq: number): Promise<number> {
-    const frame = await this.#find(segment, file, seq, 0)
-    return frame.header.bodyBytes
+    const { header } = await this.#finder.find(segment, file, seq)
+    return header.bodyBytes
+  }
+
+  /** What comes back keeps nothing else in memory. */
+  async read(segment: Segment, file: File, part: JournalPart): Promise<Uint8Array> {
+    const [bytes] = await this.readParts(segment, file, [part])
+    return 2 * bytes!.length >= bytes!.buffer.byteLength ? bytes! : Buffer.from(bytes!)
   }
 
   /** Checks small frames, and every body that is read as a whole. A part of a large body is for the caller to check. */
-  async read(segment: Segment, file: File, seq: number, from: number, length: number): Promise<Uint8Array> {
-    const frame = await this.#find(segment, file, seq, from + length)
-    const { bodyBytes } = frame.header
-    const to = Math.min(from + length, bodyBytes)
-    if (from >= to) return new Uint8Array(0)
-    const inHand = frame.bytes.subarray(FRAME_HEADER_BYTES)
-    if (inHand.length >= bodyBytes) this.#check(segment, seq, frame, inHand.subarray(0, bodyBytes))
-    if (inHand.length >= to)
-      return to - from === bodyBytes ? inHand.subarray(0, bodyBytes) : Buffer.from(inHand.subarray(from, to))
-    const part = Buffer.allocUnsafeSlow(to - from)
-    await readFully(file, part, frame.position + FRAME_HEADER_BYTES + from)
-    if (part.length === bodyBytes) this.#check(segment, seq, frame, part)
-    return part
+  async readParts(segment: Segment, file: File, parts: readonly JournalPart[]): Promise<readonly Uint8Array[]> {
+    const places: (Place | undefined)[] = []
+    for (const { seq } of parts) {
+      const place = await this.#finder.placeOf(segment, file, seq)
+      places.push(isPossible(segment, place) ? place : undefined)
+    }
+    const stretches = new Stretches()
+    const wanted: (Wanted | undefined)[] = []
+    for (let n = 0; n < parts.length; n++) {
+      const place = places[n]
+      wanted.push(place === undefined ? undefined : this.#plan(stretches, parts[n]!, place, wanted[n - 1]))
+    }
+    await stretches.read(file)
+    const found: Uint8Array[] = []
+    for (let n = 0; n < parts.length; n++) {
+      const bytes = wanted[n] === undefined ? undefined : this.#found(segment, wanted[n]!)
+      found.push(bytes ?? (await this.#readScanned(segment, file, parts[n]!)))
+    }
+    return found
   }
 
   async verify(segment: Segment, file: File, seq: number): Promise<void> {
-    const { position, header } = await this.#find(segment, file, seq, 0)
+    const { position, header } = await this.#finder.find(segment, file, seq)
     const bodyEnd = position + FRAME_HEADER_BYTES + header.bodyBytes
     const piece = Buffer.allocUnsafe(Math.min(VERIFY_PIECE_BYTES, header.bodyBytes + 4))
     let checksum = 0
@@ -75,60 +83,43 @@ export class FrameReader {
     if (checksum !== header.bodyChecksum || !isWhole) throw damaged(segment, seq, position)
   }
 
-  /** Reads the frame's header, and with it all of a small frame, or the first `bodyBytes` of a large one if they are few. */
-  async #find(segment: Segment, file: File, seq: number, bodyBytes: number): Promise<FrameAt> {
-    const place = await this.#placeOf(segment, file, seq)
-    const frame = await this.#frameAt(segment, file, seq, place, bodyBytes)
-    if (frame !== undefined) return frame
-    const scanned = segment.isClosed ? await this.#scannedPlaceOf(segment, file, seq) : undefined
-    const found = scanned === undefined ? undefined : await this.#frameAt(segment, file, seq, scanned, bodyBytes)
-    if (found === undefined) throw damaged(segment, seq, place.start)
-    return found
+  #plan(stretches: Stretches, part: JournalPart, place: Place, before: Wanted | undefined): Wanted {
+    const { start, end } = place
+    const bodyStart = start + FRAME_HEADER_BYTES
+    const isWhole = end - start <= WHOLE_FRAME_BYTES_MAX
+    const header = before?.part.seq === part.seq ? before.header : stretches.add(start, bodyStart)
+    if (isWhole) return { part, place, header, body: stretches.add(bodyStart, end), isWhole }
+    const from = Math.min(bodyStart + part.from, end)
+    const to = Math.min(from + part.length, end)
+    return { part, place, header, body: stretches.add(from, to), isWhole }
   }
 
-  async #frameAt(segment: Segment, file: File, seq: number, place: Place, bodyBytes: number): Promise<FrameAt | undefined> {
-    const whole = place.end - place.start
-    if (place.end > segment.end || whole < FRAME_HEADER_BYTES) return undefined
-    const isFew = FRAME_HEADER_BYTES + bodyBytes <= WHOLE_FRAME_BYTES_MAX
-    const part = isFew ? FRAME_HEADER_BYTES + bodyBytes : FRAME_HEADER_BYTES
-    const bytes = Buffer.allocUnsafeSlow(whole <= WHOLE_FRAME_BYTES_MAX ? whole : part)
-    await readFully(file, bytes, place.start)
-    const header = decodeFrameHeader(bytes, 0, segment.header.generation, segment.header.salt, this.#crc32c)
-    if (header === undefined || header.seq !== seq || frameBytes(header.bodyBytes) !== whole) return undefined
-    return { position: place.start, header, bytes }
+  /** @returns undefined if the frame is not in its place */
+  #found(segment: Segment, { part, place, header, body, isWhole }: Wanted): Uint8Array | undefined {
+    const { seq, from, length } = part
+    const facts = this.#finder.header(segment, seq, place, header.bytes)
+    if (facts === undefined) return undefined
+    const to = Math.min(from + length, facts.bodyBytes)
+    if (isWhole) this.#check(segment, seq, place, facts, body.bytes.subarray(0, facts.bodyBytes))
+    if (from >= to) return new Uint8Array(0)
+    const at = isWhole ? from : 0
+    const bytes = body.bytes.subarray(at, at + to - from)
+    if (!isWhole && bytes.length === facts.bodyBytes) this.#check(segment, seq, place, facts, bytes)
+    return bytes
   }
 
-  async #placeOf(segment: Segment, file: File, seq: number): Promise<Place> {
-    const ordinal = seq - segment.first
-    const isLast = ordinal + 1 === segment.count
-    if (segment.positions !== undefined) {
-      return { start: segment.positions.at(ordinal), end: isLast ? segment.end : segment.positions.at(ordinal + 1) }
-    }
-    const start = await this.#indexPages.position(segment, file, ordinal)
-    const end = isLast ? segment.end : await this.#indexPages.position(segment, file, ordinal + 1)
-    return { start, end }
+  async #readScanned(segment: Segment, file: File, part: JournalPart): Promise<Uint8Array> {
+    const place = await this.#finder.scannedPlaceOf(segment, file, part.seq)
+    if (place === undefined) throw damaged(segment, part.seq, (await this.#finder.placeOf(segment, file, part.seq)).start)
+    const stretches = new Stretches()
+    const wanted = this.#plan(stretches, part, place, undefined)
+    await stretches.read(file)
+    const bytes = this.#found(segment, wanted)
+    if (bytes === undefined) throw damaged(segment, part.seq, place.start)
+    return bytes
   }
 
-  /** For an index whose entry leads nowhere: the frames are the truth. */
-  async #scannedPlaceOf(segment: Segment, file: File, seq: number): Promise<Place | undefined> {
-    const { positions, end } = await scanSegment(
-      file,
-      segment.header,
-      { seq: segment.first, previousChecksum: segment.previousChecksum },
-      this.#crc32c,
-    )
-    const ordinal = seq - segment.first
-    if (ordinal >= positions.count) return undefined
-    this.#onWarning(`${segment.path}: its index is damaged; frames are found by reading the segment`)
-    if (positions.count === segment.count) segment.positions = positions
-    return { start: positions.at(ordinal), end: ordinal + 1 === positions.count ? end : positions.at(ordinal + 1) }
+  #check(segment: Segment, seq: number, { start }: Place, header: FrameHeader, body: Buffer): void {
+    if (this.#crc32c(body) !== header.bodyChecksum) throw damaged(segment, seq, start)
   }
-
-  #check(segment: Segment, seq: number, frame: FrameAt, body: Buffer): void {
-    if (this.#crc32c(body) !== frame.header.bodyChecksum) throw damaged(segment, seq, frame.position)
-  }
-}
-
-function damaged(segment: Segment, seq: number, position: number): MillraceError {
-  return corrupt(segment.path, `journal sequence ${seq}, at byte ${position}, fails its checksum`)
 }

@@ -1,7 +1,7 @@
 import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import { GIB, MIB } from '../../base/units.ts'
-import type { AppendResult, Journal, JournalBounds, JournalExtent, JournalLimits } from '../../ports/journal.ts'
+import type { AppendResult, Journal, JournalBounds, JournalExtent, JournalLimits, JournalPart } from '../../ports/journal.ts'
 
 export interface MemoryJournalOptions {
   /** Batch bytes the journal holds at most, in whole extents that are not forgotten. Default 1 GiB. */
@@ -63,6 +63,10 @@ class MemoryJournal implements Journal {
   async read(seq: number, from: number, length: number): Promise<Uint8Array> {
     assert(from >= 0 && length >= 0, `read of ${length} bytes at ${from}`)
     return this.#batch(seq).slice(from, from + length)
+  }
+
+  readParts(parts: readonly JournalPart[]): Promise<readonly Uint8Array[]> {
+    return Promise.all(parts.map(({ seq, from, length }) => this.read(seq, from, length)))
   }
 
   async length(seq: number): Promise<number> {

@@ -32,6 +32,7 @@ export function describeJournal(name: string, makeHarness: () => JournalHarness)
     })
     describeAppends(() => harness)
     describeReads(() => harness)
+    describeReadsOfParts(() => harness)
     describeDiscards(() => harness)
     describeSpace(() => harness, makeHarness())
     describeEnd(() => harness, makeHarness())
@@ -183,6 +184,36 @@ function describeReads(harness: () => JournalHarness): void {
     await appendMany(journal, 2, 10)
     expect(journal.bounds()).toEqual({ first: 0, next: 2 })
     for (const seq of [-1, 2, 3, 1000]) await expectNotKept(journal, seq)
+  })
+}
+
+function describeReadsOfParts(harness: () => JournalHarness): void {
+  it('reads many parts at once as it reads each of them, in any order', async () => {
+    const journal = await harness().openSmall()
+    const sizes = Array.from({ length: 100 }, (_, seq) => (seq % 10 === 0 ? 32 * 1024 : (seq * 37) % 3000))
+    for (const [seq, bytes] of sizes.entries()) await append(journal, seq, bytes)
+    const inOrder = sizes.flatMap((bytes, seq) => [
+      { seq, from: 0, length: Math.min(50, bytes) },
+      { seq, from: Math.floor(bytes / 2), length: 1000 },
+      { seq, from: bytes - 1, length: 10 },
+      { seq, from: bytes, length: 1 },
+    ])
+    const parts = [...inOrder, { seq: 10, from: 0, length: 32 * 1024 }, ...inOrder.toReversed()].filter(({ from }) => from >= 0)
+    const read = await journal.readParts(parts)
+    expect(read).toHaveLength(parts.length)
+    for (const [n, { seq, from, length }] of parts.entries()) {
+      expect(Buffer.compare(read[n]!, sampleBatch(seq, sizes[seq]!).subarray(from, from + length))).toBe(0)
+    }
+    expect(await journal.readParts([])).toEqual([])
+  })
+
+  it('reads none of several parts when one of them is not kept', async () => {
+    const journal = await harness().openSmall()
+    await appendMany(journal, 20, 1000)
+    await journal.discard(3, 3)
+    const parts = [2, 3, 4].map((seq) => ({ seq, from: 0, length: 10 }))
+    await expect(async () => journal.readParts(parts)).rejects.toMatchObject({ code: 'offset_out_of_range' })
+    expect(await journal.readParts([parts[0]!, parts[2]!])).toHaveLength(2)
   })
 }
 

@@ -7,6 +7,7 @@ import { NO_TOPIC_ID, partitionOf, topicOf } from '../handlers/topic-lookup.ts'
 import { LEADER_EPOCH, limits } from '../limits.ts'
 import type { Client } from '../served-api.ts'
 import type { WantedPartition } from './fetch-session.ts'
+import type { FetchTerms } from './fetch-terms.ts'
 
 /** Of a stored batch. */
 type Batch = Awaited<ReturnType<StoredPartition['read']>>[number]
@@ -32,24 +33,33 @@ export class FetchRound {
   failed = false
   readonly #client: Client
   readonly #wanted: readonly WantedPartition[]
+  readonly #bytesMin: number
   readonly #bytesMax: number
   #at = 0
+  /** Of the partition that is being read. */
+  #found: Batch[] = []
+  #foundBytes = 0
+  #isAtEnd = false
 
-  constructor(client: Client, wanted: readonly WantedPartition[], bytesMax: number) {
+  constructor(client: Client, wanted: readonly WantedPartition[], { bytesMin, bytesMax }: FetchTerms) {
     this.#client = client
     this.#wanted = wanted
+    this.#bytesMin = bytesMin
     this.#bytesMax = Math.min(bytesMax, limits.fetchBytesMax)
   }
 
   /** Reads all, at once where no disk has to be waited for. */
   run(): void | Promise<void> {
-    for (; this.#at < this.#wanted.length; this.#at++) {
+    for (; this.#at < this.#wanted.length; this.#next()) {
       const wanted = this.#wanted[this.#at]!
       try {
         const partition = this.#find(wanted)
-        const read = this.#read(partition, wanted)
-        if (read instanceof Promise) return this.#readLater(partition, wanted, read)
-        this.#take(partition, wanted, read)
+        while (this.#goesOn(partition, wanted)) {
+          const read = this.#read(partition, wanted)
+          if (read instanceof Promise) return this.#readLater(wanted, read)
+          this.#add(read)
+        }
+        this.#take(partition, wanted)
       } catch (error) {
         this.#fail(wanted, error)
       }
@@ -57,14 +67,42 @@ export class FetchRound {
     return undefined
   }
 
-  async #readLater(partition: StoredPartition, wanted: WantedPartition, read: Promise<readonly Batch[]>): Promise<void> {
+  async #readLater(wanted: WantedPartition, read: Promise<readonly Batch[]>): Promise<void> {
     try {
-      this.#take(partition, wanted, await read)
+      this.#add(await read)
     } catch (error) {
-      this.#fail(wanted, error)
+      // What was found is given; the next fetch begins at what cannot be read.
+      if (this.#found.length > 0) this.#isAtEnd = true
+      else {
+        this.#fail(wanted, error)
+        this.#next()
+      }
     }
-    this.#at++
     await this.run()
+  }
+
+  #next(): void {
+    this.#at++
+    this.#found = []
+    this.#foundBytes = 0
+    this.#isAtEnd = false
+  }
+
+  /** A read gives what lies together, which may be less than the client wants to wait for. */
+  #goesOn(partition: StoredPartition, { bytesMax }: WantedPartition): boolean {
+    if (this.#isAtEnd) return false
+    const last = this.#found[this.#found.length - 1]
+    if (last === undefined) return true
+    const isEnough = this.bytes + this.#foundBytes >= this.#bytesMin || this.#foundBytes >= bytesMax
+    return !isEnough && last.lastOffset + 1 < partition.bounds().end
+  }
+
+  #add(batches: readonly Batch[]): void {
+    if (batches.length === 0) this.#isAtEnd = true
+    for (const batch of batches) {
+      this.#found.push(batch)
+      this.#foundBytes += batch.bytes.length
+    }
   }
 
   #find(wanted: WantedPartition): StoredPartition {
@@ -81,16 +119,18 @@ export class FetchRound {
 
   #read(partition: StoredPartition, { fetchOffset, bytesMax }: WantedPartition): readonly Batch[] | Promise<readonly Batch[]> {
     const { start, end } = partition.bounds()
-    const left = this.#bytesMax - this.bytes
+    const last = this.#found[this.#found.length - 1]
+    const from = last === undefined ? fetchOffset : last.lastOffset + 1
+    const left = this.#bytesMax - this.bytes - this.#foundBytes
     // What is out of range is told although there is no room for records.
-    if (fetchOffset === end || (left <= 0 && this.bytes > 0 && fetchOffset >= start && fetchOffset < end)) return []
-    return partition.read(fetchOffset, Math.max(1, Math.min(left, bytesMax)))
+    if (from === end || (left <= 0 && this.bytes > 0 && from >= start && from < end)) return []
+    return partition.read(from, Math.max(1, Math.min(left, bytesMax - this.#foundBytes)))
   }
 
-  #take(partition: StoredPartition, wanted: WantedPartition, batches: readonly Batch[]): void {
+  #take(partition: StoredPartition, wanted: WantedPartition): void {
     const { start, end } = partition.bounds()
-    const count = this.#fitting(wanted, batches)
-    const records = count === 0 ? NO_RECORDS : asSent(batches, count)
+    const count = this.#fitting(wanted, this.#found)
+    const records = count === 0 ? NO_RECORDS : asSent(this.#found, count)
     this.results.push({ wanted, errorCode: errors.NONE, highWatermark: end, logStartOffset: start, records })
   }
 

@@ -5,13 +5,7 @@ import { topicOf } from '../handlers/topic-lookup.ts'
 import type { Client, Wait } from '../served-api.ts'
 import { FetchRound } from './fetch-round.ts'
 import type { WantedPartition } from './fetch-session.ts'
-
-/** What a fetch is content with. */
-export interface FetchTerms {
-  readonly bytesMin: number
-  readonly bytesMax: number
-  readonly waitMs: number
-}
+import type { FetchTerms } from './fetch-terms.ts'
 
 /** @param done gets the last round: one that found enough, or the one when time was over */
 export function waitForMore(
@@ -77,7 +71,7 @@ class FetchWait implements Wait {
 
   async #read(): Promise<void> {
     this.#reading = true
-    const round = new FetchRound(this.#client, this.#wanted, this.#terms.bytesMax)
+    const round = new FetchRound(this.#client, this.#wanted, this.#terms)
     const running = round.run()
     if (running !== undefined) await running
     this.#reading = false

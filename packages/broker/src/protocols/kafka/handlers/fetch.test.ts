@@ -2,7 +2,7 @@ import { BATCH_HEADER_BYTES, batchBaseOffset, batchProblem, batchSize, decodeBat
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { compressed } from '../../../../test/kafka/compressed.ts'
-import { KafkaBroker, type KafkaPeer } from '../../../../test/kafka/kafka-peer.ts'
+import { KafkaBroker, type KafkaOptions, type KafkaPeer } from '../../../../test/kafka/kafka-peer.ts'
 import type { Decoded } from '../codec/notation.ts'
 import { errors } from '../errors.ts'
 import { fetch } from '../messages/records.ts'
@@ -45,10 +45,10 @@ function batchesOf(response: FetchResponse, n = 0): [number, string[]][] {
 }
 
 async function open(
-  partitions = 2,
+  options: KafkaOptions = {},
 ): Promise<{ broker: KafkaBroker; peer: KafkaPeer; publish: (...values: string[]) => Promise<void> }> {
-  const broker = await KafkaBroker.open()
-  broker.core.broker.createTopic({ name: 't', partitions })
+  const broker = await KafkaBroker.open(options)
+  broker.core.broker.createTopic({ name: 't', partitions: 2 })
   await broker.core.settle()
   const publish = async (...values: string[]): Promise<void> => {
     broker.core.publishKeyed(
@@ -163,6 +163,19 @@ describe('a fetch that finds too little', () => {
     await publish('b'.repeat(500))
     expect(batchesOf(peer.take(fetch, 11))).toHaveLength(2)
     await broker.core.settle()
+  })
+
+  test('does not wait for what is there, however it lies on the disk', async () => {
+    const { broker, peer, publish } = await open({ storage: { tailCacheBytes: 1 } })
+    for (let n = 0; n < 400; n++) await publish('a'.repeat(100))
+    peer.send(fetch, 11, fetchOf([{}, { partition: 1 }], { maxWaitMs: 500, minBytes: 60_000 }))
+    await broker.core.settle()
+    const batches = batchesOf(peer.take(fetch, 11))
+    expect(batches.length).toBeGreaterThan(350)
+    expect(batches.map(([offset]) => offset)).toEqual(batches.map((_, n) => n))
+    peer.send(fetch, 11, fetchOf([{ partitionMaxBytes: 10_000 }], { maxWaitMs: 500, minBytes: 60_000 }))
+    await broker.core.advance(500)
+    expect(batchesOf(peer.take(fetch, 11)).length).toBeLessThanOrEqual(60)
   })
 
   test('hears of what was appended before it came and committed after', async () => {

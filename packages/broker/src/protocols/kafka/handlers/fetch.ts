@@ -31,7 +31,7 @@ export const fetchApi: ServedApi = serve(fetch, (request, _, client) => {
     bytesMax,
     waitMs: Math.min(request.maxWaitMs, limits.fetchWaitMsMax),
   }
-  const round = new FetchRound(client, partitions, terms.bytesMax)
+  const round = new FetchRound(client, partitions, terms)
   const conclude = (): FetchResponse | Promise<FetchResponse> => {
     const isEnough = round.failed || round.bytes >= terms.bytesMin || terms.waitMs <= 0 || partitions.length === 0
     if (isEnough) return answer(client, plan, round, committedOnly)

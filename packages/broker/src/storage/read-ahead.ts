@@ -1,0 +1,229 @@
+import { KIB, MIB } from '../base/units.ts'
+import { MillraceError } from '../base/errors.ts'
+import type { Scheduler, Timer } from '../ports/platform.ts'
+import { isDead, type LogState } from './log-state.ts'
+import type { StoredBatch } from './log-store.ts'
+
+// hot path (bench/src/peers/compare-kafka.ts, consume)
+
+/** How it reads. Both may be asked at any time while a log is there. */
+export interface ColdReads {
+  /** From the journal. */
+  read(log: LogState, from: number, bytesMax: number): Promise<readonly StoredBatch[]>
+  /** Whether what is there has to be read from the journal. */
+  isCold(log: LogState, offset: number): boolean
+}
+
+/** Somebody who reads a log in order. */
+interface Stream {
+  readonly log: LogState
+  /** It asks for something in `from..next` next. */
+  from: number
+  /** Where reading goes on. */
+  next: number
+  /** From `from` to `next`, or none. The first was given away already: who takes less than that begins with it next time. */
+  batches: StoredBatch[]
+  /** Of `batches` and of a read under way. */
+  bytes: number
+  /** How much to have ready. */
+  readonly wanted: number
+  loading: Promise<void> | undefined
+  isToFill: boolean
+  /** Asked for since the last look. */
+  isUsed: boolean
+  isDropped: boolean
+}
+
+/** Who asks for less reads a record here and there. */
+const ASKED_BYTES_MIN: number = 16 * KIB
+const AHEAD_BYTES_MIN: number = 256 * KIB
+const AHEAD_BYTES_MAX: number = 2 * MIB
+/** Of all logs. Whoever is one too many reads when asked, until others are done. */
+const STREAMS_MAX = 256
+/** Streams that nobody used for one to two times so long are dropped. */
+const IDLE_MS = 5000
+
+/**
+ * What those who read old records in order will ask for next is read while they work on what they got. Whoever asks for what follows
+ * his last read is taken to go on so.
+ */
+export class ReadAhead {
+  readonly #bytesMax: number
+  readonly #reads: ColdReads
+  readonly #scheduler: Scheduler
+  readonly #streams = new Map<LogState, Stream[]>()
+  readonly #underway = new Set<Promise<void>>()
+  #count = 0
+  #bytes = 0
+  #timer: Timer | undefined
+  #isStopped = false
+
+  /** @param bytesMax of all streams together: those that find no room read when they are asked */
+  constructor(bytesMax: number, reads: ColdReads, scheduler: Scheduler) {
+    this.#bytesMax = bytesMax
+    this.#reads = reads
+    this.#scheduler = scheduler
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** What is ready from `from` on, about `bytesMax` of it or as much as there is; undefined where nothing is. */
+  take(log: LogState, from: number, bytesMax: number): StoredBatch[] | undefined {
+    if (this.#streams.size === 0) return undefined
+    const stream = this.#find(log, from)
+    if (stream === undefined) return undefined
+    stream.isUsed = true
+    const { batches } = stream
+    let first = 0
+    while (first < batches.length && batches[first]!.lastOffset < from) first++
+    let bytes = 0
+    let to = first
+    while (to < batches.length && bytes < bytesMax) bytes += batches[to++]!.bytes.length
+    // What is on the way makes a better answer than a rest.
+    if (to === first || (bytes < bytesMax / 2 && stream.loading !== undefined)) return undefined
+    const taken = batches.slice(first, to).filter(({ baseOffset, lastOffset }) => !isDead(log, baseOffset, lastOffset + 1))
+    this.#release(stream, to - 1)
+    this.#fillSoon(stream)
+    return taken.length === 0 ? undefined : taken
+  }
+
+  /** Resolves when a read ahead that is under way, and may bring what is at `from`, is done; undefined if there is none. */
+  arriving(log: LogState, from: number): Promise<void> | undefined {
+    return this.#streams.size === 0 ? undefined : this.#find(log, from)?.loading
+  }
+
+  /** Somebody asked for `bytesMax` from `from` on, and the journal gave `batches`. */
+  followed(log: LogState, from: number, bytesMax: number, batches: readonly StoredBatch[]): void {
+    const last = batches.at(-1)
+    if (last === undefined || this.#isStopped) return
+    const next = last.lastOffset + 1
+    const stream = this.#find(log, from)
+    if (stream !== undefined) stream.isUsed = true
+    if (stream === undefined) {
+      if (bytesMax >= ASKED_BYTES_MIN) this.#expect(log, from + 1, next, bytesMax)
+    } else if (stream.loading === undefined && next >= stream.next) {
+      this.#release(stream, stream.batches.length)
+      stream.next = next
+      this.#keep(stream, [last])
+      this.#fillSoon(stream)
+    }
+  }
+
+  /** What is stored of the log is not what was read. */
+  forget(log: LogState): void {
+    for (const stream of this.#streams.get(log) ?? []) this.#drop(stream)
+  }
+
+  /** Resolves when nothing is read any more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#timer?.cancel()
+    for (const stream of [...this.#streams.values()].flat()) this.#drop(stream)
+    await Promise.all(this.#underway)
+  }
+
+  #find(log: LogState, offset: number): Stream | undefined {
+    const streams = this.#streams.get(log)
+    if (streams === undefined) return undefined
+    for (let n = 0; n < streams.length; n++) {
+      const stream = streams[n]!
+      if (stream.from <= offset && offset <= stream.next) return stream
+    }
+    return undefined
+  }
+
+  /** Somebody read up to `next`, and may go on: after the first of what he got, as far as he wanted it. */
+  #expect(log: LogState, from: number, next: number, bytesMax: number): void {
+    if (this.#count === STREAMS_MAX) return
+    this.#count++
+    const wanted = Math.min(Math.max(bytesMax, AHEAD_BYTES_MIN), AHEAD_BYTES_MAX)
+    const progress = { batches: [], bytes: 0, loading: undefined, isToFill: false, isUsed: true, isDropped: false }
+    const stream: Stream = { log, from, next, wanted, ...progress }
+    const streams = this.#streams.get(log)
+    if (streams === undefined) this.#streams.set(log, [stream])
+    else streams.push(stream)
+    this.#timer ??= this.#scheduler.after(IDLE_MS, () => this.#dropUnused())
+  }
+
+  /** Not before what was just given is on its way: threads that read take the time of the one that sends. */
+  #fillSoon(stream: Stream): void {
+    if (stream.isToFill || stream.loading !== undefined || !this.#isShort(stream)) return
+    stream.isToFill = true
+    this.#scheduler.endOfTurn(() => this.#scheduler.endOfTurn(() => this.#fill(stream)))
+  }
+
+  #fill(stream: Stream): void {
+    stream.isToFill = false
+    if (stream.loading !== undefined || !this.#isShort(stream)) return
+    const loading = this.#load(stream).finally(() => this.#underway.delete(loading))
+    this.#underway.add(loading)
+    stream.loading = loading
+  }
+
+  /** Whether more of it should be read, and may be. */
+  #isShort({ log, next, batches, bytes, wanted, isDropped }: Stream): boolean {
+    if (isDropped || next >= log.end || bytes - (batches[0]?.bytes.length ?? 0) >= wanted) return false
+    return this.#bytes + wanted <= this.#bytesMax && this.#reads.isCold(log, next)
+  }
+
+  async #load(stream: Stream): Promise<void> {
+    const { wanted } = stream
+    try {
+      while (this.#isShort(stream)) {
+        this.#account(stream, wanted)
+        const batches = await this.#reads.read(stream.log, stream.next, wanted).finally(() => this.#account(stream, -wanted))
+        if (stream.isDropped || batches.length === 0) return
+        this.#keep(stream, batches)
+      }
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error
+      // Whoever gets there reads it himself, and is told.
+      this.#drop(stream)
+    } finally {
+      stream.loading = undefined
+    }
+  }
+
+  #keep(stream: Stream, batches: readonly StoredBatch[]): void {
+    for (const batch of batches) {
+      stream.batches.push(batch)
+      this.#account(stream, batch.bytes.length)
+    }
+    stream.from = stream.batches[0]!.baseOffset
+    stream.next = batches.at(-1)!.lastOffset + 1
+  }
+
+  /** Lets go of the first `count` batches. */
+  #release(stream: Stream, count: number): void {
+    for (const batch of stream.batches.splice(0, count)) this.#account(stream, -batch.bytes.length)
+    stream.from = stream.batches[0]?.baseOffset ?? stream.next
+  }
+
+  #account(stream: Stream, bytes: number): void {
+    if (stream.isDropped) return
+    stream.bytes += bytes
+    this.#bytes += bytes
+  }
+
+  #drop(stream: Stream): void {
+    if (stream.isDropped) return
+    this.#account(stream, -stream.bytes)
+    stream.isDropped = true
+    this.#count--
+    stream.batches = []
+    const left = this.#streams.get(stream.log)!.filter((other) => other !== stream)
+    if (left.length === 0) this.#streams.delete(stream.log)
+    else this.#streams.set(stream.log, left)
+  }
+
+  #dropUnused(): void {
+    this.#timer = undefined
+    for (const stream of [...this.#streams.values()].flat()) {
+      if (stream.isUsed) stream.isUsed = false
+      else this.#drop(stream)
+    }
+    if (this.#streams.size > 0) this.#timer = this.#scheduler.after(IDLE_MS, () => this.#dropUnused())
+  }
+}
