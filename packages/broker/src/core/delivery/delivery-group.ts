@@ -19,6 +19,8 @@ const SLICES_PER_SHARE = 64
 /** Where cursors wait to have their dead letters moved. */
 export interface DeadLetterQueue {
   add(cursor: Cursor): void
+  /** Takes a batch that was refused. */
+  refused(owner: CursorOwner, batch: Uint8Array): void
 }
 
 /** What a consumer asks for. */
@@ -182,6 +184,10 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
 
   doomed(cursor: Cursor): void {
     this.#deadLetters.add(cursor)
+  }
+
+  refused(batch: Uint8Array): void {
+    this.#deadLetters.refused(this, batch)
   }
 
   failed(error: MillraceError): void {
