@@ -71,8 +71,8 @@ export interface Broker {
   /**
    * Resolves a destination once, for many publishes. With `create`, a missing topic or queue is created with default
    * settings if the broker's configuration allows it.
-   * @param destination `queue:NAME` or `topic:NAME`
-   * @throws `not_found`, `bad_request`, `illegal_name`
+   * @param destination `queue:NAME`, `topic:NAME` or `exchange:NAME[/KEY]`: each message goes by KEY, or else by its own key
+   * @throws `not_found`, `bad_request`, `illegal_name`, `forbidden` for an internal exchange
    */
   destination(destination: string, create: boolean): Destination
   /**

@@ -1,3 +1,4 @@
+import { parseExchangeAddress } from '@millrace/wire'
 import { MillraceError } from '../base/errors.ts'
 import type { LogStore, Ticket } from '../storage/log-store.ts'
 import type {
@@ -184,6 +185,11 @@ export class CoreBroker implements Broker {
   // ---- publish and consume ------------------------------------------------------------------------------------------
 
   destination(destination: string, create: boolean): Destination {
+    const exchange = parseExchangeAddress(destination)
+    if (exchange !== undefined) {
+      this.#checkOpen()
+      return this.router.target(exchange.name, exchange.key)
+    }
     const { kind, name } = parseDestination(destination)
     this.#checkOpen()
     return kind === 'queue'
@@ -207,8 +213,7 @@ export class CoreBroker implements Broker {
   }
 
   scheduled(id: ScheduleId): string | undefined {
-    const target = this.#shard.schedule.targetOf(id)
-    return target === undefined ? undefined : `${target.kind}:${target.name}`
+    return this.#shard.schedule.targetOf(id)?.address
   }
 
   consume(source: string, options: ConsumeOptions, sink: DeliverySink): Consumer {

@@ -1,8 +1,9 @@
 /** Delivery policies of queues and subscriptions: what is allowed. */
+import { exchangeAddress, parseExchangeAddress } from '@millrace/wire'
 import { MillraceError } from '../base/errors.ts'
 import type { Backoff, DeathFact, DeliveryPolicy } from './broker.ts'
 import { ATTEMPTS_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX, NACK_DELAY_MS_MAX } from './limits.ts'
-import { parseDestination } from './names.ts'
+import { checkExchangeName, parseDestination } from './names.ts'
 import { compileSelector } from './selectors/selector.ts'
 import { checkKeys, oneOf, positive, within } from './settings.ts'
 
@@ -85,6 +86,11 @@ export function checkPolicyChange(before: CheckedDelivery, after: CheckedDeliver
 }
 
 function checkDeadLetter(deadLetter: string, self: string): string {
+  const exchange = parseExchangeAddress(deadLetter)
+  if (exchange !== undefined) {
+    if (exchange.name !== '') checkExchangeName(exchange.name)
+    return exchangeAddress(exchange.name, exchange.key)
+  }
   const { kind, name } = parseDestination(deadLetter)
   const address = `${kind}:${name}`
   const isOwnTopic = kind === 'topic' && self.startsWith(`${address}/`)

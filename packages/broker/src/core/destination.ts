@@ -1,18 +1,20 @@
 import type { MillraceError } from '../base/errors.ts'
 import type { ScheduleId } from './broker.ts'
 
-/** A topic or queue that was resolved for publishing. Stays valid until the thing is deleted. */
+/** A topic, queue or exchange that was resolved for publishing. Stays valid until the thing is deleted. */
 export interface Destination {
   readonly name: string
-  readonly kind: 'topic' | 'queue'
-  /** 1 for a queue, also for one with priorities: there the message decides. May grow. */
+  readonly kind: 'topic' | 'queue' | 'exchange'
+  /** 1 for a queue, also for one with priorities: there the message decides; 1 for an exchange. May grow. */
   readonly partitions: number
   /**
    * Publishes one record batch as it is (validated: `record-batch.ts` of wire). The bytes may be reused after the call.
    * @param partition 0..partitions-1, or -1 to let the broker spread batches
-   * @returns the base offset (when all are duplicates, that of the first original, or 0); the ticket is `broker.ticket()`
+   * @returns the base offset (when all are duplicates, that of the first original, or 0; -1 for an exchange); the ticket is `broker.ticket()`
    * @throws `bad_batch`, `record_too_large`, `disk_full`, `overloaded`, `draining`, `not_found` when it was deleted, `bad_request` when a
-   * record for a queue with priorities has no valid one, `fenced` and `out_of_order_sequence` for a batch of a producer
+   * record for a queue with priorities has no valid one, `fenced` and `out_of_order_sequence` for a batch of a producer; an exchange:
+   * `unroutable` when nothing takes one of the records, and then nothing is published; `queue_full` when a queue refused some, which the others
+   * have got
    */
   publish(partition: number, batch: Uint8Array): number
   /**
@@ -20,8 +22,8 @@ export interface Destination {
    * published. A batch of a producer is taken whole or not at all.
    */
   publishWhatFits(partition: number, batch: Uint8Array): number
-  /** What the last `publishWhatFits` refused of a batch that it took a part of. */
-  readonly refused: RefusedRest | undefined
+  /** What the last `publishWhatFits` refused of a batch that it took a part of; an exchange: of any batch. In order. */
+  readonly refused: readonly RefusedRecords[] | undefined
   /**
    * What the last `publish` left out because it was published before (`QueueSpec.dedup`, `openProducer`), in order; usually undefined. The
    * other records have the offsets from the base offset on, without gaps. The ticket is not before that of the first publish.
@@ -42,10 +44,12 @@ export interface Destination {
   partitionFor(key: Uint8Array | null): number
 }
 
-/** The records of a batch that were refused. */
-export interface RefusedRest {
-  /** Of the first of them in the batch, from 1. */
+/** Records of a batch that were refused, side by side. */
+export interface RefusedRecords {
+  /** Of the first of them in the batch, from 0. */
   readonly position: number
+  /** How many; absent: all that follow. */
+  readonly records?: number
   readonly error: MillraceError
 }
 

@@ -93,7 +93,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   ])
   registry.router.restored()
   const targets = [...registry.queues.values(), ...registry.topics.values()].map(({ target }) => target)
-  for (const target of targets) shard.schedule.restoreTarget(target)
+  for (const target of [...targets, ...registry.router.scheduleTargets()]) shard.schedule.restoreTarget(target)
   for (const ids of registry.messageIds()) await ids.load()
   if (own.producers !== undefined) shard.producers.restore(await readProducers(store, own.producers))
   if (own.offsets !== undefined) shard.offsets.restore(await readOffsets(store, own.offsets))

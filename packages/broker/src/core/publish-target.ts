@@ -11,24 +11,24 @@ import {
 import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import { checkAdmission, checkBatch, checkBatchSize, keyless } from './admission.ts'
-import type { Destination, DuplicateRecord, PlacedRun, RefusedRest } from './broker.ts'
+import type { Destination, DuplicateRecord, PlacedRun, RefusedRecords } from './broker.ts'
 import type { CheckedDedup, DedupDefinition } from './dedup/dedup-settings.ts'
 import type { QueueLimit } from './delivery/queue-limit.ts'
 import { MessageIds } from './dedup/message-ids.ts'
 import { same } from './definitions.ts'
 import { PRODUCER_CHANGE_BYTES } from './dedup/limits.ts'
 import { admit, admitIds, type Admitted, duplicatesOnly, noteByLevel, storedByProducer } from './dedup/publish-once.ts'
-import { firstRecords } from './first-records.ts'
+import { firstRecords, recordsFrom } from './first-records.ts'
 import type { LogId } from '../storage/log-store.ts'
-import type { DeadLetterTarget } from './delivery/dead-letter.ts'
 import type { LogTail } from './log-tail.ts'
 import { PART_BYTES } from './priorities/limits.ts'
 import { type AppendedPart, placesOf } from './priorities/places-of.ts'
 import type { QueueLevels } from './priorities/queue-levels.ts'
 import type { BatchPart } from './priorities/split-by-level.ts'
+import type { PreparedPublish, ScheduleTarget } from './schedule/schedule-target.ts'
 import type { Shard } from './shard.ts'
 
-export class PublishTarget implements Destination, DeadLetterTarget {
+export class PublishTarget implements Destination, ScheduleTarget {
   readonly name: string
   readonly kind: 'topic' | 'queue'
   /** Its entity in the state log. */
@@ -42,7 +42,7 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   ids: MessageIds | undefined
   duplicates: readonly DuplicateRecord[] | undefined
   placed: readonly PlacedRun[] | undefined
-  refused: RefusedRest | undefined
+  refused: readonly RefusedRecords[] | undefined
   /** Of a queue. */
   limit: QueueLimit | undefined
   /** Of a queue with priorities: its partitions. */
@@ -75,6 +75,16 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   }
 
   publish(partition: number, batch: Uint8Array): number {
+    if (this.limit?.keepsRefused !== true) return this.#publish(partition, batch)
+    try {
+      return this.#publish(partition, batch)
+    } catch (error) {
+      if (isFull(error)) this.limit.refused(this.#shard.plain.of(batch))
+      throw error
+    }
+  }
+
+  #publish(partition: number, batch: Uint8Array): number {
     this.duplicates = undefined
     this.placed = undefined
     if (this.levels !== undefined) return this.#publishByLevel(this.levels, partition, batch)
@@ -92,17 +102,27 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   publishWhatFits(partition: number, batch: Uint8Array): number {
     this.refused = undefined
     try {
-      return this.publish(partition, batch)
+      return this.#publish(partition, batch)
     } catch (error) {
-      if (!(error instanceof MillraceError) || error.code !== 'queue_full' || namesProducer(batch)) throw error
-      const { plain, crc32c } = this.#shard
-      const all = plain.of(batch)
-      const position = this.limit!.fitting(all)
-      if (position === 0) throw error
-      const base = this.publish(partition, firstRecords(all, position, crc32c))
-      this.refused = { position, error }
-      return base
+      if (!isFull(error)) throw error
+      return this.#publishFirst(partition, batch, error)
     }
+  }
+
+  /** Publishes the records for which there is room. @throws `full` when there is none */
+  #publishFirst(partition: number, batch: Uint8Array, full: MillraceError): number {
+    const { plain, crc32c } = this.#shard
+    const limit = this.limit!
+    const all = plain.of(batch)
+    const position = namesProducer(batch) ? 0 : limit.fitting(all)
+    if (position === 0) {
+      if (limit.keepsRefused) limit.refused(all)
+      throw full
+    }
+    const base = this.#publish(partition, firstRecords(all, position, crc32c))
+    if (limit.keepsRefused) limit.refused(recordsFrom(all, position, crc32c))
+    this.refused = [{ position, error: full }]
+    return base
   }
 
   /** A limit of the queue is not asked: it is about what is in the queue, and this is not yet. */
@@ -190,6 +210,11 @@ export class PublishTarget implements Destination, DeadLetterTarget {
   /** Appends a part that was checked, without what `ids` know; there is room for `partsBytes` in the open commit. @returns its base offset */
   publishNew(partition: number, batch: Uint8Array): number {
     return this.#appendAdmitted(partition, admitIds(this.#shard, this.#tail(partition), partition, this.ids, batch))
+  }
+
+  prepare(partition: number, batch: Uint8Array): PreparedPublish {
+    const parts = this.divide(this.partitionOrAny(partition), batch)
+    return { bytes: this.partsBytes(parts), append: () => void this.publishParts(parts) }
   }
 
   /** Appends parts of what was checked into one commit, in which there is room for `partsBytes`. */
@@ -367,4 +392,8 @@ export class PublishTarget implements Destination, DeadLetterTarget {
     if (plain === undefined) throw keyless(this.name)
     return plain
   }
+}
+
+function isFull(error: unknown): error is MillraceError {
+  return error instanceof MillraceError && error.code === 'queue_full'
 }

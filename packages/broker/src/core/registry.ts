@@ -1,4 +1,5 @@
 /** All topics, queues and subscriptions by name: creates, changes, deletes and restores them. */
+import { parseExchangeAddress } from '@millrace/wire'
 import { MillraceError } from '../base/errors.ts'
 import { KIB } from '../base/units.ts'
 import type { DeliveryPolicy, QueueSpec, StartPosition, SubscriptionChange, SubscriptionSpec, TopicSpec } from './broker.ts'
@@ -20,6 +21,7 @@ import { Cursor } from './delivery/cursor.ts'
 import { checkDedup } from './dedup/dedup-settings.ts'
 import type { MessageIds } from './dedup/message-ids.ts'
 import { DeadLetters } from './delivery/dead-letter.ts'
+import { letterBoxAt } from './delivery/letter-box-at.ts'
 import { DeliveryGroup } from './delivery/delivery-group.ts'
 import { type CheckedLimits, QueueLimit, checkLimits } from './delivery/queue-limit.ts'
 import { type DeliveryState, newDeliveryState } from './delivery/delivery-state.ts'
@@ -66,7 +68,7 @@ export class Registry {
   constructor(shard: Shard, autoCreate: AutoCreate) {
     this.#shard = shard
     this.#autoCreate = autoCreate
-    this.deadLetters = new DeadLetters(shard, (address) => this.target(address))
+    this.deadLetters = new DeadLetters(shard, (address) => letterBoxAt(this, address))
     this.router = new CoreRouter(shard, this, () => this.newId())
     this.queueExpiry = new QueueExpiry(shard, (queue) => this.#expire(queue))
   }
@@ -483,7 +485,8 @@ export class Registry {
 
   /** The target of dead letters exists, or is created if that is allowed. */
   checkDeadLetter(delivery: DeliveryPolicy): void {
-    if (delivery.deadLetter === undefined) return
+    // An exchange need not exist.
+    if (delivery.deadLetter === undefined || parseExchangeAddress(delivery.deadLetter) !== undefined) return
     const { kind, name } = parseDestination(delivery.deadLetter)
     if (kind === 'queue') this.queueOrCreate(name, true)
     else this.topicOrCreate(name, true)

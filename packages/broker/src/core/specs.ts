@@ -41,8 +41,11 @@ export interface QueueLimits {
   readonly messages?: number
   /** Bytes that the log takes; space comes back by stored batches. */
   readonly bytes?: number
-  /** What happens to more: it is refused with `queue_full` (default), or the oldest are dropped, or go to the dead letters. */
-  readonly overflow?: 'reject' | 'drop-head' | 'dead-letter'
+  /**
+   * What happens to more: it is refused with `queue_full` (default), or the oldest are dropped, or go to the dead letters. With
+   * `reject-dead-letter` it is refused and goes to the dead letters as well.
+   */
+  readonly overflow?: 'reject' | 'drop-head' | 'dead-letter' | 'reject-dead-letter'
 }
 
 export interface QueueSpec {
@@ -86,7 +89,10 @@ export interface DeliveryPolicy {
   readonly leaseMs?: number
   /** Deliveries before a message is dead-lettered (or dropped where there is no `deadLetter`). Default: no limit. */
   readonly maxAttempts?: number
-  /** Destination of dead letters: `queue:NAME` or `topic:NAME`. */
+  /**
+   * Destination of dead letters: `queue:NAME`, `topic:NAME`, or `exchange:NAME[/KEY]`, which need not exist. An exchange routes each by KEY, or else by
+   * its own key, or else by the name of the queue where it died; what nothing takes there is dropped.
+   */
   readonly deadLetter?: string
   /**
    * What a dead letter holds of its message: all of it, or nothing but the headers that tell of the death, since the topic has it still. The latter for

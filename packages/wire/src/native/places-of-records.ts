@@ -3,7 +3,7 @@ import type { RecordPlace } from './frames.ts'
 /** Where one record of a batch that was published is. */
 export interface PlaceOfRecord {
   readonly partition: number
-  /** -1 when it is not known any more, of a duplicate. */
+  /** -1 when it is not known: of a duplicate any more, or of what an exchange gave away. */
   readonly offset: number
   /** It was published before, and that is where. */
   readonly duplicate?: true
@@ -29,7 +29,7 @@ export function placesOfRecords(
     if (duplicate?.position === n) {
       places.push({ partition: duplicate.partition, offset: duplicate.offset, duplicate: true })
       next++
-    } else places.push({ partition: runs[run]!.partition, offset: offset++ })
+    } else places.push({ partition: runs[run]!.partition, offset: offset < 0 ? offset : offset++ })
   }
   return places
 }

@@ -1,7 +1,7 @@
 import { encodeBatch } from '@millrace/wire'
 import { expect, test } from 'vitest'
 import { TestBroker, headersOf } from '../../../test/core/harness.ts'
-import { DEATHS_MAX } from './dead-letter.ts'
+import { DEATHS_MAX } from './letter-writer.ts'
 
 /** Two queues, each of which is where the dead letters of the other go. */
 async function circle(delivery: object): Promise<TestBroker> {

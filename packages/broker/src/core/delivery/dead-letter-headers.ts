@@ -18,7 +18,12 @@ export const DEAD_LETTER_HEADERS = {
   error: 'millrace-dead-error',
   /** How often it died since it was published or redriven. */
   count: 'millrace-dead-count',
+  /** Of what went through exchanges: all its deaths, JSON: see death-history.ts. */
+  history: 'millrace-dead-history',
 } as const
+
+/** The exchange that a message was published to; absent for the default exchange, and for what was published to a queue or topic itself. */
+export const EXCHANGE_HEADER = 'exchange'
 
 const KEYS: ReadonlySet<string> = new Set(Object.values(DEAD_LETTER_HEADERS))
 const encoder = new TextEncoder()

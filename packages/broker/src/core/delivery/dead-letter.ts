@@ -1,59 +1,39 @@
 /** Moves messages to the dead letters: the append to the target and the end of the original land in one commit. */
-import { BatchFormatError, EXPIRES_AT_HEADER, RecordBatchBuilder, type RecordHeader, RecordReader } from '@millrace/wire'
+import { BatchFormatError, batchRecordCount } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
-import { unreachable } from '../../base/assert.ts'
 import { KIB } from '../../base/units.ts'
 import type { StoredBatch } from '../../storage/log-store.ts'
-import type { DeathFact } from '../broker.ts'
 import type { Task } from '../dispatcher.ts'
 import { Fifo } from '../fifo.ts'
-import { parseAddress } from '../names.ts'
 import type { Shard } from '../shard.ts'
 import { BatchWindow } from './batch-window.ts'
 import type { Cursor } from './cursor.ts'
+import type { CursorOwner } from './cursor-owner.ts'
 import type { DeadLetterQueue } from './delivery-group.ts'
-import { DEAD_LETTER_HEADERS, headerText, textHeader, withoutDeath } from './dead-letter-headers.ts'
+import type { LetterBox } from './letter-box.ts'
+import { appendLetters, DEATHS_MAX, lettersBytes, LetterWriter, type Obituary } from './letter-writer.ts'
 import type { DoomedRange } from './ranges.ts'
 
-/** A message that died so often goes round in circles: it is not moved on. */
-export const DEATHS_MAX = 32
-
-/** A move is cut off after a batch of this size, to share the turn. */
-const MOVE_BYTES = 128 * KIB
 const MOVES_PER_SHARE = 16
 const STATE_BYTES = 4 * KIB
-
-/** Where dead letters can be put. */
-export interface DeadLetterTarget {
-  /** The partition for a message, or any. */
-  place(key: Uint8Array | null, headers: readonly RecordHeader[]): number
-  /** What new partitions for so many batches add to a commit, at most. */
-  newPartitionsBytes(batches: number): number
-  append(partition: number, batch: Uint8Array, records: number): void
-}
-
-interface Letter {
-  readonly partition: number
-  readonly batch: Uint8Array
-  readonly records: number
-}
 
 export class DeadLetters implements DeadLetterQueue, Task {
   queued = false
   readonly #shard: Shard
-  readonly #resolve: (address: string) => DeadLetterTarget | undefined
+  readonly #boxAt: (address: string) => LetterBox | undefined
   readonly #cursors = new Fifo<Cursor>()
   readonly #windows = new Map<Cursor, BatchWindow>()
-  readonly #builder: RecordBatchBuilder
+  readonly #writer: LetterWriter
   /** Sources whose dead letters cannot go anywhere, to say so once. */
   readonly #stuck = new Set<string>()
   /** Those that have parked some. */
   readonly #parking = new Set<Cursor>()
 
-  constructor(shard: Shard, resolve: (address: string) => DeadLetterTarget | undefined) {
+  /** @param boxAt undefined when there is nothing of that address */
+  constructor(shard: Shard, boxAt: (address: string) => LetterBox | undefined) {
     this.#shard = shard
-    this.#resolve = resolve
-    this.#builder = new RecordBatchBuilder(4 * KIB, shard.crc32c)
+    this.#boxAt = boxAt
+    this.#writer = new LetterWriter(shard)
   }
 
   add(cursor: Cursor): void {
@@ -73,6 +53,32 @@ export class DeadLetters implements DeadLetterQueue, Task {
       this.#stuck.delete(owner.address)
       for (const range of cursor.doomedRanges) range.parked = false
       this.add(cursor)
+    }
+  }
+
+  refused(owner: CursorOwner, batch: Uint8Array): void {
+    const box = owner.deadLetter === undefined ? undefined : this.#boxAt(owner.deadLetter)
+    if (box === undefined) return
+    const obituary: Obituary = {
+      source: owner.address,
+      form: owner.deadLetterForm,
+      partition: 0,
+      death: 'overflow',
+      attempts: 0,
+      error: '',
+    }
+    const last = batchRecordCount(batch) - 1
+    try {
+      for (let first = 0; first <= last;) {
+        const written = this.#writer.write(obituary, { batch, baseOffset: -1, first, last }, box)
+        this.#shard.store.reserve(lettersBytes(written.letters))
+        appendLetters(this.#shard, written.letters)
+        // One that died too often is not kept: its publisher is told that it was refused.
+        first = Math.max(written.last, first) + 1
+      }
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error
+      this.#shard.warn(`messages that ${owner.address} refused cannot go to its dead letters: ${error.message}`)
     }
   }
 
@@ -113,8 +119,8 @@ export class DeadLetters implements DeadLetterQueue, Task {
       store.touch()
       return 'moved'
     }
-    const target = this.#resolve(address)
-    if (target === undefined) {
+    const box = this.#boxAt(address)
+    if (box === undefined) {
       this.#spare(cursor, range, `${address} does not exist`)
       return 'moved'
     }
@@ -129,7 +135,7 @@ export class DeadLetters implements DeadLetterQueue, Task {
         store.touch()
         return 'moved'
       }
-      this.#move(cursor, range, batch, target)
+      this.#move(cursor, range, batch, box)
     } catch (error) {
       if (!(error instanceof MillraceError) && !(error instanceof BatchFormatError)) throw error
       this.#spare(cursor, range, error.message)
@@ -137,9 +143,11 @@ export class DeadLetters implements DeadLetterQueue, Task {
     return 'moved'
   }
 
-  #move(cursor: Cursor, range: DoomedRange, batch: StoredBatch, target: DeadLetterTarget): void {
-    const letters: Letter[] = []
-    const last = this.#write(cursor, range, batch, target, letters)
+  #move(cursor: Cursor, range: DoomedRange, batch: StoredBatch, box: LetterBox): void {
+    const { store } = this.#shard
+    const end = Math.min(range.last, batch.lastOffset)
+    const dead = { batch: batch.bytes, baseOffset: batch.baseOffset, first: range.first, last: end }
+    const { letters, last, areDropped } = this.#writer.write(obituaryOf(cursor, range), dead, box)
     if (last < range.first) {
       this.#park(
         cursor,
@@ -149,52 +157,11 @@ export class DeadLetters implements DeadLetterQueue, Task {
       )
       return
     }
-    let bytes = STATE_BYTES + target.newPartitionsBytes(letters.length)
-    for (const letter of letters) bytes += letter.batch.length
-    this.#shard.store.reserve(bytes)
-    for (const letter of letters) target.append(letter.partition, letter.batch, letter.records)
-    cursor.buried(range, last, 'deadLettered')
+    store.reserve(STATE_BYTES + lettersBytes(letters))
+    appendLetters(this.#shard, letters)
+    cursor.buried(range, last, areDropped ? 'dropped' : 'deadLettered')
+    if (areDropped) store.touch()
     this.#stuck.delete(cursor.owner.address)
-  }
-
-  /** Writes the letters of one batch. @returns the last offset that is done: none if it is below the range */
-  #write(cursor: Cursor, range: DoomedRange, batch: StoredBatch, target: DeadLetterTarget, letters: Letter[]): number {
-    const builder = this.#builder
-    const reader = new RecordReader(batch.bytes)
-    const nowMs = this.#shard.platform.clock.nowMs()
-    const end = Math.min(range.last, batch.lastOffset)
-    let partition = 0
-    let bytes = 0
-    const finish = (): void => {
-      if (builder.records === 0) return
-      const records = builder.records
-      letters.push({ partition, batch: builder.finish().slice(), records })
-    }
-    while (reader.next()) {
-      const offset = batch.baseOffset + reader.offsetDelta
-      if (offset < range.first) continue
-      if (offset > end) break
-      const { headers } = reader
-      const deaths = deathsOf(headers)
-      if (bytes >= MOVE_BYTES || deaths >= DEATHS_MAX) {
-        finish()
-        return offset - 1
-      }
-      const place = target.place(reader.key, headers)
-      if (place !== partition) finish()
-      partition = place
-      const before = builder.bytes
-      const { deadLetterContent, deadLetterHeaders = {} } = cursor.owner.deadLetterForm
-      const isCopy = deadLetterContent !== 'headers'
-      const kept = isCopy ? withoutDeath(headers) : []
-      builder.append(nowMs, isCopy ? reader.key : null, isCopy ? reader.value : null, [
-        ...kept.filter(({ key }) => key !== EXPIRES_AT_HEADER && !Object.hasOwn(deadLetterHeaders, key)),
-        ...deathHeaders(cursor, range, offset, nowMs, reader.timestampMs, deaths + 1),
-      ])
-      bytes += builder.bytes - before
-    }
-    finish()
-    return end
   }
 
   /** It stays in its queue. What has expired must not be delivered, though. */
@@ -235,57 +202,11 @@ export class DeadLetters implements DeadLetterQueue, Task {
   }
 }
 
-/** Somebody else may have written the header: what is no count counts as none. */
-function deathsOf(headers: readonly RecordHeader[]): number {
-  const deaths = Number(headerText(headers, DEAD_LETTER_HEADERS.count) ?? 0)
-  return Number.isSafeInteger(deaths) && deaths > 0 ? deaths : 0
-}
-
 function nextOf(cursor: Cursor): DoomedRange | undefined {
   for (const range of cursor.doomedRanges) if (!range.parked) return range
   return undefined
 }
 
-function deathHeaders(
-  cursor: Cursor,
-  range: DoomedRange,
-  offset: number,
-  nowMs: number,
-  timestampMs: number,
-  deaths: number,
-): RecordHeader[] {
-  const headers = [
-    textHeader(DEAD_LETTER_HEADERS.reason, range.death),
-    textHeader(DEAD_LETTER_HEADERS.attempts, range.attempts),
-    textHeader(DEAD_LETTER_HEADERS.source, cursor.owner.address),
-    textHeader(DEAD_LETTER_HEADERS.partition, cursor.partition),
-    textHeader(DEAD_LETTER_HEADERS.offset, offset),
-    textHeader(DEAD_LETTER_HEADERS.time, nowMs),
-    textHeader(DEAD_LETTER_HEADERS.timestamp, timestampMs),
-    textHeader(DEAD_LETTER_HEADERS.count, deaths),
-  ]
-  if (range.error !== '') headers.push(textHeader(DEAD_LETTER_HEADERS.error, range.error))
-  for (const [name, fact] of Object.entries(cursor.owner.deadLetterForm.deadLetterHeaders ?? {})) {
-    headers.push(textHeader(name, factOf(fact, cursor, range, offset)))
-  }
-  return headers
-}
-
-function factOf(fact: DeathFact, { owner, partition }: Cursor, range: DoomedRange, offset: number): string | number {
-  switch (fact) {
-    case 'origin':
-      return parseAddress(owner.address).name
-    case 'subscription':
-      return parseAddress(owner.address).subscription ?? ''
-    case 'partition':
-      return partition
-    case 'offset':
-      return offset
-    case 'attempts':
-      return range.attempts
-    case 'reason':
-      return range.error === '' ? range.death : range.error
-    default:
-      return unreachable(fact)
-  }
+function obituaryOf({ owner, partition }: Cursor, { death, attempts, error }: DoomedRange): Obituary {
+  return { source: owner.address, form: owner.deadLetterForm, partition, death, attempts, error }
 }

@@ -21,6 +21,8 @@ const SLICES_PER_SHARE = 64
 /** Where cursors wait to have their dead letters moved. */
 export interface DeadLetterQueue {
   add(cursor: Cursor): void
+  /** Takes a batch that was refused. */
+  refused(owner: CursorOwner, batch: Uint8Array): void
 }
 
 /** What a consumer asks for. */
@@ -221,6 +223,10 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
 
   doomed(cursor: Cursor): void {
     this.#deadLetters.add(cursor)
+  }
+
+  refused(batch: Uint8Array): void {
+    this.#deadLetters.refused(this, batch)
   }
 
   failed(error: MillraceError): void {

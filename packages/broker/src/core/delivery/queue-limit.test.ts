@@ -60,7 +60,7 @@ test.each([
   const batch = encodeBatch(values.map((value) => ({ timestampMs: 0, value: encodeText(value) })))
   expect(() => work.publish(0, batch)).toThrow(expect.objectContaining({ code: 'queue_full' }))
   expect(work.publishWhatFits(0, batch)).toBe(0)
-  expect(work.refused).toMatchObject({ position: fitting, error: { code: 'queue_full' } })
+  expect(work.refused).toMatchObject([{ position: fitting, error: { code: 'queue_full' } }])
   await t.settle()
   expect(() => work.publishWhatFits(0, batch)).toThrow(expect.objectContaining({ code: 'queue_full' }))
   expect(work.refused).toBeUndefined()

@@ -8,6 +8,8 @@ import type { Shard } from '../shard.ts'
 import type { Cursor } from './cursor.ts'
 import type { OffsetRange } from './range-map.ts'
 
+const OVERFLOWS = ['reject', 'drop-head', 'dead-letter', 'reject-dead-letter'] as const
+
 /** Limits whose default is filled in. */
 export interface CheckedLimits extends QueueLimits {
   readonly overflow: NonNullable<QueueLimits['overflow']>
@@ -17,6 +19,8 @@ export interface CheckedLimits extends QueueLimits {
 export interface LimitedQueue {
   readonly address: string
   readonly cursors: readonly Cursor[]
+  /** Sends a batch that it had no room for to its dead letters. */
+  refused(batch: Uint8Array): void
 }
 
 /** How much a queue may hold, and what happens to more. */
@@ -49,8 +53,18 @@ export class QueueLimit implements CommitWaiter {
   /** Whether so much more is taken. */
   takes(records: number, bytes: number): boolean {
     const { overflow, messages = Infinity, bytes: bytesMax = Infinity } = this.settings
-    if (overflow !== 'reject') return true
+    if (overflow !== 'reject' && overflow !== 'reject-dead-letter') return true
     return this.#messages() + records <= messages && this.#bytes() + bytes <= bytesMax
+  }
+
+  /** Whether what it refuses goes to the dead letters. */
+  get keepsRefused(): boolean {
+    return this.settings.overflow === 'reject-dead-letter'
+  }
+
+  /** Has the dead letters take a batch that was refused. It was checked and is not compressed. */
+  refused(batch: Uint8Array): void {
+    this.#queue.refused(batch)
   }
 
   /** How many of the first records of a batch `check` would let pass. The batch was checked and is not compressed. */
@@ -70,7 +84,8 @@ export class QueueLimit implements CommitWaiter {
     if (store.committedTicket >= this.#pendingTicket) this.#pendingBytes = 0
     this.#pendingTicket = store.ticket()
     this.#pendingBytes += bytes
-    if (this.settings.overflow === 'reject' || this.#waits || this.#excess() <= 0) return
+    const { overflow } = this.settings
+    if (overflow === 'reject' || overflow === 'reject-dead-letter' || this.#waits || this.#excess() <= 0) return
     this.#waits = true
     cycle.awaitNext(this)
   }
@@ -134,6 +149,6 @@ export function checkLimits(limits: QueueLimits | undefined): CheckedLimits | un
   return {
     ...(messages === undefined ? {} : { messages: positive('limits.messages', messages, Number.MAX_SAFE_INTEGER) }),
     ...(bytes === undefined ? {} : { bytes: positive('limits.bytes', bytes, Number.MAX_SAFE_INTEGER) }),
-    overflow: oneOf('limits.overflow', overflow, ['reject', 'drop-head', 'dead-letter']),
+    overflow: oneOf('limits.overflow', overflow, OVERFLOWS),
   }
 }

@@ -1,6 +1,5 @@
 /** All transactional producers of the broker: implements `Broker.producerTransactions`. */
 import { batchProducerEpoch, batchProducerId } from '@millrace/wire'
-import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import type { LogId, Ticket } from '../../storage/log-store.ts'
 import type { Destination, ProducerIdentity } from '../broker.ts'
@@ -433,8 +432,11 @@ function isSame(a: ProducerIdentity, b: ProducerIdentity): boolean {
 }
 
 function targetOf(destination: Destination): PublishTarget {
-  assert(destination instanceof PublishTarget, 'a destination comes from the broker that it is used with')
-  return destination
+  if (destination instanceof PublishTarget) return destination
+  throw new MillraceError(
+    'bad_request',
+    `a transaction of a producer publishes to topics and queues, not to exchange:${destination.name}`,
+  )
 }
 
 /** The batch as it is stored, or why it is not taken now; what is wrong with itself is thrown. */

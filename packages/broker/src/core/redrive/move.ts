@@ -4,6 +4,7 @@ import type { Crc32c } from '../../ports/checksum.ts'
 import { KIB } from '../../base/units.ts'
 import type { Cursor } from '../delivery/cursor.ts'
 import { DEAD_LETTER_HEADERS, headerText, textHeader, withoutDeath } from '../delivery/dead-letter-headers.ts'
+import { asPublished } from '../delivery/death-history.ts'
 import type { PublishTarget } from '../publish-target.ts'
 import type { Shard } from '../shard.ts'
 import { MOVE_BYTES, MOVE_STATE_BYTES, RUN_STATE_BYTES } from './limits.ts'
@@ -45,8 +46,9 @@ export class Move {
     return this.#bytes >= MOVE_BYTES
   }
 
-  add(offset: number, record: RecordCursor, headers: readonly RecordHeader[], target: PublishTarget): void {
-    const key = record.keyLength < 0 ? null : record.batch.subarray(record.keyAt, record.keyAt + record.keyLength)
+  add(offset: number, record: RecordCursor, given: readonly RecordHeader[], target: PublishTarget): void {
+    const sent = record.keyLength < 0 ? null : record.batch.subarray(record.keyAt, record.keyAt + record.keyLength)
+    const { key, headers } = asPublished(sent, given)
     const value = record.valueLength < 0 ? null : record.batch.subarray(record.valueAt, record.valueAt + record.valueLength)
     const { builder } = this.#letter(target, target.place(key, headers))
     const before = builder.bytes

@@ -1,6 +1,6 @@
 // hot path (packages/broker/test/core/routing-throughput.mjs)
 import { batchRecordCount } from '@millrace/wire'
-import { checkAdmission } from '../admission.ts'
+import { checkAdmission, checkBatch, checkBatchSize } from '../admission.ts'
 import type { Destination, ScheduleId } from '../broker.ts'
 import type { PublishTarget } from '../publish-target.ts'
 import type { Exchange } from './exchange.ts'
@@ -8,25 +8,27 @@ import type { RoutesHome } from './exchange-routes.ts'
 import { publishToAll, publishToOne } from './fan-out.ts'
 import type { RefusedByDestination, Route } from './router.ts'
 
+/** Delayed exchanges where messages wait first. */
+export interface Waits {
+  readonly exchanges: readonly Exchange[]
+  readonly delayMs: number
+}
+
 export class CoreRoute implements Route {
   readonly destinations: readonly Destination[]
   readonly targets: readonly PublishTarget[]
+  readonly waits: Waits | undefined
   readonly #home: RoutesHome
   /** Undefined: the default exchange, whose routes depend on no binding. */
   readonly #exchange: Exchange | undefined
   readonly #generation: number
 
-  constructor(
-    home: RoutesHome,
-    exchange: Exchange | undefined,
-    targets: readonly PublishTarget[],
-    _waits: readonly Exchange[],
-    _delayMs: number,
-  ) {
+  constructor(home: RoutesHome, exchange: Exchange | undefined, targets: readonly PublishTarget[], waits?: Waits) {
     this.#home = home
     this.#exchange = exchange
     this.targets = targets
-    this.destinations = targets
+    this.waits = waits
+    this.destinations = waits === undefined ? targets : [...targets, ...waits.exchanges.map((each) => each.target)]
     this.#generation = home.generation
   }
 
@@ -35,26 +37,53 @@ export class CoreRoute implements Route {
     return this.targets.length > 0 && this.targets.every((target) => !target.deleted)
   }
 
+  /** Whether nothing takes what goes this way. */
+  get isNowhere(): boolean {
+    return this.destinations.length === 0
+  }
+
+  /** Whether something that goes this way and something that goes the other way meet. */
+  shares(other: CoreRoute): boolean {
+    if (other.targets.length < this.targets.length) return other.shares(this)
+    for (const target of this.targets) if (other.targets.includes(target)) return true
+    return this.waits !== undefined && other.waits !== undefined
+  }
+
   publish(batch: Uint8Array): readonly RefusedByDestination[] | undefined {
-    const { targets } = this
-    const { shard } = this.#home
+    const { targets, waits } = this
+    if (waits !== undefined) this.#delay(waits, batch)
     if (targets.length === 0) {
-      checkAdmission(shard)
-      this.#exchange?.count(batchRecordCount(batch), 0, true)
+      checkAdmission(this.#home.shard)
+      const records = batchRecordCount(batch)
+      this.#exchange?.count(records, 0, waits === undefined ? records : 0)
       return undefined
     }
     const isSimple = targets.length === 1 && targets[0]!.partitions === 1
-    const refused = isSimple ? publishToOne(targets[0]!, batch) : publishToAll(shard, targets, batch)
+    const refused = isSimple ? publishToOne(targets[0]!, batch) : publishToAll(this.#home.shard, targets, batch)
     if (this.#exchange !== undefined) {
       const records = batchRecordCount(batch)
       let taken = records * targets.length
       for (const { position } of refused ?? []) taken -= records - position
-      this.#exchange.count(records, taken, false)
+      this.#exchange.count(records, taken, 0)
     }
     return refused
   }
 
+  /** All destinations got so many messages. */
+  count(messages: number): void {
+    this.#exchange?.count(messages, messages * this.targets.length, 0)
+  }
+
   publishLater(batch: Uint8Array, dueMs: number): readonly ScheduleId[] {
-    return this.targets.map((target) => target.publishLater(-1, batch, dueMs))
+    return this.destinations.map((destination) => destination.publishLater(-1, batch, dueMs))
+  }
+
+  #delay({ exchanges, delayMs }: Waits, batch: Uint8Array): void {
+    const { shard } = this.#home
+    checkAdmission(shard)
+    checkBatchSize(batch.length, shard.limits.batchBytesMax)
+    const plain = checkBatch(shard, batch, false)!
+    const dueMs = shard.platform.clock.nowMs() + delayMs
+    for (const exchange of exchanges) shard.schedule.add(exchange.schedule, -1, plain, dueMs)
   }
 }

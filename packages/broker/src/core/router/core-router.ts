@@ -3,7 +3,10 @@ import { MillraceError } from '../../base/errors.ts'
 import type { Ticket } from '../../storage/log-store.ts'
 import { alreadyExists } from '../definition-errors.ts'
 import { DefinitionCell } from '../definitions.ts'
+import type { Destination } from '../destination.ts'
+import type { LetterBox } from '../delivery/letter-box.ts'
 import type { PublishTarget } from '../publish-target.ts'
+import type { ScheduleTarget } from '../schedule/schedule-target.ts'
 import type { Shard } from '../shard.ts'
 import type { StateCell } from '../state/state-log.ts'
 import { type BindingDefinition, checkBinding, identityOf } from './binding-spec.ts'
@@ -12,7 +15,9 @@ import type { BoundTo } from './bound-to.ts'
 import { canonicalJson } from './canonical-json.ts'
 import { DefaultSource } from './default-source.ts'
 import { type BoundBinding, Exchange, type Targets } from './exchange.ts'
-import { ExchangeRoutes, type RoutesHome } from './exchange-routes.ts'
+import type { RoutesHome } from './exchange-routes.ts'
+import { ExchangeBox } from './exchange-box.ts'
+import { ExchangeTarget } from './exchange-target.ts'
 import { checkAlternate, type CheckedExchange, checkExchange, checkLabels } from './exchange-spec.ts'
 import { BINDINGS_MAX, DEFINITION_BYTES, REMOVAL_BYTES } from './limits.ts'
 import { RouteSearch } from './route-search.ts'
@@ -28,7 +33,6 @@ export class CoreRouter implements Router {
   /** Bindings whose exchange, topic or queue a restart did not bring back; and exchanges that lost bindings so. */
   readonly #dangling: number[] = []
   readonly #bereft = new Set<Exchange>()
-  readonly #default: DefaultSource
 
   constructor(shard: Shard, targets: Targets, newEntity: () => number) {
     this.#shard = shard
@@ -36,8 +40,7 @@ export class CoreRouter implements Router {
     this.#newEntity = newEntity
     const queue = (name: string): PublishTarget | undefined => targets.queues.get(name)?.target
     const search = new RouteSearch({ exchange: (name) => this.#exchanges.get(name), queue })
-    this.#home = { shard, search, generation: 1 }
-    this.#default = new DefaultSource(this.#home, (name) => queue(name) ?? targets.topics.get(name)?.target)
+    this.#home = newHome(shard, search, (name) => queue(name) ?? targets.topics.get(name)?.target)
   }
 
   // ---- exchanges ----------------------------------------------------------------------------------------------------
@@ -55,7 +58,7 @@ export class CoreRouter implements Router {
         'limit_reached',
         `there are ${this.#exchanges.size} exchanges, and more are not allowed: delete some`,
       )
-    const exchange = this.#make(new Exchange(this.#newEntity(), checked))
+    const exchange = this.#make(new Exchange(this.#home, this.#newEntity(), checked))
     if (checked.durable) this.#store(exchange)
     return this.#changed()
   }
@@ -133,7 +136,30 @@ export class CoreRouter implements Router {
   }
 
   source(exchange: string): ExchangeSource {
-    return exchange === '' ? this.#default : this.#exchange(exchange).routes
+    return exchange === '' ? this.#home.default : this.#exchange(exchange).routes
+  }
+
+  /**
+   * An exchange as a destination.
+   * @param name '' for the default exchange
+   * @throws MillraceError `not_found`, `forbidden` for one that only other exchanges may publish to
+   */
+  target(name: string, key: string | undefined): Destination {
+    if (name === '') return new ExchangeTarget(this.#home, undefined, key)
+    const exchange = this.#exchange(name)
+    if (exchange.spec.internal)
+      throw new MillraceError(
+        'forbidden',
+        `${exchange.address} is internal: only exchanges that are bound to it may publish to it`,
+      )
+    return key === undefined ? exchange.target : new ExchangeTarget(this.#home, exchange, key)
+  }
+
+  // ---- for dead letters ---------------------------------------------------------------------------------------------
+
+  letterBox(name: string, key: string | undefined): LetterBox {
+    if (name === '') return new ExchangeBox(name, key, (message) => this.#home.default.route(message))
+    return new ExchangeBox(name, key, (message) => this.#exchanges.get(name)?.routes.dueRoute(message))
   }
 
   // ---- for the registry ---------------------------------------------------------------------------------------------
@@ -149,7 +175,7 @@ export class CoreRouter implements Router {
   // ---- restart ------------------------------------------------------------------------------------------------------
 
   restoreExchange(entity: number, spec: CheckedExchange): StateCell {
-    const exchange = this.#make(new Exchange(entity, spec))
+    const exchange = this.#make(new Exchange(this.#home, entity, spec))
     exchange.cell = new DefinitionCell(entity, () => exchange.definition)
     return exchange.cell
   }
@@ -190,6 +216,11 @@ export class CoreRouter implements Router {
     this.#bereft.clear()
   }
 
+  /** What messages may wait for. */
+  scheduleTargets(): readonly ScheduleTarget[] {
+    return [...this.#exchanges.values()].map(({ schedule }) => schedule)
+  }
+
   /** By entity. */
   restoredExchanges(): ReadonlyMap<number, Exchange> {
     return new Map([...this.#exchanges.values()].map((exchange) => [exchange.entity, exchange]))
@@ -204,7 +235,6 @@ export class CoreRouter implements Router {
   }
 
   #make(exchange: Exchange): Exchange {
-    exchange.routes = new ExchangeRoutes(this.#home, exchange)
     this.#exchanges.set(exchange.name, exchange)
     return exchange
   }
@@ -219,6 +249,7 @@ export class CoreRouter implements Router {
   #drop(exchange: Exchange): void {
     exchange.deleted = true
     this.#exchanges.delete(exchange.name)
+    this.#shard.schedule.targetDeleted(exchange.schedule)
     const bound = [...exchange.bindings.values(), ...this.#bindings.to(exchange)]
     this.#shard.store.reserve(REMOVAL_BYTES)
     if (exchange.cell !== undefined) this.#shard.stateLog.remove(exchange.entity, [exchange.cell])
@@ -267,6 +298,12 @@ export class CoreRouter implements Router {
     this.#shard.store.touch()
     return this.#shard.store.ticket()
   }
+}
+
+function newHome(shard: Shard, search: RouteSearch, byName: (name: string) => PublishTarget | undefined): RoutesHome {
+  const home = { shard, search, generation: 1, default: undefined as unknown as DefaultSource }
+  home.default = new DefaultSource(home, byName)
+  return home
 }
 
 function newBound(binding: Binding, from: Exchange, to: BoundTo, entity: number | undefined): BoundBinding {

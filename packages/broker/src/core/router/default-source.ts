@@ -16,7 +16,7 @@ export class DefaultSource implements ExchangeSource {
   constructor(home: RoutesHome, queue: (name: string) => PublishTarget | undefined) {
     this.#home = home
     this.#queue = queue
-    this.#nowhere = new CoreRoute(home, undefined, [], [], 0)
+    this.#nowhere = new CoreRoute(home, undefined, [])
   }
 
   route({ key, moreKeys }: RoutedMessage): CoreRoute {
@@ -29,12 +29,12 @@ export class DefaultSource implements ExchangeSource {
       if (target !== undefined) targets.add(target)
     }
     if (targets.size === 0) return this.#nowhere
-    return targets.size === 1 ? this.#routeTo([...targets][0]!) : new CoreRoute(this.#home, undefined, [...targets], [], 0)
+    return targets.size === 1 ? this.#routeTo([...targets][0]!) : new CoreRoute(this.#home, undefined, [...targets])
   }
 
   #routeTo(target: PublishTarget): CoreRoute {
     let route = this.#routes.get(target)
-    if (route === undefined) this.#routes.set(target, (route = new CoreRoute(this.#home, undefined, [target], [], 0)))
+    if (route === undefined) this.#routes.set(target, (route = new CoreRoute(this.#home, undefined, [target])))
     return route
   }
 }

@@ -4,6 +4,7 @@ import { MillraceError } from '../../base/errors.ts'
 import type { PublishTarget } from '../publish-target.ts'
 import type { Shard } from '../shard.ts'
 import { CoreRoute } from './core-route.ts'
+import type { DefaultSource } from './default-source.ts'
 import type { Exchange } from './exchange.ts'
 import { CACHED_KEY_LENGTH_MAX, CACHED_KEYS_MAX, ROUTES_MAX } from './limits.ts'
 import type { RouteSearch } from './route-search.ts'
@@ -13,6 +14,7 @@ import type { ExchangeSource, RoutedMessage } from './router.ts'
 export interface RoutesHome {
   readonly shard: Shard
   readonly search: RouteSearch
+  readonly default: DefaultSource
   /** Counts changes of exchanges and bindings. */
   generation: number
 }
@@ -73,7 +75,8 @@ export class ExchangeRoutes implements ExchangeSource {
       this.#routes.clear()
       this.#byKey.clear()
     }
-    const route = new CoreRoute(this.#home, this.#exchange, [...targets], [...waits], delayMs)
+    const waiting = waits.length === 0 ? undefined : { exchanges: [...waits], delayMs }
+    const route = new CoreRoute(this.#home, this.#exchange, [...targets], waiting)
     this.#routes.set(key, route)
     return route
   }

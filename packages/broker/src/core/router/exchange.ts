@@ -4,7 +4,9 @@ import type { DefinitionCell } from '../definitions.ts'
 import type { PublishTarget } from '../publish-target.ts'
 import type { BoundTo } from './bound-to.ts'
 import type { CheckedExchange, ExchangeDefinition } from './exchange-spec.ts'
-import type { ExchangeRoutes } from './exchange-routes.ts'
+import { ExchangeRoutes, type RoutesHome } from './exchange-routes.ts'
+import { ExchangeSchedule } from './exchange-schedule.ts'
+import { ExchangeTarget } from './exchange-target.ts'
 import { type Matcher, newMatcher } from './matchers/matcher.ts'
 import type { Binding, ExchangeInfo, HeadersMatch } from './router.ts'
 
@@ -39,14 +41,19 @@ export class Exchange {
   routed = 0
   unroutable = 0
   /** As publishers see it. */
-  routes!: ExchangeRoutes
+  readonly routes: ExchangeRoutes
+  readonly target: ExchangeTarget
+  readonly schedule: ExchangeSchedule
 
-  constructor(entity: number, spec: CheckedExchange) {
+  constructor(home: RoutesHome, entity: number, spec: CheckedExchange) {
     this.entity = entity
     this.name = spec.name
     this.address = exchangeAddress(spec.name)
     this.spec = spec
     this.matcher = newMatcher(spec)
+    this.routes = new ExchangeRoutes(home, this)
+    this.target = new ExchangeTarget(home, this, undefined)
+    this.schedule = new ExchangeSchedule(home.shard, this)
   }
 
   add(bound: BoundBinding): void {
@@ -64,11 +71,11 @@ export class Exchange {
     else this.exchanges.delete(bound.to)
   }
 
-  /** What happened to messages that were published to it. @param taken by all that got them, together */
-  count(messages: number, taken: number, isUnroutable: boolean): void {
-    this.published += messages
+  /** What happened to messages. @param taken by all that got them, together */
+  count(published: number, taken: number, unroutable: number): void {
+    this.published += published
     this.routed += taken
-    if (isUnroutable) this.unroutable += messages
+    this.unroutable += unroutable
   }
 
   get info(): ExchangeInfo {

@@ -21,8 +21,7 @@ export function publishToOne(target: PublishTarget, batch: Uint8Array): RefusedB
     if (error instanceof MillraceError && error.code === 'queue_full') return [{ destination: target, position: 0, error }]
     throw error
   }
-  const { refused } = target
-  return refused === undefined ? undefined : [{ destination: target, ...refused }]
+  return refusedBy(target)
 }
 
 /** @throws as `publishToOne` */
@@ -82,11 +81,17 @@ function publishAlone(
   for (const target of targets) {
     try {
       target.publishWhatFits(target.partitionFor(key), batch)
-      if (target.refused !== undefined) (refused ??= []).push({ destination: target, ...target.refused })
+      const rest = refusedBy(target)
+      if (rest !== undefined) (refused ??= []).push(...rest)
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
       ;(refused ??= []).push({ destination: target, position: 0, error })
     }
   }
   return refused
+}
+
+/** What did not fit, the last time. */
+function refusedBy(target: PublishTarget): RefusedByDestination[] | undefined {
+  return target.refused?.map(({ position, error }) => ({ destination: target, position, error }))
 }

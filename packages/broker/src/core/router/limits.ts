@@ -1,4 +1,4 @@
-import { KIB } from '../../base/units.ts'
+import { KIB, MIB } from '../../base/units.ts'
 
 export const BINDINGS_MAX = 1_000_000
 /** Of a binding, in UTF-8. */
@@ -24,6 +24,9 @@ export const OPEN_RUNS_MAX = 64
 /** What a definition takes in a commit beside its JSON, and what the end of one does, at most. */
 export const DEFINITION_BYTES = 64
 export const REMOVAL_BYTES = 48
+
+/** Copies of what is due, beyond which they are not published in one commit. */
+export const DUE_BYTES_MAX: number = 16 * MIB
 
 /** A message is delayed so long at most. */
 export const DELAY_MS_MAX: number = 100 * 365 * 24 * 3600 * 1000

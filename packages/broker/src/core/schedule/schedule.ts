@@ -7,7 +7,6 @@ import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import { batchWithout } from '../dedup/batch-without.ts'
 import type { Task } from '../dispatcher.ts'
-import type { PublishTarget } from '../publish-target.ts'
 import type { ScheduleHome } from './schedule-home.ts'
 import type { Deadline } from '../timers.ts'
 import type { Loaded } from './due-heap.ts'
@@ -15,6 +14,7 @@ import { ENTRY_BYTES } from './entry.ts'
 import { LOADED_BYTES_MAX, LOADED_OVERLOAD_FACTOR, LOOK_MS, SHARE_BYTES_MAX, SHARE_ENTRIES_MAX } from './limits.ts'
 import { Loader } from './loader.ts'
 import { ScheduleCell } from './schedule-cell.ts'
+import type { ScheduleTarget } from './schedule-target.ts'
 import type { ScheduleState } from './schedule-state.ts'
 import { HORIZON_MS } from './slot-times.ts'
 import { type Slot, Slots } from './slots.ts'
@@ -35,7 +35,7 @@ export class Schedule implements Task, Deadline {
   readonly #loader: Loader
   readonly #splitter: Splitter
   /** By entity. */
-  readonly #targets = new Map<number, PublishTarget>()
+  readonly #targets = new Map<number, ScheduleTarget>()
   /** Monotonic time for which it waits in the timers; Infinity while it does not. */
   #wakesAtMs = Infinity
 
@@ -56,13 +56,18 @@ export class Schedule implements Task, Deadline {
     shard.store.onRelief(() => shard.dispatcher.wake(this))
   }
 
-  /** Begins to publish: all targets are known. */
+  /** Begins to publish: all targets are known. What was for others is gone. */
   start(): void {
+    const entities = [...this.#state.ids.targets.keys()]
+    for (const entity of entities) {
+      if (this.#targets.has(entity)) continue
+      this.#shard.warn(`${this.cell.removeTarget(entity)} scheduled messages were for a queue or exchange that a restart ended`)
+    }
     if (this.#slots.size > 0) this.#shard.dispatcher.wake(this)
   }
 
   /** Tells what an entity of the state log is. */
-  restoreTarget(target: PublishTarget): void {
+  restoreTarget(target: ScheduleTarget): void {
     if (this.#state.ids.targets.has(target.entity)) this.#targets.set(target.entity, target)
   }
 
@@ -71,7 +76,7 @@ export class Schedule implements Task, Deadline {
    * @returns the id of the first message; the others follow; NOT_SCHEDULED when it was published at once
    * @throws `bad_request`, and what `publish` throws
    */
-  add(target: PublishTarget, partition: number, batch: Uint8Array, dueMs: number): number {
+  add(target: ScheduleTarget, partition: number, batch: Uint8Array, dueMs: number): number {
     const { store, platform, cycle } = this.#shard
     const nowMs = platform.clock.nowMs()
     const due = checkDue(dueMs, nowMs)
@@ -116,23 +121,23 @@ export class Schedule implements Task, Deadline {
   }
 
   /** The topic or queue that a pending message is for. */
-  targetOf(id: number): PublishTarget | undefined {
+  targetOf(id: number): ScheduleTarget | undefined {
     const owner = Number.isSafeInteger(id) && this.#state.ids.has(id) ? this.#state.ids.targetOf(id) : undefined
     return owner === undefined ? undefined : this.#targets.get(owner.entity)
   }
 
   /** Messages that wait, for one target or in all. */
-  pending(target?: PublishTarget): number {
+  pending(target?: ScheduleTarget): number {
     const { ids } = this.#state
     return target === undefined ? ids.pending : (ids.targets.get(target.entity)?.pending ?? 0)
   }
 
   /** What was scheduled for it goes with it. */
-  targetDeleted(target: PublishTarget): void {
+  targetDeleted(target: ScheduleTarget): void {
     this.#targets.delete(target.entity)
     const lost = this.cell.removeTarget(target.entity)
     if (lost === 0) return
-    this.#shard.warn(`${target.kind}:${target.name} was deleted with ${lost} scheduled messages`)
+    this.#shard.warn(`${target.address} was deleted with ${lost} scheduled messages`)
   }
 
   // ---- work -----------------------------------------------------------------------------------------------------------
@@ -180,10 +185,10 @@ export class Schedule implements Task, Deadline {
     assert(target !== undefined, 'what is pending has a target')
     const { store } = this.#shard
     const kept = left === messages ? batch : this.#keepPending(batch, id)
-    const parts = target.divide(target.partitionOrAny(partition), kept)
-    store.reserve(STATE_BYTES + target.partsBytes(parts))
+    const prepared = target.prepare(partition, kept)
+    store.reserve(STATE_BYTES + prepared.bytes)
     this.cell.remove(id, last)
-    target.publishParts(parts)
+    prepared.append()
   }
 
   /** The batch without the messages that were cancelled. */

@@ -8,6 +8,7 @@ import type { QueueLimit } from '../delivery/queue-limit.ts'
 import { type AppendedPart, placesOf } from '../priorities/places-of.ts'
 import { PublishTarget } from '../publish-target.ts'
 import type { Shard } from '../shard.ts'
+import { ExchangeTarget, NOT_TOLD } from '../router/exchange-target.ts'
 import { checkSharedSize } from '../shared-append.ts'
 import { appendWrite, type Write, writeBytes, writesTo } from '../writes.ts'
 import { checkSettles, settleBytes } from './settles.ts'
@@ -32,24 +33,25 @@ export function transact(
   checkSettles(settles)
   const cancels = actions.filter((action) => action.kind === 'cancel')
   checkCancels(shard, cancels)
-  const writes = actions.map((action) => (isWrite(action) ? checkedWrites(shard, action) : []))
-  checkLimits(writes.flat())
+  const publishes = actions.map((action) => (isWrite(action) ? checkedWrites(shard, action) : undefined))
+  const writes = publishes.flatMap((publish) => (publish === undefined ? [] : [...publish.writes, ...publish.routed]))
+  checkLimits(writes)
   const offsets = actions.map((action) =>
     action.kind === 'offsets' ? groups.prepareOffsets(action.group, action.offsets, action.by) : undefined,
   )
   let bytes = cancels.length * CANCEL_BYTES
-  for (const write of writes.flat()) bytes += writeBytes(write)
+  for (const write of writes) bytes += writeBytes(write)
   for (const settle of settles) bytes += settleBytes(settle)
   for (const prepared of offsets) bytes += prepared?.bytes ?? 0
   shard.store.reserve(bytes)
-  return apply(shard, actions, writes, offsets)
+  return apply(shard, actions, publishes, offsets)
 }
 
 /** Nothing here can fail: what could was checked, and there is room for all of it in the open commit. */
 function apply(
   shard: Shard,
   actions: readonly TransactionAction[],
-  writes: readonly (readonly Write[])[],
+  publishes: readonly (CheckedPublish | undefined)[],
   offsets: readonly (PreparedOffsets | undefined)[],
 ): readonly (readonly Published[])[] {
   const { cycle, store } = shard
@@ -57,8 +59,11 @@ function apply(
   cycle.together = true
   const places = actions.map((action, n) => {
     if (isWrite(action)) {
-      const appended = writes[n]!.map((write) => appendWrite(shard, write))
-      return published(shard, action, writes[n]!, appended)
+      const { writes, routed, count } = publishes[n]!
+      const appended = writes.map((write) => appendWrite(shard, write))
+      for (const write of routed) appendWrite(shard, write)
+      count()
+      return published(shard, action, writes, appended)
     }
     if (action.kind === 'offsets') {
       offsets[n]!.set()
@@ -101,18 +106,49 @@ function checkCancels(shard: Shard, cancels: readonly Extract<TransactionAction,
   }
 }
 
-function checkedWrites(shard: Shard, action: WriteAction): Write[] {
+/** What is to be written for one action. */
+interface CheckedPublish {
+  /** For the topics and queues that it names. */
+  readonly writes: readonly Write[]
+  /** For those that exchanges lead to. */
+  readonly routed: readonly Write[]
+  /** Has the exchanges count what they gave away. */
+  readonly count: () => void
+}
+
+function checkedWrites(shard: Shard, action: WriteAction): CheckedPublish {
   const { batch } = action
   if (action.kind === 'publish') {
+    if (action.to instanceof ExchangeTarget) return { writes: [], ...routedWrites(shard, [action.to], batch) }
     const target = targetOf(action.to)
     const stored = target.check(batch)
     const partition = target.partitionOrAny(action.partition)
     checkProducer(batch)
-    return target
-      .divide(partition, stored)
-      .map((part) => ({ batch: part.batch, places: [{ target, partition: part.partition }] }))
+    const parts = target.divide(partition, stored)
+    const writes = parts.map((part) => ({ batch: part.batch, places: [{ target, partition: part.partition }] }))
+    return { writes, routed: [], count: () => undefined }
   }
-  return multicastWrites(shard, distinct(action.to), batch)
+  const to = distinct(action.to)
+  const targets = to.filter((destination) => !(destination instanceof ExchangeTarget)).map(targetOf)
+  const exchanges = to.filter((destination) => destination instanceof ExchangeTarget)
+  return { writes: targets.length === 0 ? [] : multicastWrites(shard, targets, batch), ...routedWrites(shard, exchanges, batch) }
+}
+
+/** @throws MillraceError `unroutable` when nothing takes one of the records, `bad_request` when one has to wait in a delayed exchange */
+function routedWrites(shard: Shard, exchanges: readonly ExchangeTarget[], batch: Uint8Array): Omit<CheckedPublish, 'writes'> {
+  const runs = exchanges.flatMap((exchange) => exchange.routableRuns(batch))
+  if (runs.some(({ route }) => route.waits !== undefined)) {
+    throw new MillraceError(
+      'bad_request',
+      'a transaction publishes at once: a message for a delayed exchange cannot be part of it',
+    )
+  }
+  return {
+    routed: runs.flatMap((run) => multicastWrites(shard, run.route.targets, run.batch)),
+    count: () => {
+      for (const { route, positions } of runs) route.count(positions.length)
+    },
+  }
 }
 
 function multicastWrites(shard: Shard, targets: readonly PublishTarget[], batch: Uint8Array): Write[] {
@@ -156,7 +192,7 @@ function checkLimits(writes: readonly Write[]): void {
   for (const { limit, records, bytes } of sums.values()) limit.check(records, bytes)
 }
 
-function distinct(destinations: readonly Destination[]): PublishTarget[] {
+function distinct(destinations: readonly Destination[]): readonly Destination[] {
   if (destinations.length === 0) throw new MillraceError('bad_request', 'a multicast needs at least one destination')
   if (destinations.length > MULTICAST_DESTINATIONS_MAX) {
     throw new MillraceError(
@@ -164,9 +200,7 @@ function distinct(destinations: readonly Destination[]): PublishTarget[] {
       `a multicast has at most ${MULTICAST_DESTINATIONS_MAX} destinations, not ${destinations.length}: publish to a topic instead, or split the list`,
     )
   }
-  const targets = new Map<string, PublishTarget>()
-  for (const destination of destinations) targets.set(addressOf(destination), targetOf(destination))
-  return [...targets.values()]
+  return [...new Map(destinations.map((destination) => [addressOf(destination), destination])).values()]
 }
 
 function targetOf(destination: Destination): PublishTarget {
@@ -175,7 +209,7 @@ function targetOf(destination: Destination): PublishTarget {
 }
 
 function addressOf(destination: Destination): string {
-  return `${destination.kind}:${destination.name}`
+  return destination instanceof ExchangeTarget ? destination.address : `${destination.kind}:${destination.name}`
 }
 
 /** @param appended by write and place */
@@ -194,7 +228,11 @@ function published(
     }
   }
   const to = action.kind === 'publish' ? [action.to] : action.to
-  return to.map((destination) => placeOf(shard, action.batch, targetOf(destination), byTarget.get(addressOf(destination))!))
+  return to.map((destination) =>
+    destination instanceof ExchangeTarget
+      ? { partition: 0, baseOffset: NOT_TOLD }
+      : placeOf(shard, action.batch, targetOf(destination), byTarget.get(addressOf(destination))!),
+  )
 }
 
 function placeOf(shard: Shard, batch: Uint8Array, { levels }: PublishTarget, parts: readonly AppendedPart[]): Published {

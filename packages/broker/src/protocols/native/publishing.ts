@@ -9,7 +9,7 @@ import {
   writeFrame,
 } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
-import type { Broker, Destination, DuplicateRecord, PlacedRun, RefusedRest } from '../../core/broker.ts'
+import type { Broker, Destination, DuplicateRecord, PlacedRun, RefusedRecords } from '../../core/broker.ts'
 import { limits } from './limits.ts'
 import { TicketRing } from './ticket-ring.ts'
 import type { Ticket } from '../commit-waiters.ts'
@@ -34,7 +34,7 @@ export class Publishing {
   readonly #pending = new TicketRing()
   readonly #frame = new PublishFrame()
   /** Why publishes were refused, or their records from a position on, by ordinal; told just before the confirm that counts them. */
-  readonly #refusals = new Map<number, RefusedRest>()
+  readonly #refusals = new Map<number, readonly RefusedRecords[]>()
   /** What was stored before, by ordinal; told just before the confirm that counts it. */
   readonly #duplicates = new Map<number, readonly DuplicateRecord[]>()
   /** Where records are that are not side by side in the partition that was named, by ordinal; told just before the confirm that counts it. */
@@ -102,7 +102,7 @@ export class Publishing {
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
       // It is told after those sent before it, so it takes the ticket of the last of them.
-      this.#refusals.set(this.#next, { position: 0, error })
+      this.#refusals.set(this.#next, [{ position: 0, error }])
       this.#pending.push(this.#lastTicket, REFUSED)
     }
     this.#next++
@@ -196,9 +196,12 @@ export class Publishing {
   }
 
   #tellRefusals(count: number): void {
-    for (const [ordinal, { position, error }] of this.#refusals) {
+    for (const [ordinal, refused] of this.#refusals) {
       if (ordinal >= this.#oldest + count) return
-      writeFrame(this.#writer, 'refused', { publish: ordinal, position, reason: reason(error) })
+      for (const { position, records, error } of refused) {
+        const which = records === undefined ? {} : { records }
+        writeFrame(this.#writer, 'refused', { publish: ordinal, position, reason: { ...reason(error), ...which } })
+      }
       this.#refusals.delete(ordinal)
     }
   }

@@ -7,6 +7,7 @@ import type {
   Destination,
   Outcome,
   Published,
+  RefusedRecords,
   TransactionAction,
 } from '../../core/broker.ts'
 import type { DeadLetterWatch } from './dead-letter-watch.ts'
@@ -69,13 +70,13 @@ export function spiedBroker(context: SpyContext, cut: () => void): Broker {
 
 function spiedDestination(context: SpyContext, destination: Destination, name: string, cut: () => void): Destination {
   const { faults } = context
-  const spied = (publish: Destination['publish'], taken: () => number | undefined): Destination['publish'] => {
+  const spied = (publish: Destination['publish'], refused: () => readonly RefusedRecords[]): Destination['publish'] => {
     return (partition, batch) => {
       faults.check('publish', name)
       const baseOffset = publish(partition, batch)
       const { duplicates, placed } = destination
       const known = { ...(duplicates === undefined ? {} : { duplicates }), ...(placed === undefined ? {} : { placed }) }
-      published(context, destination, batch, { partition: Math.max(0, partition), baseOffset, ...known }, taken())
+      published(context, destination, batch, { partition: Math.max(0, partition), baseOffset, ...known }, refused())
       if (faults.take('confirm', name) !== undefined) cut()
       return baseOffset
     }
@@ -83,11 +84,11 @@ function spiedDestination(context: SpyContext, destination: Destination, name: s
   return overriding(destination, {
     publish: spied(
       (...args) => destination.publish(...args),
-      () => undefined,
+      () => [],
     ),
     publishWhatFits: spied(
       (...args) => destination.publishWhatFits(...args),
-      () => destination.refused?.position,
+      () => destination.refused ?? [],
     ),
     publishLater(...args) {
       faults.check('publish', name)
@@ -138,23 +139,28 @@ function destinationsOf(action: WriteAction): string[] {
   return destinations.map(({ kind, name }) => `${kind}:${name}`)
 }
 
-/** Of a batch of which what is known already was left out. @param taken only so many of its first messages */
+/** Of a batch of which what is known already was left out. */
 function published(
   { broker, recorder }: SpyContext,
   destination: Destination,
   batch: Uint8Array,
   { partition: at, baseOffset, duplicates: known, placed = [{ position: 0, partition: at, offset: baseOffset }] }: Published,
-  taken: number = Infinity,
+  refused: readonly RefusedRecords[] = [],
 ): void {
   const all = decodeBatch(batch.slice(), 0)
-  const places = placesOfRecords(Math.min(all.length, taken), placed, known ?? [])
+  const places = placesOfRecords(all.length, placed, known ?? [])
   const atMs = recorder.nowMs
   whenDurable(broker, () => {
     const log = recorder.log('published', `${destination.kind}:${destination.name}`)
     for (const [position, { partition, offset, duplicate }] of places.entries()) {
-      if (duplicate === undefined) log.add(spiedMessage(all[position]!, { partition, offset, atMs, attempt: 0 }))
+      if (duplicate === undefined && !refused.some((each) => isAmong(position, each)))
+        log.add(spiedMessage(all[position]!, { partition, offset, atMs, attempt: 0 }))
     }
   })
+}
+
+function isAmong(position: number, { position: first, records = Infinity }: RefusedRecords): boolean {
+  return position >= first && position < first + records
 }
 
 /** Where its messages will be is not known yet. */

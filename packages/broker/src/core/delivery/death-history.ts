@@ -1,0 +1,100 @@
+/** What a message that died more than once tells of its deaths: the header `millrace-dead-history` (docs/retries-delays-dead-letters.md). */
+import { encodeText, type RecordHeader } from '@millrace/wire'
+import { DEAD_LETTER_HEADERS, EXCHANGE_HEADER, headerText, textHeader } from './dead-letter-headers.ts'
+import { type Death, DEATHS } from './ranges.ts'
+
+/** Deaths in one place of one cause. */
+export interface DeathEntry {
+  /** `queue:NAME` or `topic:NAME/SUBSCRIPTION`. */
+  readonly source: string
+  readonly reason: Death
+  readonly count: number
+  /** When it was the first time, milliseconds since 1970. */
+  readonly firstMs: number
+  /** What it had been published to, the first time: the name of an exchange, '' for the default exchange or none at all. */
+  readonly exchange: string
+  /** What it had been published with. */
+  readonly keys: readonly string[]
+  /** How long it had to live by its own header, in milliseconds. */
+  readonly expiration?: string
+}
+
+/** What the header takes at most: there is room for it beside the largest batch. */
+const HISTORY_BYTES_MAX = 2048
+const encoder = new TextEncoder()
+
+/** The newest first. What somebody else wrote there and makes no sense is no history. */
+export function historyOf(headers: readonly RecordHeader[]): readonly DeathEntry[] {
+  const text = headerText(headers, DEAD_LETTER_HEADERS.history)
+  if (text === undefined) return []
+  try {
+    const entries: unknown = JSON.parse(text)
+    return Array.isArray(entries) ? entries.filter(isEntry) : []
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    return []
+  }
+}
+
+/** With one more death, which counts with those like it. */
+export function withDeath(history: readonly DeathEntry[], death: Omit<DeathEntry, 'count'>): readonly DeathEntry[] {
+  const isLike = (entry: DeathEntry): boolean => entry.source === death.source && entry.reason === death.reason
+  const before = history.find(isLike)
+  const entry = before === undefined ? { ...death, count: 1 } : { ...before, count: before.count + 1 }
+  return [entry, ...history.filter((each) => !isLike(each))]
+}
+
+/** Leaves out what does not fit, but neither the newest nor the first death. */
+export function historyHeader(history: readonly DeathEntry[]): RecordHeader {
+  let kept = history
+  while (kept.length > 2 && sizeOf(kept) > HISTORY_BYTES_MAX) kept = [...kept.slice(0, -2), kept.at(-1)!]
+  return textHeader(DEAD_LETTER_HEADERS.history, JSON.stringify(kept))
+}
+
+/**
+ * Whether a letter that goes there would go round in a circle which nobody breaks: it died there already, and since then no consumer
+ * rejected it.
+ */
+export function isCircle(history: readonly DeathEntry[], destination: string): boolean {
+  for (const { source, reason } of history) {
+    if (reason === 'rejected') return false
+    if (source === destination) return true
+  }
+  return false
+}
+
+/** The key and headers of a letter with those of the exchange and the key that its message was published with first, if exchanges sent it since. */
+export function asPublished(
+  key: Uint8Array | null,
+  headers: readonly RecordHeader[],
+): { readonly key: Uint8Array | null; readonly headers: readonly RecordHeader[] } {
+  const first = historyOf(headers).at(-1)
+  if (first === undefined) return { key, headers }
+  const others = headers.filter((header) => header.key !== EXCHANGE_HEADER)
+  const [published = ''] = first.keys
+  // What was published to the queue itself, without a key, was not published with its name.
+  if (first.exchange === '' && published === nameIn(first.source)) return { key: null, headers: others }
+  if (first.exchange === '') return { key: encodeText(published), headers: others }
+  return {
+    key: published === '' ? null : encodeText(published),
+    headers: [...others, textHeader(EXCHANGE_HEADER, first.exchange)],
+  }
+}
+
+/** The name in an address, by which the default exchange knows a queue. */
+export function nameIn(address: string): string {
+  return address.slice(address.indexOf(':') + 1)
+}
+
+function sizeOf(history: readonly DeathEntry[]): number {
+  return encoder.encode(JSON.stringify(history)).length
+}
+
+function isEntry(entry: unknown): entry is DeathEntry {
+  if (typeof entry !== 'object' || entry === null) return false
+  const { source, reason, count, firstMs, exchange, keys, expiration } = entry as Partial<Record<keyof DeathEntry, unknown>>
+  const isPlaced = typeof source === 'string' && DEATHS.includes(reason as Death)
+  const isCounted = Number.isSafeInteger(count) && Number.isSafeInteger(firstMs)
+  const isAddressed = typeof exchange === 'string' && Array.isArray(keys) && keys.every((key) => typeof key === 'string')
+  return isPlaced && isCounted && isAddressed && (expiration === undefined || typeof expiration === 'string')
+}

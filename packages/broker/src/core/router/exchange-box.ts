@@ -1,0 +1,58 @@
+/** Dead letters that go to an exchange. */
+import { encodeText } from '@millrace/wire'
+import { isCircle, nameIn } from '../delivery/death-history.ts'
+import { EXCHANGE_HEADER, headerText } from '../delivery/dead-letter-headers.ts'
+import type { DeadMessage, LetterBox, Mailing } from '../delivery/letter-box.ts'
+import type { Place } from '../shared-append.ts'
+import type { CoreRoute } from './core-route.ts'
+import { RoutedHeaders } from './routed-records.ts'
+import type { RoutedMessage } from './router.ts'
+
+const NOWHERE: readonly Place[] = []
+const decoder = new TextDecoder()
+
+export class ExchangeBox implements LetterBox {
+  readonly keepsHistory = true
+  readonly #name: string
+  readonly #key: string | undefined
+  readonly #route: (message: RoutedMessage) => CoreRoute | undefined
+  readonly #places = new WeakMap<CoreRoute, readonly Place[]>()
+
+  /**
+   * @param name '' for the default exchange
+   * @param key of all letters; undefined: each has its own
+   * @param route undefined when there is no such exchange
+   */
+  constructor(name: string, key: string | undefined, route: (message: RoutedMessage) => CoreRoute | undefined) {
+    this.#name = name
+    this.#key = key
+    this.#route = route
+  }
+
+  mail(message: DeadMessage): Mailing {
+    const key = this.#key ?? keyOf(message)
+    const isNamed = this.#name !== ''
+    const headers = message.headers.filter((header) => header.key !== EXCHANGE_HEADER)
+    if (isNamed) headers.push({ key: EXCHANGE_HEADER, value: encodeText(this.#name) })
+    const route = this.#route(new RoutedHeaders(key, headers))
+    const places = route === undefined ? NOWHERE : this.#placesFor(route, message)
+    return { places, key: isNamed && key !== '' ? encodeText(key) : null, headers }
+  }
+
+  #placesFor(route: CoreRoute, { key, headers, history }: DeadMessage): readonly Place[] {
+    const targets = route.targets.filter(({ deleted, address }) => !deleted && !isCircle(history, address))
+    const isSimple =
+      targets.length === route.targets.length && targets.every(({ kind, levels }) => kind === 'queue' && levels === undefined)
+    const known = isSimple ? this.#places.get(route) : undefined
+    if (known !== undefined) return known
+    const places = targets.map((target) => ({ target, partition: target.place(key, headers) }))
+    if (isSimple) this.#places.set(route, places)
+    return places
+  }
+}
+
+/** What the default exchange gave to a queue had the queue's name as its key. */
+function keyOf({ key, source, headers }: DeadMessage): string {
+  if (key !== null) return decoder.decode(key)
+  return headerText(headers, EXCHANGE_HEADER) === undefined ? nameIn(source) : ''
+}
