@@ -20,6 +20,7 @@ export default defineConfig({
       'bench/**/*.test.ts',
       'examples/*.test.ts',
       'docs/**/*.test.ts',
+      'interop/amqp/**/*.test.ts',
       'interop/kafka/**/*.test.ts',
     ],
     exclude: ['**/dist/**', '**/node_modules/**'],

@@ -127,6 +127,15 @@ describe('publish and consume', () => {
     })
   })
 
+  test('a queue of any name, which ends by itself, goes with its last consumer', async () => {
+    await out('queue', 'create', 'a b/c', '--transient', '--auto-delete')
+    expect(JSON.parse(await out('queue', 'get', 'a b/c', '-o', 'json'))).toMatchObject({ durable: false, autoDelete: true })
+    await out('pub', 'queue:a b/c', 'hello')
+    expect(await out('peek', 'queue:a b/c', '--max', '1')).toContain('hello')
+    expect(await out('sub', 'queue:a b/c', '--count', '1', '-q')).toBe('hello\n')
+    expect(await run(['queue', 'get', 'a b/c'])).toMatchObject({ code: 3, stderr: expect.stringContaining('does not exist') })
+  })
+
   test('--timeout ends the wait: an error only when a count was missed', async () => {
     await out('pub', 'queue:short', 'only one')
     const missed = await run(['sub', 'queue:short', '--count', '2', '--timeout', '300ms'])

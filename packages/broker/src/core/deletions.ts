@@ -11,6 +11,6 @@ export class Deletions {
   }
 
   tell(address: string): void {
-    for (const listener of [...this.#listeners]) listener(address)
+    for (const listener of this.#listeners) listener(address)
   }
 }

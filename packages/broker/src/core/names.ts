@@ -2,8 +2,8 @@ import { MillraceError } from '../base/errors.ts'
 import { NAME_BYTES_MAX, TEXT_NAME_BYTES_MAX } from './limits.ts'
 
 const NAME = /^[A-Za-z0-9._-]+$/
-/** Control characters, and halves of characters, which have no bytes of their own. */
-const NOT_IN_TEXT_NAMES = /[\p{Cs}\u0000-\u001f\u007f]/u
+/** No control characters, and no halves of characters, which have no bytes of their own. */
+const TEXT_NAME = /^[ -~\u0080-\ud7ff\ue000-\u{10ffff}]+$/u
 
 const encoder = new TextEncoder()
 
@@ -25,8 +25,9 @@ export function checkExchangeName(name: string): void {
 }
 
 function checkText(name: string, what: string): void {
-  const isText = typeof name === 'string' && name.length > 0 && name !== '.' && name !== '..' && !NOT_IN_TEXT_NAMES.test(name)
-  if (isText && name.length <= TEXT_NAME_BYTES_MAX && encoder.encode(name).length <= TEXT_NAME_BYTES_MAX) return
+  const isShort = typeof name === 'string' && name.length <= TEXT_NAME_BYTES_MAX
+  if (isShort && TEXT_NAME.test(name) && name !== '.' && name !== '..' && encoder.encode(name).length <= TEXT_NAME_BYTES_MAX)
+    return
   throw new MillraceError(
     'illegal_name',
     `${JSON.stringify(name)} cannot be the name of ${what}: use a text of 1 to ${TEXT_NAME_BYTES_MAX} bytes without control characters (and not "." or "..")`,

@@ -5,6 +5,14 @@ import { TestBroker } from '../../test/core/harness.ts'
 const code = (name: string): unknown => expect.objectContaining({ code: name })
 const names = (t: TestBroker): string[] => t.broker.queues().map(({ name }) => name)
 
+async function withSelfDeleting(): Promise<TestBroker> {
+  const t = await TestBroker.open()
+  t.broker.createQueue({ name: 'q', autoDelete: true })
+  t.publish('queue:q', 'a', 'b')
+  await t.settle()
+  return t
+}
+
 describe('a queue that is not durable', () => {
   test('is gone with its messages, logs and scheduled messages when the data is opened again', async () => {
     for (const again of ['crash', 'restart'] as const) {
@@ -36,16 +44,8 @@ describe('a queue that is not durable', () => {
 })
 
 describe('a queue that deletes itself', () => {
-  async function open(): Promise<TestBroker> {
-    const t = await TestBroker.open()
-    t.broker.createQueue({ name: 'q', autoDelete: true })
-    t.publish('queue:q', 'a', 'b')
-    await t.settle()
-    return t
-  }
-
   test('goes with its last consumer, not before it had one', async () => {
-    const t = await open()
+    const t = await withSelfDeleting()
     await t.advance(1_000_000)
     expect(names(t)).toEqual(['q'])
     const first = t.consume('queue:q', 1)
@@ -64,7 +64,7 @@ describe('a queue that deletes itself', () => {
   })
 
   test('is not deleted by a restart, a crash, or consumers that were sent away', async () => {
-    const t = await open()
+    const t = await withSelfDeleting()
     t.consume('queue:q')
     await t.settle()
     await t.restart()
@@ -76,7 +76,7 @@ describe('a queue that deletes itself', () => {
   })
 
   test('does not mind those who poll', async () => {
-    const t = await open()
+    const t = await withSelfDeleting()
     const poll = t.consume('queue:q', 1, { polls: true })
     await t.settle()
     expect(poll.taken()).toEqual(['a#1'])
@@ -89,7 +89,7 @@ describe('a queue that deletes itself', () => {
   })
 
   test('goes when its last consumer retires, with what that holds', async () => {
-    const t = await open()
+    const t = await withSelfDeleting()
     const consumer = t.consume('queue:q', 1)
     await t.settle()
     consumer.consumer.retire()
@@ -99,7 +99,7 @@ describe('a queue that deletes itself', () => {
   })
 
   test('can be told not to', async () => {
-    const t = await open()
+    const t = await withSelfDeleting()
     t.broker.updateQueue('q', { autoDelete: false })
     t.consume('queue:q').consumer.close()
     expect(names(t)).toEqual(['q'])

@@ -234,7 +234,7 @@ export class Registry {
 
   /** Those that a restart was to end. */
   deleteTransientQueues(): void {
-    for (const { name, durable } of [...this.queues.values()]) if (!durable) this.deleteQueue(name)
+    for (const { name, durable } of this.queues.values()) if (!durable) this.deleteQueue(name)
   }
 
   // ---- subscriptions ------------------------------------------------------------------------------------------------

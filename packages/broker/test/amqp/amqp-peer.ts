@@ -1,7 +1,13 @@
 /** A client of the AMQP door in virtual time: the other end of the codec. */
 import { openAdministration } from '../../src/protocols/amqp/administration.ts'
 import { amqpDoor, type AmqpSettings } from '../../src/protocols/amqp/amqp-door.ts'
-import { FRAME_BODY, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD, FrameReader } from '../../src/protocols/amqp/codec/frame-reader.ts'
+import {
+  FRAME_BODY,
+  FRAME_HEADER,
+  FRAME_HEARTBEAT,
+  FRAME_METHOD,
+  FrameReader,
+} from '../../src/protocols/amqp/codec/frame-reader.ts'
 import { readMethod, shapeOf, writeMethod } from '../../src/protocols/amqp/codec/method-codec.ts'
 import type { MethodName, WrittenArguments } from '../../src/protocols/amqp/codec/methods.ts'
 import { Output } from '../../src/protocols/amqp/codec/output.ts'
@@ -158,7 +164,14 @@ export class AmqpPeer implements Connection {
     return new Uint8Array(Buffer.concat(this.#output.take()))
   }
 
-  publish(channel: number, exchange: string, routingKey: string, body: string, properties: PropertyValues = {}, mandatory = false): void {
+  publish(
+    channel: number,
+    exchange: string,
+    routingKey: string,
+    body: string,
+    properties: PropertyValues = {},
+    mandatory = false,
+  ): void {
     this.bytes(this.publishBytes(channel, exchange, routingKey, body, properties, mandatory))
   }
 
@@ -197,7 +210,8 @@ export class AmqpPeer implements Connection {
   take(name: Received['name']): Readonly<Record<string, unknown>> {
     const frame = this.received.shift()
     if (frame?.name !== name) {
-      const got = frame === undefined ? `nothing came${this.closed ? ', and the connection is closed' : ''}` : JSON.stringify(frame)
+      const got =
+        frame === undefined ? `nothing came${this.closed ? ', and the connection is closed' : ''}` : JSON.stringify(frame)
       throw new Error(`expected ${name}: ${got}`)
     }
     return frame.args

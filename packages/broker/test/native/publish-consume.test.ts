@@ -104,7 +104,7 @@ describe('publishing', () => {
 
   it('tells who awaits and who listens when a destination is refused', async () => {
     const errors: string[] = []
-    const publisher = client.publisher('queue:no spaces please', {
+    const publisher = client.publisher('topic:no spaces please', {
       onError: (error, messages) => errors.push(`${error.name} ${messages}`),
     })
     publisher.send('one')

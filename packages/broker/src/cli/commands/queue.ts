@@ -20,7 +20,12 @@ const columns: readonly Column<QueueInfo>[] = [{ title: 'NAME', cell: (queue) =>
 
 type QueueOptions = DeliveryOptions &
   LimitOptions &
-  DedupOptions & { readonly expire?: number | 'none'; readonly priorities?: number }
+  DedupOptions & {
+    readonly expire?: number | 'none'
+    readonly priorities?: number
+    readonly transient?: boolean
+    readonly autoDelete?: boolean
+  }
 
 export function addQueue(program: Command): void {
   const queue = program.command('queue').description('List, create, change and delete queues')
@@ -46,8 +51,10 @@ export function addQueue(program: Command): void {
 }
 
 function addCreate(queue: Command): void {
-  addSettings(queue.command('create').description('Create a queue').argument('<name>')).action(
-    async (name: string, options: QueueOptions, command: Command) => {
+  addSettings(queue.command('create').description('Create a queue').argument('<name>'))
+    .option('--transient', 'delete the queue with its messages when the broker starts again')
+    .option('--auto-delete', 'delete the queue with its messages when its last consumer leaves')
+    .action(async (name: string, options: QueueOptions, command: Command) => {
       const limits = queueLimits(options)
       const spec = {
         name: parseName('queue', name),
@@ -56,11 +63,12 @@ function addCreate(queue: Command): void {
         ...dedupPolicy(options),
         ...expiry(options),
         ...priorities(options),
+        ...(options.transient === true ? { durable: false } : {}),
+        ...(options.autoDelete === true ? { autoDelete: true } : {}),
       }
       await withBroker(command, (client) => client.admin.createQueue(spec))
       outputOf(command).note(`created queue:${spec.name}`)
-    },
-  )
+    })
 }
 
 function addUpdate(queue: Command): void {
@@ -97,6 +105,8 @@ function addGet(queue: Command): void {
         ...deliveryFields(info),
         ...limitFields(info.limits),
         dedupField(info.dedup),
+        ['kept by a restart', info.durable ? 'yes' : 'no'],
+        ['deleted with its last consumer', info.autoDelete ? 'yes' : 'no'],
         ['deleted when unused', info.expireMs === undefined ? 'never' : `for ${formatDuration(info.expireMs)}`],
       ])
     })
@@ -124,7 +134,7 @@ function addSettings(command: Command): Command {
       'levels of priority, 1 to 256: messages with a higher one are delivered first; can only grow',
       parseCount,
     )
-    .option('--expire <duration>', 'delete the queue when nobody has used it for so long', orNone(parseDurationMs))
+    .option('--expire <duration>', 'delete the queue when nobody has consumed from it for so long', orNone(parseDurationMs))
 }
 
 function priorities({ priorities: count }: QueueOptions): { priorities?: number } {

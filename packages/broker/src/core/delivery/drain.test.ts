@@ -61,7 +61,7 @@ test('waits for the commit of what was published before, not for what comes mean
   publishAt(t, 2, 'c')
   const consumer = drained(t, 10)
   await t.settle()
-  expect([...other.values, ...consumer.values].toSorted()).toEqual(['a', 'b', 'c'])
+  expect(new Set([...other.values, ...consumer.values])).toEqual(new Set(['a', 'b', 'c']))
   expect(consumer.drainedAfter).toEqual([2])
   // Others go on to publish and to consume: there is an end all the same.
   let left = 200

@@ -109,7 +109,7 @@ export class StoredDocuments implements Documents {
   }
 
   #tell(collection: string, key: string): void {
-    for (const listener of [...(this.#listeners.get(collection) ?? [])]) listener(key)
+    for (const listener of this.#listeners.get(collection) ?? []) listener(key)
   }
 
   /** What `put` and `remove` found as it is now may have been changed in the open commit. */

@@ -37,7 +37,7 @@ export class CoreRouter implements Router {
     const queue = (name: string): PublishTarget | undefined => targets.queues.get(name)?.target
     const search = new RouteSearch({ exchange: (name) => this.#exchanges.get(name), queue })
     this.#home = { shard, search, generation: 1 }
-    this.#default = new DefaultSource(this.#home, queue)
+    this.#default = new DefaultSource(this.#home, (name) => queue(name) ?? targets.topics.get(name)?.target)
   }
 
   // ---- exchanges ----------------------------------------------------------------------------------------------------

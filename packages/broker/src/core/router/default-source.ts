@@ -1,4 +1,4 @@
-/** The default exchange: a message goes to the queue whose name is its key. */
+/** The default exchange: a message goes to the queue, or else the topic, whose name is its key. */
 import type { PublishTarget } from '../publish-target.ts'
 import { CoreRoute } from './core-route.ts'
 import type { RoutesHome } from './exchange-routes.ts'

@@ -23,7 +23,7 @@ export interface Router {
   unbind(binding: Binding): Ticket
   /** Those from an exchange, or to a destination, or all. */
   bindings(where?: { readonly source?: string; readonly destination?: string }): readonly Binding[]
-  /** Resolved once, for many publishes. `''` is the default exchange: the queue whose name is the key. @throws `not_found` */
+  /** Resolved once, for many publishes. `''` is the default exchange: the queue whose name is the key, or else the topic. @throws `not_found` */
   source(exchange: string): ExchangeSource
 }
 

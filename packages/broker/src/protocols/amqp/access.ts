@@ -32,6 +32,20 @@ export class Access {
     return this.#context.security.version
   }
 
+  /** What a message is published with, in an exchange of the core whose keys are patterns. @throws AmqpError */
+  checkTopic(exchange: string, routingKey: string, access: 'write' | 'read'): void {
+    try {
+      this.#context.security.authorizeTopic(this.#principal, exchange, routingKey, access)
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== 'forbidden') throw error
+      const what = this.#names.told('exchange', this.#names.own(exchange))
+      throw new AmqpError(
+        'access-refused',
+        `${access} access to topic '${routingKey}' in ${what} refused for user '${this.#userName}'`,
+      )
+    }
+  }
+
   /** @param name as clients say it @throws AmqpError */
   check(action: Action, kind: Kind, name: string): void {
     try {

@@ -5,6 +5,7 @@ import { AmqpError } from './amqp-error.ts'
 import { Channels } from './channels.ts'
 import type { Client } from './client.ts'
 import { FRAME_HEARTBEAT, FRAME_METHOD, FrameReader } from './codec/frame-reader.ts'
+import { methodCode } from './codec/hot-methods.ts'
 import { readMethod, writeMethod } from './codec/method-codec.ts'
 import type { Method } from './codec/methods.ts'
 import { Output } from './codec/output.ts'
@@ -13,7 +14,7 @@ import type { DoorState } from './door-state.ts'
 import { ConnectionView, type ShownConnection } from './connection-view.ts'
 import { Handshake, type Opened } from './handshake.ts'
 import { Heartbeats } from './heartbeats.ts'
-import { amqpError } from './errors.ts'
+import { amqpError, withMethod } from './errors.ts'
 import { limits } from './limits.ts'
 import { Pace } from './pace.ts'
 
@@ -173,7 +174,11 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
       return
     }
     if (reader.type !== FRAME_METHOD) throw new AmqpError('unexpected-frame', 'content on channel 0')
-    this.#method(readMethod(reader.bytes, reader.at, reader.end))
+    try {
+      this.#method(readMethod(reader.bytes, reader.at, reader.end))
+    } catch (error) {
+      throw withMethod(amqpError(error), methodCode(reader.bytes, reader.at, reader.end))
+    }
   }
 
   #method(method: Method): void {

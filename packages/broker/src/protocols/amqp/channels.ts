@@ -8,7 +8,7 @@ import { FRAME_METHOD, type FrameReader } from './codec/frame-reader.ts'
 import { methodCode } from './codec/hot-methods.ts'
 import { writeMethod } from './codec/method-codec.ts'
 import { Queues } from './definitions/queues.ts'
-import { amqpError } from './errors.ts'
+import { amqpError, withMethod } from './errors.ts'
 
 const CHANNEL_OPEN = 0x14_000a
 const BASIC_CLASS = 0x3c
@@ -52,10 +52,7 @@ export class Channels {
     if (code === CHANNEL_OPEN) return this.#open(number)
     // Late acknowledgements and publishes.
     if (this.#gone.has(number) && (type !== FRAME_METHOD || code >>> 16 === BASIC_CLASS)) return
-    const error = new AmqpError('channel-error', `expected 'channel.open'`)
-    error.classId = code >>> 16
-    error.methodId = code & 0xffff
-    throw error
+    throw withMethod(new AmqpError('channel-error', `expected 'channel.open'`), code)
   }
 
   #open(number: number): void {
@@ -85,11 +82,7 @@ export class Channels {
 
   /** An error of the channel ends it; one of the connection goes on. */
   #failed(channel: Channel, thrown: unknown, code: number): void {
-    const error = amqpError(thrown)
-    if (error.classId === 0 && code !== 0) {
-      error.classId = code >>> 16
-      error.methodId = code & 0xffff
-    }
+    const error = withMethod(amqpError(thrown), code)
     // What came before it counts.
     if (this.#applied(channel) && error.scope === 'channel') channel.fail(error)
     else throw error
@@ -139,7 +132,7 @@ export class Channels {
     for (const channel of busy) {
       channel.tell(committed)
       if (channel.state === 'closed') this.#forget(channel)
-      else if (channel.isWaiting) this.#busy.add(channel)
+      else if (channel.isBusy) this.#busy.add(channel)
     }
   }
 

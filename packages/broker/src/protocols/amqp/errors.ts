@@ -48,3 +48,12 @@ export function amqpError(error: unknown): AmqpError {
   const reply = replies[error.code]
   return typeof reply === 'string' ? new AmqpError(reply, error.message) : new AmqpError(reply[0], error.message, reply[1])
 }
+
+/** Says of an error which method failed, if that is not known yet. @param code class and method, as in a frame; 0 for none */
+export function withMethod(error: AmqpError, code: number): AmqpError {
+  if (error.classId === 0 && code !== 0) {
+    error.classId = code >>> 16
+    error.methodId = code & 0xffff
+  }
+  return error
+}

@@ -23,7 +23,7 @@ export function headerText(view: TableView): string | Uint8Array | undefined {
   if (type === 'S' || type === 'x') return view.content
   if (!isScalar(type)) return undefined
   const value = scalarOf(view)
-  return type === 'T' ? String(BigInt(value as number | bigint) * 1000n) : String(value)
+  return type === 'T' ? String(BigInt(value) * 1000n) : String(value)
 }
 
 function isScalar(type: string): boolean {

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { MillraceError } from '../../base/errors.ts'
 import { check } from './json-schema.ts'
 import { operations } from './operations.ts'
-import { queueSpec, startPosition, subscriptionSpec, topicSpec } from './schemas.ts'
+import { queueSpec, subscriptionSpec, topicSpec } from './definition-schemas.ts'
+import { startPosition } from './schemas.ts'
 
 describe('checking JSON', () => {
   it('lets through what fits', () => {
@@ -24,7 +25,7 @@ describe('checking JSON', () => {
     [{ name: 't', partition: 1 }, 'In x: `partition` is not a known property (did you mean `partitions`?).'],
     [
       { name: 't', colour: 1 },
-      'In x: `colour` is not a known property (known are `name`, `partitions`, `retention`, `cleanup`, `batchBytesMax`, `dedup`).',
+      'In x: `colour` is not a known property (known are `name`, `partitions`, `retention`, `cleanup`, `batchBytesMax`, `dedup`, `labels`).',
     ],
     [
       { name: 't', retention: { days: 1 } },
@@ -35,7 +36,7 @@ describe('checking JSON', () => {
     [null, 'In x: the value must be an object with `name`.'],
     [
       JSON.parse('{"name":"t","__proto__":{}}'),
-      'In x: `__proto__` is not a known property (known are `name`, `partitions`, `retention`, `cleanup`, `batchBytesMax`, `dedup`).',
+      'In x: `__proto__` is not a known property (known are `name`, `partitions`, `retention`, `cleanup`, `batchBytesMax`, `dedup`, `labels`).',
     ],
   ])('names the mistake in %j', (value, message) => {
     expect(() => check(topicSpec, value, 'x')).toThrow(message)

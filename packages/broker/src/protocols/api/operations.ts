@@ -11,6 +11,7 @@ import { define, type Operation } from './operation.ts'
 import { page } from './page.ts'
 import { peek } from './peek.ts'
 import { type QuotaOperation, quotaOperations } from './quota-operations.ts'
+import * as definitions from './definition-schemas.ts'
 import * as schemas from './schemas.ts'
 import { type TransactionOperation, transactionOperations } from './transaction-operations.ts'
 import { type UserOperation, userOperations } from './user-operations.ts'
@@ -56,8 +57,8 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
   'topic.create': define({
     summary: 'Create a topic, or do nothing if it exists with the same settings',
     action: 'create',
-    params: schemas.topicSpec,
-    result: schemas.topicInfo,
+    params: definitions.topicSpec,
+    result: definitions.topicInfo,
     resource: ({ name }) => `topic:${name}`,
     async run({ broker }, spec) {
       await broker.whenCommitted(broker.createTopic(spec))
@@ -67,8 +68,8 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
   'topic.update': define({
     summary: 'Change the settings of a topic; partitions can only grow',
     action: 'define',
-    params: schemas.topicUpdateParams,
-    result: schemas.topicInfo,
+    params: definitions.topicUpdateParams,
+    result: definitions.topicInfo,
     resource: ({ name }) => `topic:${name}`,
     async run({ broker }, { name, change }) {
       await broker.whenCommitted(broker.updateTopic(name, change))
@@ -90,7 +91,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     summary: 'Describe a topic',
     action: 'describe',
     params: schemas.named,
-    result: schemas.topicInfo,
+    result: definitions.topicInfo,
     resource: ({ name }) => `topic:${name}`,
     run: ({ broker }, { name }) => broker.topic(name),
   }),
@@ -98,7 +99,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     summary: 'List topics',
     action: 'describe',
     params: schemas.listParams,
-    result: schemas.topicList,
+    result: definitions.topicList,
     resource: () => 'broker',
     run: ({ broker }, params) => page(broker.topics(), (topic) => topic.name, params),
   }),
@@ -106,8 +107,8 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
   'queue.create': define({
     summary: 'Create a queue, or do nothing if it exists with the same settings',
     action: 'create',
-    params: schemas.queueSpec,
-    result: schemas.queueInfo,
+    params: definitions.queueSpec,
+    result: definitions.queueInfo,
     resource: ({ name }) => `queue:${name}`,
     publishesTo: ({ delivery }) => delivery?.deadLetter,
     async run({ broker }, spec) {
@@ -118,8 +119,8 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
   'queue.update': define({
     summary: 'Change the settings of a queue',
     action: 'define',
-    params: schemas.queueUpdateParams,
-    result: schemas.queueInfo,
+    params: definitions.queueUpdateParams,
+    result: definitions.queueInfo,
     resource: ({ name }) => `queue:${name}`,
     publishesTo: ({ change }) => change.delivery?.deadLetter,
     async run({ broker }, { name, change }) {
@@ -142,7 +143,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     summary: 'Describe a queue',
     action: 'describe',
     params: schemas.named,
-    result: schemas.queueInfo,
+    result: definitions.queueInfo,
     resource: ({ name }) => `queue:${name}`,
     run: ({ broker }, { name }) => broker.queue(name),
   }),
@@ -150,7 +151,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     summary: 'List queues',
     action: 'describe',
     params: schemas.listParams,
-    result: schemas.queueList,
+    result: definitions.queueList,
     resource: () => 'broker',
     run: ({ broker }, params) => page(broker.queues(), (queue) => queue.name, params),
   }),
@@ -158,8 +159,8 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
   'subscription.create': define({
     summary: 'Create a subscription of a topic, or do nothing if it exists with the same settings',
     action: 'create',
-    params: schemas.subscriptionSpec,
-    result: schemas.subscriptionInfo,
+    params: definitions.subscriptionSpec,
+    result: definitions.subscriptionInfo,
     resource: ({ topic, name }) => `topic:${topic}/${name}`,
     publishesTo: ({ delivery }) => delivery?.deadLetter,
     async run({ broker }, spec) {
@@ -170,8 +171,8 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
   'subscription.update': define({
     summary: 'Change the settings of a subscription',
     action: 'define',
-    params: schemas.subscriptionUpdateParams,
-    result: schemas.subscriptionInfo,
+    params: definitions.subscriptionUpdateParams,
+    result: definitions.subscriptionInfo,
     resource: ({ topic, name }) => `topic:${topic}/${name}`,
     publishesTo: ({ change }) => change.delivery?.deadLetter,
     async run({ broker }, { topic, name, change }) {
@@ -194,7 +195,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     summary: 'Describe a subscription',
     action: 'describe',
     params: schemas.subscriptionNamed,
-    result: schemas.subscriptionInfo,
+    result: definitions.subscriptionInfo,
     resource: ({ topic, name }) => `topic:${topic}/${name}`,
     run: ({ broker }, { topic, name }) => broker.subscription(topic, name),
   }),
@@ -202,7 +203,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     summary: 'List subscriptions, of one topic or of all',
     action: 'describe',
     params: schemas.subscriptionListParams,
-    result: schemas.subscriptionList,
+    result: definitions.subscriptionList,
     resource: ({ topic }) => (topic === undefined ? 'broker' : `topic:${topic}`),
     // Sorted by `topic/name`: names have no slash, so that is a total order and a usable continuation.
     run: ({ broker }, params) => page(broker.subscriptions(params.topic), (info) => `${info.topic}/${info.name}`, params),

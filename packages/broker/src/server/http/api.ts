@@ -69,11 +69,21 @@ async function serve(route: Route, context: HttpContext, security: Security): Pr
   const query = parseQuery(route.query ?? noQuery, new URL(context.req.url).searchParams)
   return route.handle({
     context,
-    params: context.req.param(),
+    params: paramsOf(context),
     query,
     principal,
     signal: context.req.raw.signal,
   })
+}
+
+/** @throws MillraceError `bad_request` for what is no text: else several paths would mean one thing */
+function paramsOf({ req }: HttpContext): Record<string, string> {
+  try {
+    decodeURIComponent(new URL(req.url).pathname)
+  } catch (error) {
+    throw new MillraceError('bad_request', `The path ${req.path} is not UTF-8 with percent-encoding.`, { cause: error })
+  }
+  return req.param()
 }
 
 /** @throws MillraceError `unauthorized`, `overloaded` after too many failures */

@@ -8,8 +8,6 @@ import { encodeHandle } from './handle.ts'
 /** Batches behind one answer: what does not fit goes back to the queue at once. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024
 const DEFAULT_LEASE_MS = 60_000
-/** A receive that does not wait gives deliveries that are under way from the disk so long. */
-const GRACE_MS = 1000
 
 export interface LeaseOptions {
   readonly user: string
@@ -30,6 +28,10 @@ interface Waiter {
   readonly resolve: (messages: readonly MessageJson[]) => void
   readonly reject: (error: MillraceError) => void
   timer: Timer | undefined
+  /** It has waited long enough: what there is now is all that it gets. */
+  isLeaving: boolean
+  /** It got that. */
+  isDone: boolean
 }
 
 /**
@@ -83,19 +85,23 @@ export class LeaseConsumer implements DeliverySink {
    */
   receive(max: number, waitMs: number, signal: AbortSignal): Promise<readonly MessageJson[]> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended)
-    if (waitMs === 0 && this.#waiters.length === 0 && this.#delivery().ready === 0) return Promise.resolve([])
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = { wanted: max, runs: [], resolve, reject, timer: undefined }
+      const waiter: Waiter = { wanted: max, runs: [], resolve, reject, timer: undefined, isLeaving: false, isDone: false }
       const leave = (): void => {
         if (!this.#remove(waiter)) return
         this.#giveBack(waiter.runs)
         this.#grantAgain()
         resolve([])
       }
-      waiter.timer = this.#platform.scheduler.after(Math.max(waitMs, GRACE_MS), leave)
+      const takeWhatThereIs = (): void => {
+        waiter.isLeaving = true
+        this.#consumer.drain()
+      }
       signal.addEventListener('abort', leave, { once: true })
       this.#waiters.push(waiter)
       this.#consumer.grant(max)
+      if (waitMs === 0) takeWhatThereIs()
+      else waiter.timer = this.#platform.scheduler.after(waitMs, takeWhatThereIs)
     })
   }
 
@@ -134,10 +140,12 @@ export class LeaseConsumer implements DeliverySink {
       }
       first = last + 1
     }
-    if (this.#answering) return
-    this.#answering = true
-    // Deliveries of one turn make one answer; and settling is not allowed from within a delivery.
-    this.#platform.scheduler.endOfTurn(() => this.#answer())
+    this.#answerSoon()
+  }
+
+  drained(): void {
+    for (const waiter of this.#waiters) waiter.isDone = waiter.isLeaving
+    this.#answerSoon()
   }
 
   closed(reason: MillraceError): void {
@@ -153,14 +161,21 @@ export class LeaseConsumer implements DeliverySink {
 
   // ---- pieces -------------------------------------------------------------------------------------------------------
 
+  /** Deliveries of one turn make one answer; and settling is not allowed from within a delivery. */
+  #answerSoon(): void {
+    if (this.#answering) return
+    this.#answering = true
+    this.#platform.scheduler.endOfTurn(() => this.#answer())
+  }
+
   #answer(): void {
     this.#answering = false
     if (this.#ended !== undefined) return
-    for (const waiter of this.#waiters.filter(({ runs }) => runs.length > 0)) {
+    for (const waiter of this.#waiters.filter(({ runs, isDone }) => runs.length > 0 || isDone)) {
       const messages = this.#messages(waiter)
-      if (messages.length === 0) continue
+      if (messages.length === 0 && !waiter.isDone) continue
       this.#remove(waiter)
-      this.#holdLonger()
+      if (messages.length > 0) this.#holdLonger()
       waiter.resolve(messages)
     }
     this.#giveBack(this.#strays.splice(0))
@@ -226,7 +241,7 @@ export class LeaseConsumer implements DeliverySink {
     this.#heldUntilMs = Math.max(this.#heldUntilMs, this.#platform.clock.monotonicMs() + leaseMs)
   }
 
-  #delivery(): { readonly ready: number; readonly delivery: { readonly leaseMs?: number } } {
+  #delivery(): { readonly delivery: { readonly leaseMs?: number } } {
     const colon = this.source.indexOf(':')
     const path = this.source.slice(colon + 1)
     if (this.source.startsWith('queue:')) return this.#broker.queue(path)

@@ -1,5 +1,6 @@
 import { type ErrorCode, errorCatalogue } from '../../base/errors.ts'
 import { messageSchema } from '../../protocols/api/message-json.ts'
+import * as definitions from '../../protocols/api/definition-schemas.ts'
 import * as schemas from '../../protocols/api/schemas.ts'
 import { statusOf } from './problem.ts'
 import type { Route } from './route.ts'
@@ -10,11 +11,11 @@ const API_VERSION = '1.0.0'
 /** Schemas that get a name of their own in the document. */
 const components: Readonly<Record<string, object>> = {
   Message: messageSchema,
-  TopicInfo: schemas.topicInfo,
-  QueueInfo: schemas.queueInfo,
-  SubscriptionInfo: schemas.subscriptionInfo,
+  TopicInfo: definitions.topicInfo,
+  QueueInfo: definitions.queueInfo,
+  SubscriptionInfo: definitions.subscriptionInfo,
   BrokerStatus: schemas.brokerStatus,
-  DeliveryPolicy: schemas.deliveryPolicy,
+  DeliveryPolicy: definitions.deliveryPolicy,
   Problem: schemas.problem,
 }
 

@@ -1,6 +1,11 @@
-/** Patterns over names of resources: `*` stands for any characters without `/`, `**` for any; at the end, `/**` also for nothing. */
+/**
+ * Patterns over names of resources: `*` stands for any characters without `/`, `**` for any; at the end, `/**` also for nothing. Where names are any
+ * text, `/` is a character like others, and what cannot stand in a rule is percent-encoded.
+ */
 
-export const PATTERN_LENGTH_MAX = 600
+export const PATTERN_LENGTH_MAX = 1000
+
+const ANY_TEXT = /^(queue|exchange|vhost):/
 
 export type ResourcePattern = (resource: string) => boolean
 
@@ -8,15 +13,18 @@ const ANY_BUT_SLASH = -1
 const ANY = -2
 const SLASH = 47
 
-/** Takes time in proportion to the length of what is matched, whatever the pattern. */
+/** Takes time in proportion to the length of what is matched, whatever the pattern. @throws URIError where `%` does not begin an encoded character */
 export function compilePattern(text: string): ResourcePattern {
   if (text === '**') return () => true
-  if (text.endsWith('/**')) {
+  if (text.endsWith('/**') && !ANY_TEXT.test(text)) {
     const parent = compileTokens(tokensOf(text.slice(0, -3)))
     const below = compileTokens(tokensOf(text))
     return (resource) => parent(resource) || below(resource)
   }
-  if (!text.includes('*')) return (resource) => resource === text
+  if (!text.includes('*')) {
+    const name = ANY_TEXT.test(text) ? decodeURIComponent(text) : text
+    return (resource) => resource === name
+  }
   return compileTokens(tokensOf(text))
 }
 
@@ -26,11 +34,15 @@ export function matchesBelow(text: string, prefix: string): boolean {
 }
 
 function tokensOf(text: string): readonly number[] {
+  const isAnyText = ANY_TEXT.test(text)
   const tokens: number[] = []
   for (const [part] of text.matchAll(/\*\*+|\*|[^*]+/g)) {
-    if (part === '*') tokens.push(ANY_BUT_SLASH)
+    if (part === '*' && !isAnyText) tokens.push(ANY_BUT_SLASH)
     else if (part.startsWith('*')) tokens.push(ANY)
-    else for (let n = 0; n < part.length; n++) tokens.push(part.charCodeAt(n))
+    else {
+      const name = isAnyText ? decodeURIComponent(part) : part
+      for (let n = 0; n < name.length; n++) tokens.push(name.charCodeAt(n))
+    }
   }
   return tokens
 }

@@ -18,6 +18,18 @@ describe('a pattern', () => {
     ['topic:*/audit', 'topic:logs/audit', true],
     ['queue:*.in.*', 'queue:a.in.b.in.c', true],
     ['queue:a*b', 'queue:ab', true],
+    ['queue:*', 'queue:a/b', true],
+    ['queue:a/*', 'queue:a/b/c', true],
+    ['queue:a/**', 'queue:a', false],
+    ['vhost:*', 'vhost:/', true],
+    ['queue:my%20queue%2c%20too', 'queue:my queue, too', true],
+    ['queue:my%20queue', 'queue:my%20queue', false],
+    ['queue:%2A', 'queue:a', false],
+    ['queue:%2A*', 'queue:*a', true],
+    ['queue:%2A*', 'queue:aa', false],
+    ['exchange:100%25*', 'exchange:100% sure', true],
+    ['queue:%F0%9F%98%80*', 'queue:😀!', true],
+    ['group:100%25', 'group:100%25', true],
     ['**', 'broker', true],
   ])('%s and %s: %s', (pattern, resource, expected) => {
     expect(compilePattern(pattern)(resource)).toBe(expected)
@@ -68,7 +80,7 @@ describe('rules', () => {
     ['allow publish exchange:prod::*', 'prod', true],
     ['allow publish queue:*::orders', 'prod', true],
     ['allow publish queue:*', 'prod', true],
-    ['allow publish queue:*', '/prod', false],
+    ['allow publish queue:*', '/prod', true],
     ['allow publish queue:**', '/prod', true],
     ['allow consume group:*', 'prod', false],
   ])('%s reaches the virtual host %s: %s', (rule, vhost, expected) => {
@@ -77,6 +89,8 @@ describe('rules', () => {
 
   it.each([
     ['allow', /write `allow ACTIONS RESOURCES`/],
+    ['allow read queue:100%', /write %25/],
+    ['allow read queue:%ff*', /write %25/],
     ['permit read queue:a', /write `allow/],
     ['allow reed queue:a', /Did you mean read/],
     ['allow read orders', /no resource/],

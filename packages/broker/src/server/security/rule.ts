@@ -28,12 +28,21 @@ export function parseRule(text: string): Rule {
     resources,
     actions: new Set(actionList.split(',').flatMap((word) => actionsOf(word, text))),
     patterns: resources.map((pattern) => {
-      if (pattern.length <= PATTERN_LENGTH_MAX && resource.test(pattern)) return compilePattern(pattern)
+      if (pattern.length <= PATTERN_LENGTH_MAX && resource.test(pattern)) return compiled(pattern, text)
       throw wrong(
         text,
         `${JSON.stringify(pattern)} is no resource: there are queue:NAME, topic:NAME, topic:NAME/SUBSCRIPTION, exchange:NAME, vhost:NAME, group:NAME, transaction:ID, broker and ** for all; * in a name stands for any characters`,
       )
     }),
+  }
+}
+
+function compiled(pattern: string, rule: string): ResourcePattern {
+  try {
+    return compilePattern(pattern)
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error
+    throw wrong(rule, `in ${JSON.stringify(pattern)} a % does not begin a percent-encoded character: write %25 for it`)
   }
 }
 

@@ -139,6 +139,11 @@ export class Channel implements ConfirmWriter {
     return this.publishing.confirms.waiting || this.answers.isWaitingForCommit
   }
 
+  /** Whether something is to be told in a later turn. */
+  get isBusy(): boolean {
+    return this.publishing.confirms.waiting || this.answers.length > 0
+  }
+
   /** Whether no more should be read before some answers have left. */
   get isFull(): boolean {
     return this.answers.length > limits.answersMax

@@ -7,6 +7,7 @@ import { AmqpError } from '../amqp-error.ts'
 import type { Client } from '../client.ts'
 import { PublishMethod } from '../codec/hot-methods.ts'
 import { REPLY_TO, REPLY_TO_PREFIX } from '../definitions/names.ts'
+import { orUndefined } from '../definitions/queues.ts'
 import { limits } from '../limits.ts'
 import { type MessageForm, RoutedForm } from '../message-in.ts'
 import { Confirms } from './confirms.ts'
@@ -41,6 +42,9 @@ export class Publishing {
   readonly #replyForms: ReplyForms
   readonly #builder = new RecordBatchBuilder()
   #source: ExchangeSource | undefined
+  /** Of `#source`. */
+  #exchange = ''
+  #isTopic = false
   #accessVersion = -1
   /** Where messages of this route go; undefined until that is asked. */
   #route: Route | undefined
@@ -97,20 +101,26 @@ export class Publishing {
 
   #resolve(): void {
     const { access, broker, names } = this.#client
-    const { exchange, routingKey } = this.#method
-    this.#source = this.#route = undefined
-    if (exchange === '') access.check('publish', 'queue', routingKey)
-    else access.check('publish', 'exchange', exchange)
-    try {
-      this.#source = broker.router.source(exchange === '' ? '' : names.core(exchange))
-    } catch (error) {
-      if (!(error instanceof MillraceError) || error.code !== 'not_found') throw error
-      throw new AmqpError('not-found', `no ${names.told('exchange', exchange)}`)
-    }
-    if (this.#source.internal) {
+    const { exchange } = this.#method
+    this.#route = undefined
+    if (this.#source !== undefined && exchange === this.#exchange && this.#accessVersion === access.version) return
+    this.#source = undefined
+    // By the default exchange it depends on where a message goes.
+    if (exchange !== '') access.check('publish', 'exchange', exchange)
+    const core = exchange === '' ? '' : names.core(exchange)
+    const source = orUndefined(() => broker.router.source(core))
+    if (source === undefined) throw this.#noExchange()
+    if (source.internal) {
       throw new AmqpError('access-refused', `cannot publish to internal ${names.told('exchange', exchange)}`)
     }
+    this.#isTopic = exchange !== '' && broker.router.exchange(core).type === 'topic'
+    this.#source = source
+    this.#exchange = exchange
     this.#accessVersion = access.version
+  }
+
+  #noExchange(): AmqpError {
+    return new AmqpError('not-found', `no ${this.#client.names.told('exchange', this.#method.exchange)}`)
   }
 
   #complete(): void {
@@ -141,16 +151,29 @@ export class Publishing {
     const isByKey = !source.byHeaders && form.moreKeys.length === 0
     if (isByKey && this.#route?.isCurrent === true) return this.#route
     const { exchange, routingKey } = this.#method
-    const { names } = this.#client
+    const { access, names } = this.#client
     const isDefault = exchange === ''
     const routed = (this.#routed ??= new RoutedForm(form))
     routed.form = form
     routed.key = isDefault ? names.core(routingKey) : routingKey
     routed.moreKeys = isDefault ? form.moreKeys.map((key) => names.core(key)) : form.moreKeys
-    const route = source.route(routed)
+    if (this.#isTopic) for (const key of [routingKey, ...form.moreKeys]) access.checkTopic(source.name, key, 'write')
+    const route = orUndefined(() => source.route(routed))
+    if (route === undefined) {
+      this.#source = undefined
+      throw this.#noExchange()
+    }
+    if (isDefault) this.#checkDestinations(route, routingKey)
     // What else than the key counted does not for the next.
     this.#route = isByKey ? route : undefined
     return route
+  }
+
+  /** @throws AmqpError 403 */
+  #checkDestinations({ destinations }: Route, routingKey: string): void {
+    const { access, names } = this.#client
+    if (destinations.length === 0) access.check('publish', 'queue', routingKey)
+    for (const { kind, name } of destinations) access.check('publish', kind, names.own(name))
   }
 
   #publish(route: Route, batch: Uint8Array, records: number): void {

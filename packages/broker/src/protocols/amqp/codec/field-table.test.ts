@@ -1,3 +1,4 @@
+import { encodeText } from '@millrace/wire'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { anyTable } from '../../../../test/amqp/any-method.ts'
@@ -5,7 +6,7 @@ import { checkTable, decodeTable, encodeTable, FieldTable, longValue, timestampV
 import type { FieldValue, PlainTable } from './field-table.ts'
 
 const decoded = (bytes: Uint8Array): FieldTable => decodeTable(bytes, 0, bytes.length)
-const octets = (text: string): number[] => [...text].map((character) => character.charCodeAt(0))
+const octets = (text: string): number[] => [...encodeText(text)]
 
 /** A table with one entry `k`. */
 const entry = (type: string, ...content: readonly number[]): Uint8Array =>
@@ -96,11 +97,6 @@ test('of names that come twice the first counts, and both are written again', ()
 })
 
 test('tables inside each other end at the limit', () => {
-  const nested = (depth: number): Uint8Array => {
-    let inner: Uint8Array = new Uint8Array(0)
-    for (let n = 1; n < depth; n++) inner = entry('F', ...lengthOf(inner), ...inner)
-    return inner
-  }
   const deepest = nested(32)
   expect(encodeTable(decoded(deepest))).toEqual(deepest)
   checkTable(deepest, 0, deepest.length)
@@ -133,6 +129,12 @@ test('a table that ends early is refused at every byte, unless an entry ends the
     { numRuns: 50 },
   )
 })
+
+function nested(depth: number): Uint8Array {
+  let inner: Uint8Array = new Uint8Array(0)
+  for (let n = 1; n < depth; n++) inner = entry('F', ...lengthOf(inner), ...inner)
+  return inner
+}
 
 function outcome(read: () => unknown): string | undefined {
   try {

@@ -1,3 +1,4 @@
+import { encodeText } from '@millrace/wire'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { FRAME_BODY, FRAME_HEARTBEAT, FRAME_METHOD, FrameReader } from './frame-reader.ts'
@@ -126,11 +127,11 @@ test.each([
   ['1.0-sasl', [...amqp, 3, 1, 0, 0]],
   ['1.0-tls', [...amqp, 2, 1, 0, 0]],
   ['unknown', [...amqp, 1, 1, 8, 0]],
-  ['http', [...'GET / HTTP/1.1'].map((character) => character.charCodeAt(0))],
-  ['http', [...'POST /x'].map((character) => character.charCodeAt(0))],
+  ['http', [...encodeText('GET / HTTP/1.1')]],
+  ['http', [...encodeText('POST /x')]],
   ['tls', [0x16, 3, 1, 0]],
   ['unknown', [0]],
-  ['unknown', [...'AMQX'].map((character) => character.charCodeAt(0))],
+  ['unknown', [...encodeText('AMQX')]],
 ])('a client that wants %s is known by its first bytes', (greeting, octets) => {
   const whole = new FrameReader()
   whole.feed(Uint8Array.from(octets))

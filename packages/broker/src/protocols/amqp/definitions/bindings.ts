@@ -70,6 +70,7 @@ export class Bindings {
   #binding({ source, routingKey, arguments: table }: BindingRequest, destination: string): Binding {
     const exchange = this.#exchanges.get(source)
     this.#client.access.check('read', 'exchange', source)
+    if (exchange.type === 'topic') this.#client.access.checkTopic(exchange.name, routingKey, 'read')
     const args = new Arguments(table, `binding to ${this.#client.names.told('exchange', source)}`)
     return { source: exchange.name, destination, key: routingKey, ...matchOf(exchange, args) }
   }

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../../base/errors.ts'
 import { MillraceError } from '../../../base/errors.ts'
 import type { ObjectSchema } from '../../../protocols/api/json-schema.ts'
 import { type OperationName, operations, runOperation } from '../../../protocols/api/operations.ts'
+import * as definitions from '../../../protocols/api/definition-schemas.ts'
 import * as schemas from '../../../protocols/api/schemas.ts'
 import { json } from '../problem.ts'
 import type { Call, Route } from '../route.ts'
@@ -20,8 +21,8 @@ export function definitionRoutes(services: HttpServices): readonly Route[] {
 function objectRoutes(services: HttpServices, kind: 'topic' | 'queue', collection: string): Route[] {
   const { session } = services
   const path = `/v1/${collection}/{name}`
-  const spec = kind === 'topic' ? schemas.topicSpec : schemas.queueSpec
-  const info = kind === 'topic' ? schemas.topicInfo : schemas.queueInfo
+  const spec = kind === 'topic' ? definitions.topicSpec : definitions.queueSpec
+  const info = kind === 'topic' ? definitions.topicInfo : definitions.queueInfo
   const run = (name: OperationName, call: Call, params: unknown): Promise<unknown> =>
     runOperation(session, call.principal, name, params)
   const exists = (name: string): boolean =>
@@ -87,10 +88,10 @@ function subscriptionRoutes(services: HttpServices): Route[] {
       ...described('subscription.create', 'subscription'),
       method: 'put',
       path,
-      body: settingsBody(schemas.subscriptionSpec, ['topic', 'name']),
+      body: settingsBody(definitions.subscriptionSpec, ['topic', 'name']),
       answers: {
-        200: answer('It existed with these settings.', schemas.subscriptionInfo),
-        201: answer('Created.', schemas.subscriptionInfo),
+        200: answer('It existed with these settings.', definitions.subscriptionInfo),
+        201: answer('Created.', definitions.subscriptionInfo),
       },
       errors: ['illegal_name', 'not_found', 'already_exists', 'limit_reached'],
       async handle(call) {
@@ -104,7 +105,7 @@ function subscriptionRoutes(services: HttpServices): Route[] {
       ...described('subscription.get', 'subscription'),
       method: 'get',
       path,
-      answers: { 200: answer('Its settings and state.', schemas.subscriptionInfo) },
+      answers: { 200: answer('Its settings and state.', definitions.subscriptionInfo) },
       errors: ['not_found'],
       handle: async (call) => json(200, await run('subscription.get', call, names(call))),
     },
@@ -112,8 +113,8 @@ function subscriptionRoutes(services: HttpServices): Route[] {
       ...described('subscription.update', 'subscription'),
       method: 'patch',
       path,
-      body: settingsBody(schemas.subscriptionSpec, ['topic', 'name', 'from']),
-      answers: { 200: answer('Its settings from now on.', schemas.subscriptionInfo) },
+      body: settingsBody(definitions.subscriptionSpec, ['topic', 'name', 'from']),
+      answers: { 200: answer('Its settings from now on.', definitions.subscriptionInfo) },
       errors: ['not_found'],
       async handle(call) {
         const change = await readSettings(services, call)
