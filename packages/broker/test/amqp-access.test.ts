@@ -99,7 +99,7 @@ describe('who may do nothing', () => {
   test.each(refused)('is refused by %s', async (method, args) => {
     const peer = await powerless()
     if (method === 'basic.consume') await peer.call(1, 'basic.qos', { prefetchSize: 0, prefetchCount: 1, global: false })
-    peer.send(1, method, args as never)
+    peer.send(1, method, args)
     await peer.settle()
     expect(peer.take('channel.close')).toMatchObject({ replyCode: 403 })
   })

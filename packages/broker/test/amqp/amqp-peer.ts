@@ -240,6 +240,6 @@ export class AmqpPeer implements Connection {
     if (type === FRAME_BODY) return { channel, name: 'body', args: { text: new TextDecoder().decode(bytes.subarray(at, end)) } }
     if (type !== FRAME_METHOD) throw new Error(`a frame of type ${type}`)
     const { name, args } = readMethod(bytes.slice(at, end), 0, end - at)
-    return { channel, name, args: args as Readonly<Record<string, unknown>> }
+    return { channel, name, args: args }
   }
 }

@@ -104,7 +104,7 @@ report('consumed and acknowledged')
 
 function report(what) {
   const seconds = (performance.now() - start) / 1000
-  console.log(`${messages} messages of ${bytes} bytes ${what}: ${Math.round(messages / seconds).toLocaleString('en')} per second`)
+  
 }
 
 publisher.end()

@@ -281,7 +281,7 @@ describe('deliveries', () => {
     peer.publish(1, '', 'q', 'a')
     await peer.call(1, 'basic.consume', { ...consumption, queue: 'q', consumerTag: 't' })
     peer.takeDelivery()
-    peer.send(1, method, args as never)
+    peer.send(1, method, args)
     await peer.settle()
     expect(peer.received.filter(({ name }) => name === 'basic.deliver')).toHaveLength(again)
     expect(broker.core.broker.queue('q').inFlight).toBe(again)
@@ -407,10 +407,11 @@ describe('errors of a channel', () => {
       406,
       'reply consumer cannot acknowledge',
     ],
-  ] as const)('%s', async (_, method, args, code, text, channel = 1 as number) => {
+  ] as const)('%s', async (_, method, args, code, text, onChannel?: number) => {
     const { peer } = await withQueue()
+    const channel = onChannel ?? 1
     if (channel !== 1) await peer.call(channel, 'channel.open', {})
-    peer.send(channel, method, args as never)
+    peer.send(channel, method, args)
     await peer.settle()
     expect(peer.take('channel.close')).toMatchObject({ replyCode: code, replyText: expect.stringContaining(text) })
     expect(peer.closed).toBe(false)
@@ -560,12 +561,12 @@ describe('direct replies', () => {
     server.take('basic.deliver')
     const properties = new TextDecoder().decode(server.take('header')['properties'] as Uint8Array)
     const [replyTo] = /amq\.rabbitmq\.reply-to\.[\w-]{22}/.exec(properties)!
-    server.publish(1, '', replyTo!, '4', { correlationId: '1' })
+    server.publish(1, '', replyTo, '4', { correlationId: '1' })
     await peer.settle()
     expect(peer.takeDelivery()).toEqual({ tag: 1, body: '4', redelivered: false, routingKey: replyTo })
     peer.cut()
     server.takeNames()
-    server.publish(1, '', replyTo!, 'too late', {}, true)
+    server.publish(1, '', replyTo, 'too late', {}, true)
     await server.settle()
     expect(server.takeNames()).toEqual(['basic.return', 'header', 'body'])
   })

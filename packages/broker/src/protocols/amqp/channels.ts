@@ -43,7 +43,7 @@ export class Channels {
       channel.frame(type, bytes, at, end)
       if (channel.state === 'closed') this.#forget(channel)
     } catch (error) {
-      this.#failed(channel, error, type === FRAME_METHOD ? methodCode(bytes, at, end) : 0)
+      this.#failed(channel, error, type === FRAME_METHOD ? methodCode(bytes, at, end) : PUBLISH)
     }
   }
 

@@ -24,7 +24,7 @@ export function startPosition(args: FieldTable, { partitionInfo }: TopicInfo, pa
   if (value === 'first') return 'earliest'
   if (value === 'next') return 'latest'
   if (value === 'last') return { offset: Math.max(start, end - 1) }
-  const [, count, unit] = INTERVAL.exec(String(value)) ?? []
+  const [, count, unit] = INTERVAL.exec(typeof value === 'string' ? value : '') ?? []
   if (count === undefined || unit === undefined) {
     throw new AmqpError(
       'precondition-failed',

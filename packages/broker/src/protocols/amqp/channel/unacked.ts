@@ -18,7 +18,7 @@ export interface HeldDelivery<H> {
  */
 export class Unacked<H extends object> {
   #tags = new Float64Array(CAPACITY_MIN)
-  #holders: (H | undefined)[] = new Array<H | undefined>(CAPACITY_MIN).fill(undefined)
+  #holders: (H | undefined)[] = Array.from({ length: CAPACITY_MIN })
   #partitions = new Uint32Array(CAPACITY_MIN)
   #offsets = new Float64Array(CAPACITY_MIN)
   #seconds = new Uint32Array(CAPACITY_MIN)
@@ -125,7 +125,7 @@ export class Unacked<H extends object> {
 
   #move(capacity: number): void {
     const tags = new Float64Array(capacity)
-    const holders = new Array<H | undefined>(capacity).fill(undefined)
+    const holders = Array.from<H | undefined>({ length: capacity })
     const partitions = new Uint32Array(capacity)
     const offsets = new Float64Array(capacity)
     const seconds = new Uint32Array(capacity)

@@ -86,7 +86,7 @@ export function matchOf({ type }: ExchangeInfo, args: Arguments): { readonly mat
   for (const [name, value] of Object.entries(args.json)) {
     if (name === MATCH || (!withX && name.startsWith('x-'))) continue
     if (typeof value === 'object' && value !== null) throw args.refused(name, 'headers are compared with text and numbers')
-    headers[name] = value as HeaderValue | null
+    headers[name] = value
   }
   return { match: { mode, headers }, ...labels }
 }
