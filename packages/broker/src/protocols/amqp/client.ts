@@ -1,4 +1,5 @@
 import type { Broker } from '../../core/broker.ts'
+import type { Ticket } from '../commit-waiters.ts'
 import type { Principal, SessionContext } from '../session.ts'
 import type { Access } from './access.ts'
 import type { Output } from './codec/output.ts'
@@ -24,6 +25,8 @@ export interface Client {
   readonly knowsCancel: boolean
   /** Largest frame that was agreed on. */
   readonly frameBytesMax: number
+  /** What it published last has this ticket: whoever asks for messages afterwards is to see it. */
+  publishedTicket: Ticket
   /** Bytes that wait for the peer, written in this turn or not. */
   readonly backlogBytes: number
   /** Something was written, or may be: there is a flush at the end of the turn. */

@@ -37,6 +37,7 @@ export function connectedClient(
     userName,
     knowsCancel,
     frameBytesMax,
+    publishedTicket: 0,
     get backlogBytes(): number {
       return backlogBytes()
     },

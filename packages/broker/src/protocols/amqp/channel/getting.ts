@@ -1,5 +1,6 @@
 import type { MillraceError } from '../../../base/errors.ts'
 import type { Consumer, Delivery, DeliverySink } from '../../../core/broker.ts'
+import type { Ticket } from '../../commit-waiters.ts'
 import { AmqpError } from '../amqp-error.ts'
 import type { Client } from '../client.ts'
 import { writeMethod } from '../codec/method-codec.ts'
@@ -69,7 +70,7 @@ export class Getting {
     if (known !== undefined && !known.isClosed) return known
     if (this.#getters.size >= GETTERS_MAX) this.#dropIdle()
     const { broker, door, names } = this.#client
-    const getter = new Getter(() => this.#client.wake())
+    const getter = new Getter(this.#client)
     getter.attach(broker.consume(`queue:${names.core(queue)}`, { leaseMs: door.leaseMs, polls: true }, getter))
     this.#getters.set(queue, getter)
     return getter
@@ -107,14 +108,14 @@ type Taker = (delivery: Delivery | undefined, getter: Getter) => void
 /** Takes single messages from one queue, one after the other. */
 class Getter implements DeliverySink, Holder {
   #consumer: Consumer | undefined
-  readonly #waiting: Taker[] = []
-  readonly #wake: () => void
+  readonly #waiting: { readonly taker: Taker; after: Ticket | undefined }[] = []
+  readonly #client: Client
   #isAsking = false
   #unacked = 0
   isClosed = false
 
-  constructor(wake: () => void) {
-    this.#wake = wake
+  constructor(client: Client) {
+    this.#client = client
   }
 
   attach(consumer: Consumer): void {
@@ -138,13 +139,16 @@ class Getter implements DeliverySink, Holder {
   }
 
   ask(taker: Taker): void {
-    this.#waiting.push(taker)
-    this.proceed()
+    this.#waiting.push({ taker, after: undefined })
+    this.#client.wake()
   }
 
-  /** One at a time: an answer tells of what was left by the one before. */
+  /** One at a time: an answer tells of what was left by the one before. What its client published earlier in the turn is in the queue by then. */
   proceed(): void {
-    if (this.#isAsking || this.#waiting.length === 0 || this.isClosed) return
+    const next = this.#waiting[0]
+    if (this.#isAsking || next === undefined || this.isClosed) return
+    next.after ??= this.#client.publishedTicket
+    if (next.after > this.#client.broker.committedTicket) return this.#client.awaitCommit()
     this.#isAsking = true
     this.consumer.grant(1)
     this.consumer.drain()
@@ -159,22 +163,22 @@ class Getter implements DeliverySink, Holder {
   // ---- DeliverySink ---------------------------------------------------------------------------------------------------
 
   deliver(delivery: Delivery): void {
-    this.#waiting.shift()?.(delivery, this)
+    this.#waiting.shift()?.taker(delivery, this)
     this.#isGiven = true
   }
 
   /** Nothing is called back before `drain` returns, so the next is asked for in a later turn. */
   drained(): void {
-    if (!this.#isGiven) this.#waiting.shift()?.(undefined, this)
+    if (!this.#isGiven) this.#waiting.shift()?.taker(undefined, this)
     this.#isGiven = false
     this.#isAsking = false
-    if (this.#waiting.length > 0) this.#wake()
+    if (this.#waiting.length > 0) this.#client.wake()
   }
 
   closed(_reason: MillraceError): void {
     this.isClosed = true
     // The queue is gone: there is nothing in it.
-    for (const taker of this.#waiting.splice(0)) taker(undefined, this)
+    for (const { taker } of this.#waiting.splice(0)) taker(undefined, this)
   }
 
   #isGiven = false

@@ -195,7 +195,9 @@ export class Methods {
       return this.#answer(0, 'tx.rollback-ok', {})
     }
     this.#transaction.commit()
-    this.#answer(this.#client.broker.ticket(), 'tx.commit-ok', {})
+    const ticket = this.#client.broker.ticket()
+    this.#client.publishedTicket = ticket
+    this.#answer(ticket, 'tx.commit-ok', {})
   }
 
   // ---- answers ------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 import { RecordBatchBuilder } from '@millrace/wire'
 import { MillraceError } from '../../../base/errors.ts'
 import type { ExchangeSource, RefusedByDestination, Route } from '../../../core/broker.ts'
-import type { Ticket } from '../../commit-waiters.ts'
 import { AmqpError } from '../amqp-error.ts'
 import type { Client } from '../client.ts'
 import { PublishMethod } from '../codec/hot-methods.ts'
@@ -185,12 +184,12 @@ export class Publishing {
       if (!(error instanceof MillraceError) || !this.isConfirming || error.code === 'record_too_large') throw error
       return this.confirms.refused(records)
     }
+    this.#client.publishedTicket = broker.ticket()
     if (!this.isConfirming) return
     // Nothing was stored, so there is no commit to wait for.
     if (route.destinations.length === 0) return this.confirms.settled(records)
     const taken = refused === undefined ? records : Math.min(records, ...refused.map(({ position }) => position))
-    const ticket: Ticket = broker.ticket()
-    if (taken > 0) this.confirms.published(ticket, taken)
+    if (taken > 0) this.confirms.published(this.#client.publishedTicket, taken)
     if (taken < records) this.confirms.refused(records - taken)
   }
 

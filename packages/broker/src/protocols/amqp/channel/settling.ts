@@ -41,11 +41,11 @@ export class Settling {
     this.#settleAt(place, kind)
   }
 
-  /** Everything, back to where it was. */
+  /** Everything, back to where it was, at once: a transaction is about what is acknowledged, and this is not. */
   requeueAll(): void {
     const { unacked } = this
     for (let place = unacked.first; unacked.count > 0 && place < unacked.end; place++) {
-      if (unacked.holder(place) !== undefined) this.#settleAt(place, 'requeue')
+      if (unacked.holder(place) !== undefined) this.#gather(place, 'requeue')
     }
     this.flush()
   }
@@ -69,8 +69,12 @@ export class Settling {
   }
 
   #settleAt(place: number, kind: SettleKind): void {
+    if (this.taker === undefined) this.#gather(place, kind)
+    else this.taker.takeSettle(place, this.unacked, kind)
+  }
+
+  #gather(place: number, kind: SettleKind): void {
     const { unacked } = this
-    if (this.taker !== undefined) return this.taker.takeSettle(place, unacked, kind)
     const holder = unacked.holder(place)!
     const partition = unacked.partition(place)
     const offset = unacked.offset(place)
