@@ -1,7 +1,7 @@
 import type { Broker } from '../core/broker.ts'
 import type { Security } from '../protocols/security.ts'
 import { nativeDoor } from '../protocols/native/native-door.ts'
-import type { Door } from '../protocols/session.ts'
+import type { Door, SessionContext } from '../protocols/session.ts'
 import type { Config, ListenEntry } from './config/config.ts'
 import { refuseInsecureBinds } from './listeners/loopback.ts'
 import type { Listener } from './listeners/listener.ts'
@@ -109,14 +109,7 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
     throw error
   }
   const listeners = addresses()
-  log.info('broker.ready', readySentence(config, listeners), {
-    version: session.identity.brokerVersion,
-    listeners,
-    engine: config.engine,
-    durability: session.status().durability,
-    ...(config.engine === 'disk' ? { data: config.data } : {}),
-    readyMs: Math.round(performance.now()),
-  })
+  logReady(log, config, session, listeners)
 
   let closed: Promise<void> | undefined
   return {
@@ -134,6 +127,17 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
       return closed
     },
   }
+}
+
+function logReady(log: Log, config: Config, session: SessionContext, listeners: Readonly<Record<string, string>>): void {
+  log.info('broker.ready', readySentence(config, listeners), {
+    version: session.identity.brokerVersion,
+    listeners,
+    engine: config.engine,
+    durability: session.status().durability,
+    ...(config.engine === 'disk' ? { data: config.data } : {}),
+    readyMs: Math.round(performance.now()),
+  })
 }
 
 function readySentence({ engine, data }: Config, listeners: Readonly<Record<string, string>>): string {

@@ -12,6 +12,9 @@ import type { Policies } from './policies/policies.ts'
 import { VhostNames } from './vhost-names.ts'
 import type { VirtualHosts } from './vhosts/virtual-hosts.ts'
 
+/** A ticket that has been committed for ever: the open commit may never come when there is nothing in it. */
+const NOTHING_CHANGED: Ticket = 0
+
 export interface QueueDeclaration {
   readonly durable: boolean
   readonly autoDelete: boolean
@@ -62,7 +65,7 @@ export class Declarations {
       checkSame(what, 'auto_delete', declaration.autoDelete, current.autoDelete)
       checkSame(what, 'x-queue-type', type, current.type)
       if (current.arguments !== undefined) checkSameArguments(what, KNOWN_ARGUMENTS, declared.json, current.arguments)
-      return this.#broker.ticket()
+      return NOTHING_CHANGED
     }
     this.#vhosts.checkQueues(vhost)
     const { durable, autoDelete } = declaration
@@ -87,7 +90,7 @@ export class Declarations {
       checkSame(what, 'internal', internal, found.internal)
       const { amqp } = (found.labels ?? {}) as { readonly amqp?: { readonly arguments: ArgumentsJson } }
       checkSameArguments(what, KNOWN_EXCHANGE_ARGUMENTS, declaration.arguments, amqp?.arguments ?? {})
-      return this.#broker.ticket()
+      return NOTHING_CHANGED
     }
     const effective = this.#policies.current.effective(vhost, 'exchange', name, declaration.arguments)
     const settings = exchangeSettings(type, new Arguments(effective, what), names)

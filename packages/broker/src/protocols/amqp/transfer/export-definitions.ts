@@ -40,20 +40,29 @@ export function exportDefinitions(administration: AmqpAdministration): Definitio
 }
 
 /** What is in one virtual host; the entries do not name it. @throws MillraceError `not_found` */
-export function exportVhost(administration: AmqpAdministration, vhost: string): Definitions {
+export function exportVhost(
+  administration: AmqpAdministration,
+  vhost: string,
+): Definitions & Pick<VhostEntry, 'metadata' | 'default_queue_type'> {
   const { description = '', tags = [], defaultQueueType } = administration.vhosts.get(vhost)
   const metadata = { description, tags, ...(defaultQueueType === undefined ? {} : { default_queue_type: defaultQueueType }) }
   const all = contents(administration, vhost)
-  const without = <Entry extends { readonly vhost?: string }>(entries: readonly Entry[] = []): readonly Entry[] =>
-    entries.map(({ vhost: _, ...rest }) => rest as Entry)
   return {
-    ...{ default_queue_type: defaultQueueType ?? 'classic', metadata },
+    metadata,
+    default_queue_type: defaultQueueType ?? 'classic',
     parameters: without(all.parameters),
     policies: without(all.policies),
     queues: without(all.queues),
     exchanges: without(all.exchanges),
     bindings: without(all.bindings),
   }
+}
+
+/** Without the name of their virtual host. */
+function without<Entry extends { readonly vhost?: string }>(entries: readonly Entry[] = []): readonly Entry[] {
+  return entries.map(
+    (entry) => Object.fromEntries(Object.entries(entry).filter(([field]) => field !== 'vhost')) as unknown as Entry,
+  )
 }
 
 type Contents = Pick<Definitions, 'parameters' | 'policies' | 'queues' | 'exchanges' | 'bindings'>

@@ -9,6 +9,7 @@ import type { ArgumentsJson } from '../definitions/arguments.ts'
 import type { VhostLimits, VhostSettings } from '../vhosts/vhost-settings.ts'
 import { checkDefinitions } from './definition-schema.ts'
 import {
+  type BindingEntry,
   type Definitions,
   OPERATOR_POLICY,
   type ParameterEntry,
@@ -30,44 +31,49 @@ import { userDefinition } from './imported-user.ts'
 export function importDefinitions(administration: AmqpAdministration, json: unknown, vhost?: string): Ticket {
   const definitions = checkDefinitions(json)
   const placed = new Placed(administration, vhost)
+  const tickets: Ticket[] = [0]
   if (vhost === undefined) {
-    each('vhosts', definitions.vhosts, (entry) => administration.vhosts.put(entry.name, vhostSettings(entry)))
+    tickets.push(each('vhosts', definitions.vhosts, (entry) => administration.vhosts.put(entry.name, vhostSettings(entry))))
     importUsers(administration, definitions)
-    each('global_parameters', definitions.global_parameters, (entry) => administration.parameters.putGlobal(entry))
+    tickets.push(each('global_parameters', definitions.global_parameters, (entry) => administration.parameters.putGlobal(entry)))
   }
-  administration.policyApplication.changing(() => {
-    each('parameters', definitions.parameters, (entry) => placed.parameter(entry))
-    each('policies', definitions.policies, (entry) => placed.policy('policy', entry))
-  })
-  const { declarations, broker } = administration
-  each('queues', definitions.queues, (entry) =>
-    declarations.queue(placed.vhostOf(entry), entry.name, {
-      durable: entry.durable ?? true,
-      autoDelete: entry.auto_delete ?? false,
-      arguments: queueArguments(entry),
-    }),
+  const { parameters = [], policies = [] } = definitions
+  if (parameters.length + policies.length > 0) {
+    tickets.push(
+      administration.policyApplication.changing(() => {
+        each('parameters', parameters, (entry) => placed.parameter(entry))
+        each('policies', policies, (entry) => placed.policy('policy', entry))
+      }),
+    )
+  }
+  const { declarations } = administration
+  tickets.push(
+    each('queues', definitions.queues, (entry) =>
+      declarations.queue(placed.vhostOf(entry), entry.name, {
+        durable: entry.durable ?? true,
+        autoDelete: entry.auto_delete ?? false,
+        arguments: queueArguments(entry),
+      }),
+    ),
+    each('exchanges', definitions.exchanges, (entry) =>
+      declarations.exchange(placed.vhostOf(entry), entry.name, {
+        type: entry.type,
+        durable: entry.durable ?? true,
+        autoDelete: entry.auto_delete ?? false,
+        internal: entry.internal ?? false,
+        arguments: entry.arguments ?? {},
+      }),
+    ),
+    each('bindings', definitions.bindings, (entry) => bind(administration, placed.vhostOf(entry), entry)),
   )
-  each('exchanges', definitions.exchanges, (entry) =>
-    declarations.exchange(placed.vhostOf(entry), entry.name, {
-      type: entry.type,
-      durable: entry.durable ?? true,
-      autoDelete: entry.auto_delete ?? false,
-      internal: entry.internal ?? false,
-      arguments: entry.arguments ?? {},
-    }),
-  )
-  each('bindings', definitions.bindings, (entry) => {
-    // Those of the default exchange are always there.
-    if (entry.source === '') return
-    declarations.bind(placed.vhostOf(entry), {
-      source: entry.source,
-      destination: entry.destination,
-      destinationType: entry.destination_type,
-      routingKey: entry.routing_key ?? '',
-      arguments: entry.arguments ?? {},
-    })
-  })
-  return broker.ticket()
+  return Math.max(...tickets)
+}
+
+/** Bindings of the default exchange are always there. */
+function bind({ declarations }: AmqpAdministration, vhost: string, entry: BindingEntry): Ticket {
+  const { source, destination, destination_type: destinationType, routing_key: routingKey = '' } = entry
+  if (source === '') return 0
+  return declarations.bind(vhost, { source, destination, destinationType, routingKey, arguments: entry.arguments ?? {} })
 }
 
 /** Where entries go. */
@@ -84,18 +90,18 @@ class Placed {
     return this.#administration.vhosts.get(this.#vhost ?? vhost ?? DEFAULT_VHOST).name
   }
 
-  policy(kind: 'policy' | 'operator-policy', entry: PolicyEntry): void {
+  policy(kind: 'policy' | 'operator-policy', entry: PolicyEntry): Ticket {
     const { name, pattern, 'apply-to': applyTo = 'all', priority = 0, definition } = entry
-    this.#administration.policies.put(kind, { vhost: this.vhostOf(entry), name, pattern, applyTo, priority, definition })
+    return this.#administration.policies.put(kind, { vhost: this.vhostOf(entry), name, pattern, applyTo, priority, definition })
   }
 
-  parameter(entry: ParameterEntry): void {
+  parameter(entry: ParameterEntry): Ticket {
     const { component, name, value } = entry
     const vhost = this.vhostOf(entry)
-    if (component === VHOST_LIMITS) this.#administration.vhosts.setLimits(vhost, limitsOf(value))
-    else if (component === OPERATOR_POLICY)
-      this.policy('operator-policy', { vhost, name, ...(value as Omit<PolicyEntry, 'name'>) })
-    else this.#administration.parameters.put({ vhost, component, name, value })
+    if (component === VHOST_LIMITS) return this.#administration.vhosts.setLimits(vhost, limitsOf(value))
+    if (component === OPERATOR_POLICY)
+      return this.policy('operator-policy', { vhost, name, ...(value as Omit<PolicyEntry, 'name'>) })
+    return this.#administration.parameters.put({ vhost, component, name, value })
   }
 }
 
@@ -104,18 +110,22 @@ function importUsers({ security }: AmqpAdministration, definitions: Definitions)
   const { users = [], permissions = [], topic_permissions: topicPermissions = [] } = definitions
   const byName = new Map<string, UserDefinition>()
   const known = new Set(security.users.list().map(({ name }) => name))
-  each('users', users, (entry) => byName.set(entry.name, userDefinition(entry)))
-  const add = (user: string, change: (definition: UserDefinition) => UserDefinition): void => {
+  each('users', users, (entry) => {
+    byName.set(entry.name, userDefinition(entry))
+    return 0
+  })
+  const add = (user: string, change: (definition: UserDefinition) => UserDefinition): Ticket => {
     if (!byName.has(user) && !known.has(user)) throw new MillraceError('not_found', `there is no user ${JSON.stringify(user)}`)
     byName.set(user, change(byName.get(user) ?? { name: user }))
+    return 0
   }
   each('permissions', permissions, ({ user, vhost, configure, write, read }) => {
     const permission: VhostPermission = { vhost, configure, write, read }
-    add(user, (definition) => ({ ...definition, permissions: [...(definition.permissions ?? []), permission] }))
+    return add(user, (definition) => ({ ...definition, permissions: [...(definition.permissions ?? []), permission] }))
   })
   each('topic_permissions', topicPermissions, ({ user, vhost, exchange, write, read }) => {
     const permission: TopicPermission = { vhost, exchange, write, read }
-    add(user, (definition) => ({ ...definition, topicPermissions: [...(definition.topicPermissions ?? []), permission] }))
+    return add(user, (definition) => ({ ...definition, topicPermissions: [...(definition.topicPermissions ?? []), permission] }))
   })
   security.users.define([...byName.values()])
 }
@@ -147,11 +157,12 @@ function queueArguments({ type, arguments: given = {} }: QueueEntry): ArgumentsJ
   return { ...given, 'x-queue-type': type }
 }
 
-/** @throws MillraceError that names the entry */
-function each<Entry>(section: string, entries: readonly Entry[] | undefined, make: (entry: Entry) => unknown): void {
+/** @returns the last ticket @throws MillraceError that names the entry */
+function each<Entry>(section: string, entries: readonly Entry[] | undefined, make: (entry: Entry) => Ticket): Ticket {
+  let last: Ticket = 0
   for (const [n, entry] of (entries ?? []).entries()) {
     try {
-      make(entry)
+      last = Math.max(last, make(entry))
     } catch (error) {
       if (!(error instanceof MillraceError) && !(error instanceof AmqpError)) throw error
       const { name } = entry as { readonly name?: unknown }
@@ -160,4 +171,5 @@ function each<Entry>(section: string, entries: readonly Entry[] | undefined, mak
       throw new MillraceError(code, `${what}: ${error.message}`, { cause: error })
     }
   }
+  return last
 }
