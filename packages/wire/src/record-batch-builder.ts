@@ -1,5 +1,6 @@
 // hot path (bench/src/codec.ts)
 import { crc32c } from './crc32c.ts'
+import type { EncodedHeaders } from './header-writer.ts'
 import { writeInt16, writeInt32, writeInt64 } from './integers.ts'
 import {
   BATCH_HAS_EXPIRY,
@@ -9,7 +10,9 @@ import {
   EXPIRES_AT_HEADER,
   type HeaderToWrite,
 } from './record-batch.ts'
+import { copyBytes } from './slab.ts'
 import { encodeName, textSize, writeText } from './text.ts'
+import { writeZigzag, zigzagSize } from './varints.ts'
 
 const NO_HEADERS: readonly HeaderToWrite[] = []
 
@@ -104,7 +107,7 @@ export class RecordBatchBuilder {
     const offsetDelta = ++this.#lastOffsetDelta
     const keySize = partSize(key)
     let size = 1 + zigzagSize(timestampDelta) + zigzagSize(offsetDelta) + zigzagSize(keySize) + Math.max(keySize, 0)
-    size += zigzagSize(length) + length + headers.bytes.length
+    size += zigzagSize(length) + length + headers.end - headers.at
     this.#reserve(size + 5)
     const to = this.#bytes
     let end = writeZigzag(to, this.#end, size)
@@ -113,7 +116,7 @@ export class RecordBatchBuilder {
     end = writeZigzag(to, end, offsetDelta)
     end = writePart(to, end, key, keySize)
     end = copyBytes(to, writeZigzag(to, end, length), bytes, at, length)
-    this.#end = copyBytes(to, end, headers.bytes, 0, headers.bytes.length)
+    this.#end = copyBytes(to, end, headers.bytes, headers.at, headers.end - headers.at)
     if (headers.hasExpiry) this.#attributes |= BATCH_HAS_EXPIRY
     this.#records++
   }
@@ -179,13 +182,7 @@ export class RecordBatchBuilder {
   }
 }
 
-/** Headers of a record as they lie in a batch: made once for many records. */
-export interface EncodedHeaders {
-  readonly bytes: Uint8Array
-  /** Whether `expires-at` is among them. */
-  readonly hasExpiry: boolean
-}
-
+/** Headers for many records, made once. */
 export function encodeHeaders(headers: readonly HeaderToWrite[]): EncodedHeaders {
   let size = zigzagSize(headers.length)
   for (const { key, value } of headers) {
@@ -199,7 +196,8 @@ export function encodeHeaders(headers: readonly HeaderToWrite[]): EncodedHeaders
     const name = encodeName(key)
     at = writePart(bytes, writePart(bytes, at, name, name.length), value, partSize(value))
   }
-  return { bytes, hasExpiry: headers.some(({ key }) => key === EXPIRES_AT_HEADER) }
+  const hasExpiry = headers.some(({ key }) => key === EXPIRES_AT_HEADER)
+  return { bytes, at: 0, firstAt: zigzagSize(headers.length), end: size, hasExpiry }
 }
 
 /** Encodes records as one batch of its own; offsets of the input are ignored. */
@@ -228,44 +226,4 @@ function writePart(bytes: Uint8Array, at: number, part: string | Uint8Array | nu
   if (part === null) return start
   if (typeof part === 'string') return writeText(bytes, start, part, size)
   return copyBytes(bytes, start, part, 0, size)
-}
-
-function copyBytes(to: Uint8Array, toAt: number, bytes: Uint8Array, at: number, length: number): number {
-  // A loop beats the call of set() for the short blobs that most messages have.
-  if (length < 24) for (let n = 0; n < length; n++) to[toAt + n] = bytes[at + n]!
-  else to.set(length === bytes.length ? bytes : bytes.subarray(at, at + length), toAt)
-  return toAt + length
-}
-
-function zigzagSize(value: number): number {
-  if (value >= -64 && value < 64) return 1
-  if (value >= -8192 && value < 8192) return 2
-  let rest = Math.floor((value < 0 ? -value * 2 - 1 : value * 2) / 128)
-  let size = 2
-  for (; rest >= 128; size++) rest = Math.floor(rest / 128)
-  return size
-}
-
-function writeZigzag(bytes: Uint8Array, start: number, value: number): number {
-  if (value >= -8192 && value < 8192) return writeShortZigzag(bytes, start, value)
-  let rest = value < 0 ? -value * 2 - 1 : value * 2
-  let at = start
-  for (; rest >= 128; at++) {
-    bytes[at] = (rest % 128) | 0x80
-    rest = Math.floor(rest / 128)
-  }
-  bytes[at] = rest
-  return at + 1
-}
-
-/** Most have one byte or two, which need no arithmetic beyond 32 bits. */
-function writeShortZigzag(bytes: Uint8Array, at: number, value: number): number {
-  const zigzag = (value << 1) ^ (value >> 31)
-  if (zigzag < 0x80) {
-    bytes[at] = zigzag
-    return at + 1
-  }
-  bytes[at] = (zigzag & 0x7f) | 0x80
-  bytes[at + 1] = zigzag >> 7
-  return at + 2
 }

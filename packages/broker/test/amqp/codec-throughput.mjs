@@ -3,6 +3,7 @@
 /* oxlint-disable no-console */
 import { RecordBatchBuilder, RecordCursor } from '@millrace/wire'
 import { writeDelivery } from '../../dist/protocols/amqp/codec/deliveries.js'
+import { encodeTable } from '../../dist/protocols/amqp/codec/field-table.js'
 import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD, FrameReader } from '../../dist/protocols/amqp/codec/frame-reader.js'
 import {
   BASIC_ACK,
@@ -154,18 +155,29 @@ function publishesToRecords(chunks) {
 }
 measure('frames to records, 100 B', publishesToRecords(publishes(plain, () => 'orders')))
 measure('frames to records, 100 B, more properties', publishesToRecords(publishes(usual, () => 'orders')))
-const ids = Array.from({ length: 8 }, (_, n) =>
-  encodeProperties({ contentType: 'application/json', deliveryMode: 2, messageId: `${n}` }),
-)
-measure(
-  'frames to records, 100 B, an id each',
-  publishesToRecords(
-    publishes(
-      (n) => ids[n % ids.length],
-      () => 'orders',
-    ),
-  ),
-)
+/** What most clients set on each message. */
+function own(n) {
+  const id = `5f0c7a52-8d1e-4b7e-9a55-${String(n).padStart(12, '0')}`
+  const common = { contentType: 'application/json', deliveryMode: 2, correlationId: id, messageId: id, timestamp: 1_700_000_000 + n }
+  return encodeProperties(common)
+}
+const ownWithHeaders = (n) =>
+  encodeProperties({
+    contentType: 'application/json',
+    deliveryMode: 2,
+    messageId: `id-${n}`,
+    headers: encodeTable({ tenant: 'north', trace: `0af7651916cd43dd8448eb211c80319c-${n}` }),
+  })
+const idEach = (n) => encodeProperties({ contentType: 'application/json', deliveryMode: 2, messageId: `${n}` })
+const perMessage = [
+  ['a message id each', idEach],
+  ['ids and time each', own],
+  ['an id and text headers each', ownWithHeaders],
+]
+for (const [what, propertiesOf] of perMessage) {
+  const chunks = publishes(propertiesOf, () => 'orders')
+  measure(`frames to records, 100 B, ${what}`, publishesToRecords(chunks))
+}
 
 /** Batches of 1,000 records to deliveries. */
 function recordsToDeliveries(propertiesOf) {
@@ -203,7 +215,5 @@ measure(
   'records to deliveries, 100 B, with expiration',
   recordsToDeliveries(() => expiring),
 )
-measure(
-  'records to deliveries, 100 B, an id each',
-  recordsToDeliveries((n) => ids[n % ids.length]),
-)
+for (const [what, propertiesOf] of perMessage)
+  measure(`records to deliveries, 100 B, ${what}`, recordsToDeliveries(propertiesOf))

@@ -98,8 +98,11 @@ export interface RoutedMessage {
   readonly key: string
   /** It is routed by these keys as well. */
   readonly moreKeys?: readonly string[]
-  /** Of its headers, or of the properties that doors keep as headers; undefined when there is none. */
-  header(name: string): HeaderValue | undefined
+  /**
+   * Of its headers, or of the properties that doors keep as headers; undefined when there is none. null: it is there, and equal to nothing, as a
+   * list is.
+   */
+  header(name: string): HeaderValue | null | undefined
   /** Its headers have no types: a text also equals the number or boolean that it says. */
   readonly isText?: boolean
 }

@@ -4,14 +4,15 @@ import { TypedValue } from './codec/field-table.ts'
 import type { TableView } from './codec/table-view.ts'
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-/** Is there, and equal to nothing: tables, arrays, and nothing itself. */
-const INCOMPARABLE = Number.NaN
 
-/** Of the entry that the view stands on. Text and bytes are text, timestamps milliseconds, other numbers the nearest that JavaScript has. */
-export function headerValue(view: TableView): HeaderValue {
+/**
+ * Of the entry that the view stands on. Text and bytes are text, timestamps milliseconds, other numbers the nearest that JavaScript has; null
+ * for tables, arrays, and nothing itself, which are there and equal to nothing.
+ */
+export function headerValue(view: TableView): HeaderValue | null {
   const { type } = view
   if (type === 'S' || type === 'x') return decoder.decode(view.content)
-  if (!isScalar(type)) return INCOMPARABLE
+  if (!isScalar(type)) return null
   const value = scalarOf(view)
   if (typeof value === 'boolean') return value
   return type === 'T' ? Number(value) * 1000 : Number(value)

@@ -2,6 +2,7 @@ import {
   DEAD_HISTORY_HEADER,
   isMessageProperty,
   messageProperties,
+  readDigits,
   type RecordHeader,
   readPriority,
   textSize,
@@ -129,17 +130,6 @@ function readTimestamp(values: Values, value: Uint8Array): boolean {
   return true
 }
 
-/** @returns NaN for what is no number in decimal digits */
-export function readDigits(bytes: Uint8Array, at: number, end: number): number {
-  let value = end > at ? 0 : Number.NaN
-  for (let n = at; n < end; n++) {
-    const digit = bytes[n]! - 48
-    if (digit < 0 || digit > 9) return Number.NaN
-    value = value * 10 + digit
-  }
-  return value
-}
-
 // ---- headers --------------------------------------------------------------------------------------------------------
 
 function tableOf(
@@ -185,7 +175,8 @@ function isTable(value: Uint8Array): boolean {
   }
 }
 
-function nameInVhost(exchange: Uint8Array): Uint8Array {
+/** Name of an exchange in its virtual host, at most as long as AMQP has them. */
+export function nameInVhost(exchange: Uint8Array): Uint8Array {
   const text = textOf(exchange)
   return text === undefined
     ? exchange.subarray(0, NAME_BYTES_MAX)

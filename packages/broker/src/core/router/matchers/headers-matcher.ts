@@ -69,6 +69,7 @@ export class HeadersMatcher implements Matcher {
       const value = message.header(name)
       if (value === undefined) continue
       this.#look(index.present, message, found)
+      if (value === null) continue
       for (const key of valueKeys(value, isText)) this.#look(index.byValue.get(key), message, found)
     }
   }
@@ -102,9 +103,9 @@ function setOf(index: HeaderIndex, value: HeaderValue | null): Set<Pattern> {
   return set
 }
 
-function fits(wanted: HeaderValue | null, value: HeaderValue | undefined, isText: boolean): boolean {
+function fits(wanted: HeaderValue | null, value: HeaderValue | null | undefined, isText: boolean): boolean {
   if (value === undefined) return false
-  return wanted === null || valueKeys(value, isText).includes(valueKey(wanted))
+  return wanted === null || (value !== null && valueKeys(value, isText).includes(valueKey(wanted)))
 }
 
 /** The same for values that are equal: 1 and 1.0 are, 1 and "1" are not. */

@@ -1,5 +1,6 @@
 import { encodeProperties, Properties, propertyNames, PROPERTY, type PropertyValues } from '../codec/properties.ts'
-import type { MessageForm, MessagesIn } from '../message-in.ts'
+import type { MessageForm } from '../message-form.ts'
+import type { MessagesIn } from '../message-in.ts'
 
 /** Properties of requests whose `reply-to` was the name of all reply queues, with the address of the one that is meant. */
 export class ReplyForms {
