@@ -375,6 +375,7 @@ export class Registry {
     this.queues.set(name, queue)
     this.#watchUse(queue)
     this.deadLetters.reconsider(group.address)
+    this.router.queueMade()
     return queue
   }
 

@@ -30,6 +30,8 @@ export class CoreRouter implements Router {
   readonly #exchanges = new Map<string, Exchange>()
   readonly #bindings = new Bindings()
   readonly #home: RoutesHome
+  /** Those whose alternate is the default exchange: what they lead to changes with every queue. */
+  readonly #toDefault = new Set<Exchange>()
   /** Bindings whose exchange, topic or queue a restart did not bring back; and exchanges that lost bindings so. */
   readonly #dangling: number[] = []
   readonly #bereft = new Set<Exchange>()
@@ -73,6 +75,7 @@ export class CoreRouter implements Router {
       ...(labels === undefined ? {} : { labels: checkLabels(labels) }),
     }
     if (exchange.cell !== undefined) this.#store(exchange)
+    this.#noteAlternate(exchange)
     return this.#changed()
   }
 
@@ -167,9 +170,13 @@ export class CoreRouter implements Router {
   /** A topic or queue was deleted: so are the bindings to it. */
   targetDeleted(target: PublishTarget): void {
     const bound = this.#bindings.to(target)
-    if (bound.size === 0) return
+    if (bound.size === 0 && this.#toDefault.size === 0) return
     this.#remove([...bound])
     this.#home.generation++
+  }
+
+  queueMade(): void {
+    if (this.#toDefault.size > 0) this.#home.generation++
   }
 
   // ---- restart ------------------------------------------------------------------------------------------------------
@@ -236,7 +243,13 @@ export class CoreRouter implements Router {
 
   #make(exchange: Exchange): Exchange {
     this.#exchanges.set(exchange.name, exchange)
+    this.#noteAlternate(exchange)
     return exchange
+  }
+
+  #noteAlternate(exchange: Exchange): void {
+    if (exchange.spec.alternate === '') this.#toDefault.add(exchange)
+    else this.#toDefault.delete(exchange)
   }
 
   #store(exchange: Exchange): void {
@@ -249,6 +262,7 @@ export class CoreRouter implements Router {
   #drop(exchange: Exchange): void {
     exchange.deleted = true
     this.#exchanges.delete(exchange.name)
+    this.#toDefault.delete(exchange)
     this.#shard.schedule.targetDeleted(exchange.schedule)
     const bound = [...exchange.bindings.values(), ...this.#bindings.to(exchange)]
     this.#shard.store.reserve(REMOVAL_BYTES)
