@@ -127,9 +127,9 @@ function byPlace(a: string, b: string): number {
   return partitionA! - partitionB! || offsetA! - offsetB!
 }
 
-/** One that goes on until it is stopped. */
-export function startJava(mainClass: string, parameters: readonly string[]): Program {
-  return new Program('java', [...javaOptions, mainClass, ...parameters])
+/** One that goes on until it is stopped, or ends by itself. */
+export function startJava(mainClass: string, parameters: readonly string[], input?: string): Program {
+  return new Program('java', [...javaOptions, mainClass, ...parameters], input)
 }
 
 /** They live for a second: what makes a start cheap is worth more than what makes long runs fast. */

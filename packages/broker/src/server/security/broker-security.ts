@@ -60,12 +60,12 @@ export class BrokerSecurity implements Security {
   }
 
   mechanisms(peer: Peer): readonly string[] {
-    if (this.users.isEmpty) return []
+    if (this.users.isEmpty || peer.login === 'none') return []
     return [...scramHashes.keys(), ...(this.isSecret(peer) ? ['PLAIN'] : [])]
   }
 
   begin(mechanism: string, peer: Peer): SaslExchange {
-    if (this.users.isEmpty) return refuseLogin()
+    this.#checkTakesLogins(peer)
     this.#failures.check(peer)
     const hash = scramHashes.get(mechanism)
     if (hash !== undefined) return this.#scram(hash, peer)
@@ -77,7 +77,7 @@ export class BrokerSecurity implements Security {
   }
 
   login(credentials: Credentials, peer: Peer): string {
-    if (this.users.isEmpty) return refuseLogin()
+    this.#checkTakesLogins(peer)
     if (!this.isSecret(peer)) {
       throw new MillraceError(
         'unauthorized',
@@ -92,13 +92,22 @@ export class BrokerSecurity implements Security {
     return user
   }
 
-  unnamed({ certificateName }: Peer): string {
+  unnamed({ certificateName, login }: Peer): string {
     if (certificateName !== undefined && this.users.stored(certificateName) !== undefined) return certificateName
-    if (this.users.isEmpty || this.users.stored(ANONYMOUS) !== undefined) return ANONYMOUS
+    if (login !== 'required' && (this.users.isEmpty || this.users.stored(ANONYMOUS) !== undefined)) return ANONYMOUS
+    if (this.users.isEmpty)
+      throw new MillraceError('unauthorized', 'This listener is for those who log in, and this broker has no users yet.')
     throw new MillraceError(
       'unauthorized',
       'This broker has users: log in, with `user` and `password` or `token` of the client, with MILLRACE_USER and MILLRACE_PASSWORD, or as Basic or Bearer over HTTP.',
     )
+  }
+
+  /** @throws MillraceError `unauthorized` */
+  #checkTakesLogins({ login }: Peer): void {
+    if (this.users.isEmpty) return refuseLogin()
+    if (login !== 'none') return
+    throw new MillraceError('unauthorized', 'Nobody logs in at this listener: connect without user, password and token.')
   }
 
   knows(user: string): boolean {
