@@ -67,6 +67,11 @@ function trust(): Record<string, string> {
   return { 'ssl.truststore.type': 'PEM', 'ssl.truststore.location': join(directory, 'ca.pem') }
 }
 
+/** Of kcat. */
+const asRoot = ['security.protocol=SASL_PLAINTEXT', 'sasl.mechanisms=PLAIN', 'sasl.username=root', 'sasl.password=toor'].flatMap(
+  (setting) => ['-X', setting],
+)
+
 let files = 0
 
 function settings(entries: Readonly<Record<string, string>>): string {
@@ -143,6 +148,22 @@ test('kafka-acls', async () => {
   expect(await plain.failingTool(ACLS, ['--list', '--command-config', shop])).toMatch(
     /ClusterAuthorizationException|not authorized/i,
   )
+})
+
+test('kafka-acls with hosts', async () => {
+  const root = login('SASL_PLAINTEXT', 'root', 'toor')
+  const shop = login('SASL_PLAINTEXT', 'shop', 'a long one')
+  const hosted = ['--operation', 'Write', '--operation', 'Describe', '--topic', 'hosted']
+  await allow(plain, root, ...hosted, '--allow-host', '127.0.0.9')
+  await plain.tool(`${TOOLS}.TopicCommand`, ['--create', '--topic', 'hosted', '--command-config', root])
+  await publish(plain, shop, 'hosted', 'from elsewhere')
+  expect(await plain.kcat(['-Q', '-t', 'hosted:0:-1', ...asRoot])).toBe('hosted [0] offset 0\n')
+  await allow(plain, root, ...hosted, '--allow-host', '127.0.0.1')
+  await publish(plain, shop, 'hosted', 'from here')
+  expect(await plain.kcat(['-Q', '-t', 'hosted:0:-1', ...asRoot])).toBe('hosted [0] offset 1\n')
+  const listed = await plain.tool(ACLS, ['--command-config', root, '--list', '--topic', 'hosted'])
+  expect(listed).toMatch(/host=127\.0\.0\.9, operation=WRITE/)
+  expect(listed).toMatch(/host=127\.0\.0\.1, operation=WRITE/)
 })
 
 test('kafka-configs for users: SCRAM credentials', async () => {

@@ -1,5 +1,6 @@
 import { connect } from '@millrace/client'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -103,6 +104,25 @@ test('Kafka clients are told the address of the listener at which they are', asy
   await expect(brokersOf('kafka/outside')).rejects.toThrow(/closed/)
   server.security.users.delete('anonymous')
   await expect(brokersOf('kafka')).rejects.toThrow(/closed/)
+})
+
+test('a rule for some addresses counts by every door', async () => {
+  server.security.users.create({ name: 'near', password: 'by', rules: ['allow publish queue:near from 127.0.0.2'] })
+  const post = (localAddress: string): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const [host, port] = server.listeners['http/both']!.split(':')
+      const path = '/v1/queues/near/messages'
+      const asked = request({ host, port, path, method: 'POST', localAddress, auth: 'near:by' }, (answer) => {
+        answer.resume()
+        resolve(answer.statusCode)
+      })
+      asked.on('error', reject)
+      asked.end('x')
+    })
+  expect([await post('127.0.0.1'), await post('127.0.0.2')]).toEqual([403, 201])
+  const client = await connect(url('millrace', 'native/outside'), { user: 'near', password: 'by' })
+  await expect(client.queue('near').publish('x')).rejects.toMatchObject({ code: 'forbidden' })
+  await client.close()
 })
 
 test('figures tell them apart', async () => {

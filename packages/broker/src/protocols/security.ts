@@ -1,6 +1,6 @@
 /** Who somebody is and what they may do, as doors and operations see it. Implemented in server/security. */
 import { MillraceError } from '../base/errors.ts'
-import type { Action, Peer } from './session.ts'
+import type { Action, Peer, Principal } from './session.ts'
 
 /** What a peer says about itself in clear: user and password, or a token that stands for both. */
 export type Credentials =
@@ -26,7 +26,7 @@ export interface Security {
   /** Whether somebody who once logged in is still a user. */
   knows(user: string): boolean
   /** For what is about no resource: whether there may be one of the kind with which `authorize` allows the action. */
-  mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group'): boolean
+  mayAnywhere(principal: Principal, action: Action, kind: 'topic' | 'queue' | 'group'): boolean
   readonly users: UserDirectory
 }
 

@@ -47,7 +47,10 @@ function withFile(command: Command): Command {
 
 function withRules(command: Command): Command {
   return withFile(command)
-    .option('--rule <rule...>', "what it may do or not, as 'allow publish,consume queue:orders.*'")
+    .option(
+      '--rule <rule...>',
+      "what it may do or not, as 'allow publish,consume queue:orders.*', and ' from 10.0.0.0/8' if from there alone",
+    )
     .option('--role <user...>', 'other users whose rules count for it too')
     .option('--admin', `may do everything: the rule '${ADMIN_RULE}'`)
 }

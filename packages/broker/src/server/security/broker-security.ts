@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { prepareText } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
-import { isLoopbackPeer } from './loopback-peer.ts'
+import { isLoopbackPeer } from './peer-host.ts'
 import { ANONYMOUS, type Credentials, refuseLogin, type SaslExchange, type Security } from '../../protocols/security.ts'
 import type { Action, Peer, Principal } from '../../protocols/session.ts'
 import type { FailedLogins } from './failed-logins.ts'
@@ -47,16 +47,16 @@ export class BrokerSecurity implements Security {
   }
 
   /** The one place where access is decided. @throws MillraceError `forbidden` */
-  readonly authorize = ({ user }: Principal, action: Action, resource: string): void => {
-    if (this.users.isEmpty || this.users.may(user, action, resource)) return
+  readonly authorize = ({ user, peer }: Principal, action: Action, resource: string): void => {
+    if (this.users.isEmpty || this.users.may(user, action, resource, peer.address)) return
     throw new MillraceError(
       'forbidden',
       `${JSON.stringify(user)} may not ${action} ${resource}. Who administers the broker can allow it: millrace user set ${user} --rule 'allow ${action} ${resource}'.`,
     )
   }
 
-  mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group'): boolean {
-    return this.users.isEmpty || this.users.mayAnywhere(user, action, kind)
+  mayAnywhere({ user, peer }: Principal, action: Action, kind: 'topic' | 'queue' | 'group'): boolean {
+    return this.users.isEmpty || this.users.mayAnywhere(user, action, kind, peer.address)
   }
 
   mechanisms(peer: Peer): readonly string[] {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compilePattern } from './resource-pattern.ts'
-import { isAllowed, parseRule } from './rule.ts'
+import { isAllowed, isAllowedFromSomewhere, isAllowedSomewhere, parseRule } from './rule.ts'
 
 describe('a pattern', () => {
   it.each([
@@ -56,7 +56,42 @@ describe('rules', () => {
     expect(isAllowed([parseRule('allow publish transaction:shop-*')], 'publish', 'transaction:shop-1')).toBe(true)
   })
 
+  it('count from some addresses alone, if they say so', () => {
+    const rules = [
+      'allow publish queue:a from 10.0.0.0/8,::1',
+      'deny publish queue:a from 10.0.0.7',
+      'allow read queue:a',
+      'allow all ** from 127.0.0.1',
+      'deny administer broker from 127.0.0.0/8',
+    ].map(parseRule)
+    const may = (address: string | undefined, action: 'publish' | 'read' = 'publish'): boolean =>
+      isAllowed(rules, action, 'queue:a', address)
+    expect(['10.1.2.3:5', '[::1]:5', '[::ffff:10.1.2.3]:5', '127.0.0.1:5'].map((address) => may(address))).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ])
+    expect(['10.0.0.7:5', '11.0.0.1:5', '127.0.0.2:5', 'in-process', undefined].map((address) => may(address))).toEqual([
+      false,
+      false,
+      false,
+      false,
+      false,
+    ])
+    expect(may('11.0.0.1:5', 'read')).toBe(true)
+    expect(isAllowed(rules, 'administer', 'broker', '127.0.0.1:5')).toBe(false)
+    expect(isAllowedFromSomewhere(rules, 'administer', 'broker')).toBe(true)
+    expect(isAllowedFromSomewhere(rules.slice(0, 3), 'administer', 'broker')).toBe(false)
+    expect(isAllowedSomewhere(rules, 'publish', 'queue', '10.1.2.3:5')).toBe(true)
+    expect(isAllowedSomewhere(rules, 'publish', 'queue', '11.0.0.1:5')).toBe(false)
+  })
+
   it.each([
+    ['allow read queue:a from', /from ADDRESSES/],
+    ['allow read queue:a for 10.0.0.1', /from ADDRESSES/],
+    ['allow read queue:a from shop.example', /neither an IP address nor a network/],
+    ['allow read queue:a from 10.0.0.1,', /neither an IP address nor a network/],
     ['allow', /write `allow ACTIONS RESOURCES`/],
     ['permit read queue:a', /write `allow/],
     ['allow reed queue:a', /Did you mean read/],

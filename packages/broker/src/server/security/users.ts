@@ -5,7 +5,7 @@ import type { ScramChange, ScramMechanism, UserDirectory, UserInfo, UserSpec } f
 import { ANONYMOUS, EVERYONE } from '../../protocols/security.ts'
 import type { Action } from '../../protocols/session.ts'
 import { digest, type HashName, keysOfSalted, passwordKeys } from './password-keys.ts'
-import { isAllowed, isAllowedSomewhere, parseRule, type Rule } from './rule.ts'
+import { isAllowed, isAllowedFromSomewhere, isAllowedSomewhere, parseRule, type Rule } from './rule.ts'
 import type { StoredUser, StoredUsers } from './user-file.ts'
 
 const USERS_MAX = 100_000
@@ -69,12 +69,13 @@ export class Users implements UserDirectory {
     return this.#ofToken.get(hashOf(token))
   }
 
-  may(user: string, action: Action, resource: string): boolean {
-    return isAllowed(this.#users.get(user)?.rules ?? [], action, resource)
+  /** @param address of the user's peer */
+  may(user: string, action: Action, resource: string, address?: string): boolean {
+    return isAllowed(this.#users.get(user)?.rules ?? [], action, resource, address)
   }
 
-  mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group'): boolean {
-    return isAllowedSomewhere(this.#users.get(user)?.rules ?? [], action, kind)
+  mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group', address?: string): boolean {
+    return isAllowedSomewhere(this.#users.get(user)?.rules ?? [], action, kind, address)
   }
 
   // ---- UserDirectory --------------------------------------------------------------------------------------------------
@@ -198,7 +199,7 @@ export class Users implements UserDirectory {
 function canAdminister({ stored, rules }: User): boolean {
   const { password = {}, tokens = [] } = stored
   const canLogIn = Object.keys(password).length > 0 || tokens.length > 0
-  return canLogIn && isAllowed(rules, 'administer', 'broker')
+  return canLogIn && isAllowedFromSomewhere(rules, 'administer', 'broker')
 }
 
 /** @throws MillraceError `bad_request` */
