@@ -192,13 +192,19 @@ test('kafka-configs for users and client ids: quotas', async () => {
   expect(await quotas('--describe', '--entity-type', 'clients', '--entity-default')).toMatch(/consumer_byte_rate=3\.0E7/)
   await quotas('--alter', ...shop, '--delete-config', 'producer_byte_rate')
   expect(await quotas('--describe', ...shop)).not.toMatch(/user-principal 'shop' are .*producer_byte_rate/)
-  const refused = await plain.failingTool(CONFIGS, [
-    '--alter',
-    ...shop,
-    '--add-config',
-    'request_percentage=50',
-    '--command-config',
-    root,
-  ])
-  expect(refused).toMatch(/request_percentage/)
+  await quotas('--alter', ...shop, '--add-config', 'request_percentage=50,controller_mutation_rate=2')
+  expect(await quotas('--describe', ...shop)).toMatch(/(request_percentage=50\.0|controller_mutation_rate=2\.0).*(=2\.0|=50\.0)/)
+  const ip = ['--entity-type', 'ips', '--entity-name', '10.0.0.1', '--add-config', 'connection_creation_rate=5']
+  expect(await plain.failingTool(CONFIGS, ['--alter', ...ip, '--command-config', root])).toMatch(/none for "ip"/)
+})
+
+test('kafka-topics waits by itself while too many partitions are created', async () => {
+  const root = login('SASL_PLAINTEXT', 'root', 'toor')
+  const limited = ['--entity-type', 'users', '--entity-name', 'root', '--command-config', root]
+  await plain.tool(CONFIGS, ['--alter', ...limited, '--add-config', 'controller_mutation_rate=2'])
+  const create = ['--create', '--partitions', '4', '--command-config', root]
+  await plain.tool(`${TOOLS}.TopicCommand`, [...create, '--topic', 'mutated-1'])
+  await plain.tool(`${TOOLS}.TopicCommand`, [...create, '--topic', 'mutated-2'])
+  expect(await plain.kcat(['-L', '-t', 'mutated-2', ...asRoot])).toMatch(/"mutated-2" with 4 partitions/)
+  await plain.tool(CONFIGS, ['--alter', ...limited, '--delete-config', 'controller_mutation_rate'])
 })
