@@ -198,13 +198,16 @@ test('kafka-configs for users and client ids: quotas', async () => {
   expect(await plain.failingTool(CONFIGS, ['--alter', ...ip, '--command-config', root])).toMatch(/none for "ip"/)
 })
 
-test('kafka-topics waits by itself while too many partitions are created', async () => {
+test('kafka-topics is refused while too many partitions are created', async () => {
   const root = login('SASL_PLAINTEXT', 'root', 'toor')
   const limited = ['--entity-type', 'users', '--entity-name', 'root', '--command-config', root]
-  await plain.tool(CONFIGS, ['--alter', ...limited, '--add-config', 'controller_mutation_rate=2'])
+  await plain.tool(CONFIGS, ['--alter', ...limited, '--add-config', 'controller_mutation_rate=0.05'])
   const create = ['--create', '--partitions', '4', '--command-config', root]
   await plain.tool(`${TOOLS}.TopicCommand`, [...create, '--topic', 'mutated-1'])
+  expect(await plain.failingTool(`${TOOLS}.TopicCommand`, [...create, '--topic', 'mutated-2'])).toMatch(
+    /ThrottlingQuotaExceededException/,
+  )
+  await plain.tool(CONFIGS, ['--alter', ...limited, '--delete-config', 'controller_mutation_rate'])
   await plain.tool(`${TOOLS}.TopicCommand`, [...create, '--topic', 'mutated-2'])
   expect(await plain.kcat(['-L', '-t', 'mutated-2', ...asRoot])).toMatch(/"mutated-2" with 4 partitions/)
-  await plain.tool(CONFIGS, ['--alter', ...limited, '--delete-config', 'controller_mutation_rate'])
 })

@@ -68,14 +68,15 @@ test('a Java client inside does not log in, and one outside must, over TLS', asy
   expect(await publishes(outside, 'outside-unnamed', `security.protocol=SSL\n${trust()}`)).toBe(false)
 })
 
+const brokersTold = async (address: string, ...settings: string[]): Promise<unknown> => {
+  const { stdout } = await new Program('kcat', ['-b', address, '-L', '-J', ...settings.flatMap((each) => ['-X', each])]).ended()
+  return (JSON.parse(stdout) as { brokers: unknown }).brokers
+}
+
 test('librdkafka is told the address of its own listener', async () => {
-  const list = async (address: string, ...settings: string[]): Promise<unknown> => {
-    const { stdout } = await new Program('kcat', ['-b', address, '-L', '-J', ...settings.flatMap((each) => ['-X', each])]).ended()
-    return (JSON.parse(stdout) as { brokers: unknown }).brokers
-  }
-  expect(await list(inside)).toEqual([{ id: 1, name: inside }])
+  expect(await brokersTold(inside)).toEqual([{ id: 1, name: inside }])
   const secure = ['security.protocol=SASL_SSL', `ssl.ca.location=${join(directory, 'ca.pem')}`]
-  expect(await list(outside, ...secure, 'sasl.mechanisms=PLAIN', 'sasl.username=root', 'sasl.password=toor')).toEqual([
+  expect(await brokersTold(outside, ...secure, 'sasl.mechanisms=PLAIN', 'sasl.username=root', 'sasl.password=toor')).toEqual([
     { id: 1, name: outside },
   ])
 })

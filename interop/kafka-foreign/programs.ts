@@ -102,6 +102,12 @@ export class Foreign {
     return JSON.parse(await output(join(cache, 'kafka-python/bin/python'), [path, this.address, name]))
   }
 
+  /** Runs a check of node/rdkafka.mjs. @returns what it printed, as JSON */
+  async nodeRdkafka(check: string): Promise<unknown> {
+    const script = join(repository, 'interop/kafka-foreign/node/rdkafka.mjs')
+    return JSON.parse(await output(process.execPath, [script, join(cache, 'node-rdkafka/node_modules'), this.address, check]))
+  }
+
   /** A tool that takes `--bootstrap-server`. @throws when it fails */
   async tool(mainClass: string, parameters: readonly string[], input?: string): Promise<string> {
     return output('java', [...javaOptions, mainClass, '--bootstrap-server', this.address, ...parameters], input)

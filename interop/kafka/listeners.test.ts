@@ -72,14 +72,15 @@ test('kafkajs gets in by each as its listener says', async () => {
   await expect(publish(kafkaAt(inside, { sasl }))).rejects.toThrow(/SASL|authentication|no time to log in|Request is not valid/i)
 })
 
+const addressOf = async (kafka: Kafka): Promise<string> => {
+  const admin = kafka.admin()
+  await admin.connect()
+  const { brokers } = await admin.describeCluster()
+  await admin.disconnect()
+  return brokers.map(({ host, port }) => `${host}:${port}`).join()
+}
+
 test('each client is told the address of its own listener', async () => {
-  const addressOf = async (kafka: Kafka): Promise<string> => {
-    const admin = kafka.admin()
-    await admin.connect()
-    const { brokers } = await admin.describeCluster()
-    await admin.disconnect()
-    return brokers.map(({ host, port }) => `${host}:${port}`).join()
-  }
   expect(await addressOf(kafkaAt(inside))).toBe(inside)
   expect(await addressOf(kafkaAt(outside, { ssl, sasl: { ...sasl, username: 'root', password: 'toor' } }))).toBe(outside)
 })

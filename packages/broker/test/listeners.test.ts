@@ -76,10 +76,10 @@ test.each([
   await expect(connect(inside, { ...root, WebSocket })).rejects.toMatchObject({ code: 'unauthorized' })
 })
 
+const post = (to: string, headers: Record<string, string>): Promise<Response> => fetch(to, { method: 'POST', body: 'x', headers })
+
 test('HTTP does the same, and what was received at one listener is settled at the other', async () => {
   const queue = (listener: string): string => `${url('http', listener)}/v1/queues/shared/messages`
-  const post = (to: string, headers: Record<string, string>): Promise<Response> =>
-    fetch(to, { method: 'POST', body: 'x', headers })
   expect((await post(queue('http/outside'), {})).status).toBe(401)
   expect((await post(queue('http'), basic)).status).toBe(401)
   expect((await post(queue('http'), {})).status).toBe(201)
@@ -108,7 +108,7 @@ test('Kafka clients are told the address of the listener at which they are', asy
 
 test('a rule for some addresses counts by every door', async () => {
   server.security.users.create({ name: 'near', password: 'by', rules: ['allow publish queue:near from 127.0.0.2'] })
-  const post = (localAddress: string): Promise<number | undefined> =>
+  const postFrom = (localAddress: string): Promise<number | undefined> =>
     new Promise((resolve, reject) => {
       const [host, port] = server.listeners['http/both']!.split(':')
       const path = '/v1/queues/near/messages'
@@ -119,7 +119,7 @@ test('a rule for some addresses counts by every door', async () => {
       asked.on('error', reject)
       asked.end('x')
     })
-  expect([await post('127.0.0.1'), await post('127.0.0.2')]).toEqual([403, 201])
+  expect([await postFrom('127.0.0.1'), await postFrom('127.0.0.2')]).toEqual([403, 201])
   const client = await connect(url('millrace', 'native/outside'), { user: 'near', password: 'by' })
   await expect(client.queue('near').publish('x')).rejects.toMatchObject({ code: 'forbidden' })
   await client.close()

@@ -39,7 +39,7 @@ function settingsOf(name: string, value: unknown): Readonly<Record<string, unkno
   if (unknown !== undefined) throw wrong(`the listener "${name}" has no setting "${unknown}"`)
   if (!('address' in value) || !['string', 'number'].includes(typeof value.address))
     throw wrong(`the listener "${name}" has no address`)
-  return value as Readonly<Record<string, unknown>>
+  return value
 }
 
 /** `HOST:PORT`, `[IPV6]:PORT`, or a port alone for this machine only. */

@@ -5,8 +5,9 @@ import { hostOf } from './peer-host.ts'
 
 const ipv4 = fc.array(fc.nat(255), { minLength: 4, maxLength: 4 })
 
+const number = (bytes: readonly number[]): number => bytes.reduce((all, byte) => all * 256 + byte, 0)
+
 test('a network has the addresses with its first bits', () => {
-  const number = (bytes: readonly number[]): number => bytes.reduce((all, byte) => all * 256 + byte, 0)
   fc.assert(
     fc.property(ipv4, ipv4, fc.nat(32), fc.nat(32), (a, far, bits, shared) => {
       // Of some the first bits are the same.

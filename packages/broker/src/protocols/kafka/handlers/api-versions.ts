@@ -3,15 +3,8 @@ import { apiVersions } from '../messages/cluster.ts'
 import { serve, type ServedApi } from '../served-api.ts'
 import { features } from './features.ts'
 
-const PRODUCE = 0
 /** What a client calls itself, by KIP-511. */
 const SOFTWARE = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
-
-/**
- * Versions that are named and not answered. librdkafka looks at whether Produce begins at 0 to know whether it may compress (KAFKA-18659), as does Kafka: its
- * brokers name them too, and end the connection of whoever uses them.
- */
-const namedFrom: ReadonlyMap<number, number> = new Map([[PRODUCE, 0]])
 
 /** @param apis all that are served, this one included once it is made */
 export function apiVersionsApi(apis: () => Iterable<ServedApi>): ServedApi {
@@ -21,7 +14,7 @@ export function apiVersionsApi(apis: () => Iterable<ServedApi>): ServedApi {
     }
     const apiKeys = [...apis()].map(({ codec }) => ({
       apiKey: codec.key,
-      minVersion: namedFrom.get(codec.key) ?? codec.min,
+      minVersion: codec.min,
       maxVersion: codec.max,
     }))
     return { errorCode: errors.NONE, apiKeys: apiKeys.toSorted((a, b) => a.apiKey - b.apiKey), ...features }

@@ -112,6 +112,9 @@ const fetchOne = {
   topics: [{ topic: 't', partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1_000_000 }] }],
 }
 
+const throttledBy = async (): Promise<number> =>
+  (await peer.ask(deleteTopics, 6, { topics: [{ name: 'missing', topicId: NO_TOPIC_ID }], timeoutMs: 1 })).throttleTimeMs
+
 describe('a client that takes too much of the time', () => {
   /** Every question whether it may do something takes so long. */
   let tookMs = 0
@@ -127,14 +130,11 @@ describe('a client that takes too much of the time', () => {
     await alter(user('anonymous'), { request_percentage: 10 })
   })
 
-  const ask = async (): Promise<number> =>
-    (await peer.ask(deleteTopics, 6, { topics: [{ name: 'missing', topicId: NO_TOPIC_ID }], timeoutMs: 1 })).throttleTimeMs
-
   test('is made to wait until its share is right', async () => {
     tookMs = 60
-    expect(await ask()).toBe(0)
+    expect(await throttledBy()).toBe(0)
     // 120 ms of work are 1200 ms at a tenth, of which a second is free, and 60 ms of it are over.
-    expect(await ask()).toBe(140)
+    expect(await throttledBy()).toBe(140)
     expect(peer.paused).toBe(true)
     await broker.core.advance(140)
     expect(peer.paused).toBe(false)
@@ -153,19 +153,19 @@ describe('a client that takes too much of the time', () => {
   })
 })
 
-describe('a client that changes too many partitions', () => {
-  const create = async (version: number, ...names: string[]): Promise<{ throttleTimeMs: number; codes: number[] }> => {
-    const topics = names.map((name) => ({ name, numPartitions: 4, replicationFactor: 1, assignments: [], configs: [] }))
-    const { throttleTimeMs, topics: made } = await peer.ask(createTopics, version, { topics, validateOnly: false })
-    return { throttleTimeMs, codes: made.map(({ errorCode }) => errorCode) }
-  }
+const createTopicsNamed = async (version: number, ...names: string[]): Promise<{ throttleTimeMs: number; codes: number[] }> => {
+  const topics = names.map((name) => ({ name, numPartitions: 4, replicationFactor: 1, assignments: [], configs: [] }))
+  const { throttleTimeMs, topics: made } = await peer.ask(createTopics, version, { topics, validateOnly: false })
+  return { throttleTimeMs, codes: made.map(({ errorCode }) => errorCode) }
+}
 
+describe('a client that changes too many partitions', () => {
   beforeEach(async () => {
     await alter(user('anonymous'), { controller_mutation_rate: 2 })
   })
 
   test('is refused the topics that are too many', async () => {
-    const { throttleTimeMs, codes } = await create(7, 'a', 'b')
+    const { throttleTimeMs, codes } = await createTopicsNamed(7, 'a', 'b')
     expect([throttleTimeMs, codes]).toEqual([1000, [0, errors.THROTTLING_QUOTA_EXCEEDED]])
     expect(peer.paused).toBe(false)
     const { responses } = await peer.ask(deleteTopics, 6, { topics: [{ name: 'a', topicId: NO_TOPIC_ID }], timeoutMs: 1 })
@@ -175,11 +175,11 @@ describe('a client that changes too many partitions', () => {
     await broker.core.advance(1000)
     expect((await peer.ask(createPartitions, 3, more)).results[0]!.errorCode).toBe(0)
     await broker.core.advance(500)
-    expect((await create(7, 'b')).codes).toEqual([0])
+    expect((await createTopicsNamed(7, 'b')).codes).toEqual([0])
   })
 
   test('waits, where it does not know of refusals', async () => {
-    expect(await create(5, 'a', 'b')).toEqual({ throttleTimeMs: 3000, codes: [0, 0] })
+    expect(await createTopicsNamed(5, 'a', 'b')).toEqual({ throttleTimeMs: 3000, codes: [0, 0] })
     expect(peer.paused).toBe(true)
     await broker.core.advance(3000)
     expect(peer.paused).toBe(false)

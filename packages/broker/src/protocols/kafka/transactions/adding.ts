@@ -48,13 +48,13 @@ function add(client: Client, by: TransactionalProducer, topics: Topics, version:
     // One that is wrong is all that is wrong: the others are not looked at.
     if (codes.some((each) => each.some((code) => code !== errors.NONE))) {
       const codeOf = (n: number, m: number): number => codes[n]![m]!
-      return refused(topics, (n, m) => (codeOf(n, m) === errors.NONE ? errors.OPERATION_NOT_ATTEMPTED : codeOf(n, m)))
+      return refusing(topics, (n, m) => (codeOf(n, m) === errors.NONE ? errors.OPERATION_NOT_ATTEMPTED : codeOf(n, m)))
     }
     client.broker.producerTransactions.enlist(by, partitions)
     return { results: resultsOf(topics, () => errors.NONE), isChanged: true }
   } catch (error) {
     const code = producerErrorCode(client, by, error, coordinatorCodes(version >= KNOWS_FENCED))
-    return refused(topics, () => code)
+    return refusing(topics, () => code)
   }
 }
 
@@ -65,18 +65,18 @@ function verify(client: Client, by: TransactionalProducer, topics: Topics, versi
     permit(client, 'publish', `transaction:${by.transactionalId}`)
     const known = client.broker.producerTransactions.describe(by.transactionalId)
     if (known === undefined || known.producerId !== by.producerId)
-      return refused(topics, () => errors.INVALID_PRODUCER_ID_MAPPING)
-    if (known.epoch !== by.epoch) return refused(topics, () => errors.PRODUCER_FENCED)
+      return refusing(topics, () => errors.INVALID_PRODUCER_ID_MAPPING)
+    if (known.epoch !== by.epoch) return refusing(topics, () => errors.PRODUCER_FENCED)
     const added = new Set(known.partitions.map(({ kind, name, partition }) => `${kind}:${name}/${partition}`))
     const { codes } = placesOf(client, topics)
-    return refused(topics, (n, m) => {
+    return refusing(topics, (n, m) => {
       const { name, partitions } = topics[n]!
       if (codes[n]![m] !== errors.NONE) return codes[n]![m]!
       return known.state === 'open' && added.has(`topic:${name}/${partitions[m]}`) ? errors.NONE : missing
     })
   } catch (error) {
     const code = producerErrorCode(client, by, error, coordinatorCodes(true))
-    return refused(topics, () => code)
+    return refusing(topics, () => code)
   }
 }
 
@@ -103,7 +103,7 @@ function placesOf(
   return { partitions: found, codes }
 }
 
-function refused(topics: Topics, codeOf: (topic: number, partition: number) => number): Added {
+function refusing(topics: Topics, codeOf: (topic: number, partition: number) => number): Added {
   return { results: resultsOf(topics, codeOf), isChanged: false }
 }
 

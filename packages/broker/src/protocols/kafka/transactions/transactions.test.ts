@@ -370,67 +370,72 @@ test('who may not use a transactional id, a topic or a group is told which', asy
   expect(producers.topics[0]!.partitions[0]!.errorCode).toBe(errors.TOPIC_AUTHORIZATION_FAILED)
 })
 
+const topicsNamed = (...partitions: number[]): { name: string; partitions: number[] }[] => [{ name: 't', partitions }]
+
+async function addToMany(
+  peer: KafkaPeer,
+  version: number,
+  ...asked: { by: TransactionalPeer; partitions: number[]; verifyOnly?: boolean; epoch?: number }[]
+): Promise<number[][]> {
+  const transactions = asked.map(({ by, partitions, verifyOnly = false, epoch = by.producerEpoch }) => ({
+    transactionalId: by.transactionalId,
+    producerId: by.producerId,
+    producerEpoch: epoch,
+    verifyOnly,
+    topics: topicsNamed(...partitions),
+  }))
+  const answer = await peer.ask(addPartitionsToTxn, version, { transactions })
+  expect(answer.errorCode).toBe(errors.NONE)
+  return answer.resultsByTransaction.map(({ topicResults }) =>
+    topicResults[0]!.resultsByPartition.map(({ partitionErrorCode }) => partitionErrorCode),
+  )
+}
+
 describe('AddPartitionsToTxn about many transactions', () => {
-  const topics = (...partitions: number[]): { name: string; partitions: number[] }[] => [{ name: 't', partitions }]
-
-  async function ask(
-    peer: KafkaPeer,
-    version: number,
-    ...asked: { by: TransactionalPeer; partitions: number[]; verifyOnly?: boolean; epoch?: number }[]
-  ): Promise<number[][]> {
-    const transactions = asked.map(({ by, partitions, verifyOnly = false, epoch = by.producerEpoch }) => ({
-      transactionalId: by.transactionalId,
-      producerId: by.producerId,
-      producerEpoch: epoch,
-      verifyOnly,
-      topics: topics(...partitions),
-    }))
-    const answer = await peer.ask(addPartitionsToTxn, version, { transactions })
-    expect(answer.errorCode).toBe(errors.NONE)
-    return answer.resultsByTransaction.map(({ topicResults }) =>
-      topicResults[0]!.resultsByPartition.map(({ partitionErrorCode }) => partitionErrorCode),
-    )
-  }
-
   test('adds to each, or says what was added', async () => {
     const { broker, peer, p } = await opened(MIDDLE)
     const q = new TransactionalPeer(broker.connect(), MIDDLE, 'q')
     await q.init()
-    expect(await ask(peer, 5, { by: p, partitions: [0] }, { by: q, partitions: [0, 7] })).toEqual([
+    expect(await addToMany(peer, 5, { by: p, partitions: [0] }, { by: q, partitions: [0, 7] })).toEqual([
       [errors.NONE],
       [errors.OPERATION_NOT_ATTEMPTED, errors.UNKNOWN_TOPIC_OR_PARTITION],
     ])
     const both = [p, q].map((by) => ({ by, partitions: [0, 1], verifyOnly: true }))
-    expect(await ask(peer, 5, ...both)).toEqual([
+    expect(await addToMany(peer, 5, ...both)).toEqual([
       [errors.NONE, errors.TRANSACTION_ABORTABLE],
       [errors.TRANSACTION_ABORTABLE, errors.TRANSACTION_ABORTABLE],
     ])
-    expect(await ask(peer, 4, both[1]!)).toEqual([[errors.INVALID_TXN_STATE, errors.INVALID_TXN_STATE]])
-    expect(await ask(peer, 4, { ...both[0]!, epoch: 99 })).toEqual([[errors.PRODUCER_FENCED, errors.PRODUCER_FENCED]])
+    expect(await addToMany(peer, 4, both[1]!)).toEqual([[errors.INVALID_TXN_STATE, errors.INVALID_TXN_STATE]])
+    expect(await addToMany(peer, 4, { ...both[0]!, epoch: 99 })).toEqual([[errors.PRODUCER_FENCED, errors.PRODUCER_FENCED]])
     expect(await p.produce('a')).toEqual([errors.NONE, -1])
     expect(await p.end(true)).toBe(errors.NONE)
     expect(await valuesOf(broker)).toEqual(['a'])
   })
 })
 
-describe('WriteTxnMarkers', () => {
-  const write = async (peer: KafkaPeer, by: TransactionalPeer, more: object = {}, partitionIndexes = [0]): Promise<number[]> => {
-    const marker = { producerId: by.producerId, producerEpoch: by.producerEpoch, transactionResult: false, coordinatorEpoch: 0 }
-    const markers = [{ ...marker, topics: [{ name: 't', partitionIndexes }], ...more }]
-    const answer = await peer.ask(writeTxnMarkers, 1, { markers })
-    expect(answer.markers[0]!.producerId).toBe(by.producerId)
-    return answer.markers[0]!.topics[0]!.partitions.map(({ errorCode }) => errorCode)
-  }
+const writeMarkers = async (
+  peer: KafkaPeer,
+  by: TransactionalPeer,
+  more: object = {},
+  partitionIndexes = [0],
+): Promise<number[]> => {
+  const marker = { producerId: by.producerId, producerEpoch: by.producerEpoch, transactionResult: false, coordinatorEpoch: 0 }
+  const markers = [{ ...marker, topics: [{ name: 't', partitionIndexes }], ...more }]
+  const answer = await peer.ask(writeTxnMarkers, 1, { markers })
+  expect(answer.markers[0]!.producerId).toBe(by.producerId)
+  return answer.markers[0]!.topics[0]!.partitions.map(({ errorCode }) => errorCode)
+}
 
+describe('WriteTxnMarkers', () => {
   test('aborts the transaction that has the partition, as an operator does', async () => {
     const { broker, peer, p } = await opened(MIDDLE)
     await p.addPartitions([0])
     await p.produce('never')
-    expect(await write(peer, p, {}, [1])).toEqual([errors.NONE])
+    expect(await writeMarkers(peer, p, {}, [1])).toEqual([errors.NONE])
     expect(broker.core.broker.producerTransactions.describe('p')).toMatchObject({ state: 'open' })
-    expect(await write(peer, p, {}, [0, 9])).toEqual([errors.NONE, errors.UNKNOWN_TOPIC_OR_PARTITION])
+    expect(await writeMarkers(peer, p, {}, [0, 9])).toEqual([errors.NONE, errors.UNKNOWN_TOPIC_OR_PARTITION])
     expect(broker.core.broker.producerTransactions.describe('p')).toMatchObject({ state: 'aborted' })
-    expect(await write(peer, p)).toEqual([errors.NONE])
+    expect(await writeMarkers(peer, p)).toEqual([errors.NONE])
     expect(await valuesOf(broker)).toEqual([])
     expect(await p.end(true)).toBe(errors.PRODUCER_FENCED)
   })
@@ -438,11 +443,11 @@ describe('WriteTxnMarkers', () => {
   test('does not commit, and not for a producer that was replaced', async () => {
     const { broker, peer, p } = await opened(MIDDLE)
     await p.addPartitions([0])
-    expect(await write(peer, p, { transactionResult: true })).toEqual([errors.INVALID_REQUEST])
+    expect(await writeMarkers(peer, p, { transactionResult: true })).toEqual([errors.INVALID_REQUEST])
     const next = new TransactionalPeer(broker.connect(), MIDDLE)
     await next.init()
     await next.addPartitions([0])
-    expect(await write(peer, p)).toEqual([errors.INVALID_PRODUCER_EPOCH])
+    expect(await writeMarkers(peer, p)).toEqual([errors.INVALID_PRODUCER_EPOCH])
     expect(broker.core.broker.producerTransactions.describe('p')).toMatchObject({ state: 'open' })
   })
 })
