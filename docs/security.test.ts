@@ -35,5 +35,5 @@ test('its rules and its configuration are valid', () => {
   expect(rules.length).toBeGreaterThan(4)
   for (const rule of rules) parseRule(rule)
   const yaml = parse(/```yaml\n([\s\S]*?)```/.exec(text)![1]!) as { listen: unknown }
-  expect(parseListen(yaml.listen).doors.get('http')).toMatchObject({ host: '127.0.0.1', tls: false })
+  expect(parseListen(yaml.listen).listeners.get('http')).toMatchObject({ host: '127.0.0.1', tls: false })
 })

@@ -16,6 +16,18 @@ if ! cmp -s python/requirements.txt "$python/requirements.txt"; then
   cp python/requirements.txt "$python/requirements.txt"
 fi
 
+# Its package has librdkafka as source, which is compiled here: some minutes, once. Node's headers come with Node where they can.
+rdkafka=../../node_modules/.cache/node-rdkafka
+if ! cmp -s node/package.json "$rdkafka/built.json"; then
+  rm -rf "$rdkafka"
+  mkdir -p "$rdkafka"
+  cp node/package.json "$rdkafka/package.json"
+  headers=$(node -p 'path.dirname(path.dirname(process.execPath))')
+  [ -e "$headers/include/node/node.h" ] && export npm_config_nodedir=$headers
+  npm install --prefix "$rdkafka" --no-audit --no-fund --loglevel=error
+  cp node/package.json "$rdkafka/built.json"
+fi
+
 jvm/install.sh
 classes=../../node_modules/.cache/kafka-jvm/classes
 mkdir -p "$classes"

@@ -67,6 +67,11 @@ function trust(): Record<string, string> {
   return { 'ssl.truststore.type': 'PEM', 'ssl.truststore.location': join(directory, 'ca.pem') }
 }
 
+/** Of kcat. */
+const asRoot = ['security.protocol=SASL_PLAINTEXT', 'sasl.mechanisms=PLAIN', 'sasl.username=root', 'sasl.password=toor'].flatMap(
+  (setting) => ['-X', setting],
+)
+
 let files = 0
 
 function settings(entries: Readonly<Record<string, string>>): string {
@@ -145,6 +150,22 @@ test('kafka-acls', async () => {
   )
 })
 
+test('kafka-acls with hosts', async () => {
+  const root = login('SASL_PLAINTEXT', 'root', 'toor')
+  const shop = login('SASL_PLAINTEXT', 'shop', 'a long one')
+  const hosted = ['--operation', 'Write', '--operation', 'Describe', '--topic', 'hosted']
+  await allow(plain, root, ...hosted, '--allow-host', '127.0.0.9')
+  await plain.tool(`${TOOLS}.TopicCommand`, ['--create', '--topic', 'hosted', '--command-config', root])
+  await publish(plain, shop, 'hosted', 'from elsewhere')
+  expect(await plain.kcat(['-Q', '-t', 'hosted:0:-1', ...asRoot])).toBe('hosted [0] offset 0\n')
+  await allow(plain, root, ...hosted, '--allow-host', '127.0.0.1')
+  await publish(plain, shop, 'hosted', 'from here')
+  expect(await plain.kcat(['-Q', '-t', 'hosted:0:-1', ...asRoot])).toBe('hosted [0] offset 1\n')
+  const listed = await plain.tool(ACLS, ['--command-config', root, '--list', '--topic', 'hosted'])
+  expect(listed).toMatch(/host=127\.0\.0\.9, operation=WRITE/)
+  expect(listed).toMatch(/host=127\.0\.0\.1, operation=WRITE/)
+})
+
 test('kafka-configs for users: SCRAM credentials', async () => {
   const root = login('SASL_SSL', 'root', 'toor')
   const ann = ['--entity-type', 'users', '--entity-name', 'ann', '--command-config', root]
@@ -171,13 +192,22 @@ test('kafka-configs for users and client ids: quotas', async () => {
   expect(await quotas('--describe', '--entity-type', 'clients', '--entity-default')).toMatch(/consumer_byte_rate=3\.0E7/)
   await quotas('--alter', ...shop, '--delete-config', 'producer_byte_rate')
   expect(await quotas('--describe', ...shop)).not.toMatch(/user-principal 'shop' are .*producer_byte_rate/)
-  const refused = await plain.failingTool(CONFIGS, [
-    '--alter',
-    ...shop,
-    '--add-config',
-    'request_percentage=50',
-    '--command-config',
-    root,
-  ])
-  expect(refused).toMatch(/request_percentage/)
+  await quotas('--alter', ...shop, '--add-config', 'request_percentage=50,controller_mutation_rate=2')
+  expect(await quotas('--describe', ...shop)).toMatch(/(request_percentage=50\.0|controller_mutation_rate=2\.0).*(=2\.0|=50\.0)/)
+  const ip = ['--entity-type', 'ips', '--entity-name', '10.0.0.1', '--add-config', 'connection_creation_rate=5']
+  expect(await plain.failingTool(CONFIGS, ['--alter', ...ip, '--command-config', root])).toMatch(/none for "ip"/)
+})
+
+test('kafka-topics is refused while too many partitions are created', async () => {
+  const root = login('SASL_PLAINTEXT', 'root', 'toor')
+  const limited = ['--entity-type', 'users', '--entity-name', 'root', '--command-config', root]
+  await plain.tool(CONFIGS, ['--alter', ...limited, '--add-config', 'controller_mutation_rate=0.05'])
+  const create = ['--create', '--partitions', '4', '--command-config', root]
+  await plain.tool(`${TOOLS}.TopicCommand`, [...create, '--topic', 'mutated-1'])
+  expect(await plain.failingTool(`${TOOLS}.TopicCommand`, [...create, '--topic', 'mutated-2'])).toMatch(
+    /ThrottlingQuotaExceededException/,
+  )
+  await plain.tool(CONFIGS, ['--alter', ...limited, '--delete-config', 'controller_mutation_rate'])
+  await plain.tool(`${TOOLS}.TopicCommand`, [...create, '--topic', 'mutated-2'])
+  expect(await plain.kcat(['-L', '-t', 'mutated-2', ...asRoot])).toMatch(/"mutated-2" with 4 partitions/)
 })

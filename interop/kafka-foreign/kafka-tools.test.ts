@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Foreign } from './programs.ts'
 
@@ -187,6 +188,10 @@ describe('the cluster', () => {
     const features = await foreign.tool(`${TOOLS}.FeatureCommand`, ['describe'])
     expect(features).toMatch(/Feature: group\.version .*FinalizedVersionLevel: 1/)
     expect(features).toMatch(/Feature: transaction\.version .*FinalizedVersionLevel: 2/)
+    await foreign.tool(`${TOOLS}.FeatureCommand`, ['upgrade', '--feature', 'share.version=2'])
+    expect(await foreign.failingTool(`${TOOLS}.FeatureCommand`, ['downgrade', '--feature', 'share.version=1'])).toMatch(
+      /share\.version is 2, which is not changed/,
+    )
   })
 
   test('kafka-leader-election and kafka-reassign-partitions: there is nothing to do', async () => {
@@ -214,6 +219,35 @@ describe('the cluster', () => {
     const producers = await foreign.tool(TRANSACTIONS, ['describe-producers', '--topic', 'ledger', '--partition', '0'])
     expect(producers).toMatch(/\d+\s+None\s*$/)
     expect((await foreign.tool(TRANSACTIONS, ['find-hanging', '--broker-id', '1'])).trim().split('\n')).toHaveLength(1)
+    expect(rows(await foreign.tool(TRANSACTIONS, ['list', '--transactional-id-pattern', 'to.ls']), 'tools')).toHaveLength(1)
+    expect(rows(await foreign.tool(TRANSACTIONS, ['list', '--transactional-id-pattern', 'other.*']), 'tools')).toEqual([])
+  })
+
+  test('kafka-transactions abort', async () => {
+    const kafka = new Kafka({ brokers: [foreign.address], logLevel: logLevel.NOTHING })
+    const producer = kafka.producer({ transactionalId: 'hanging', idempotent: true, maxInFlightRequests: 1 })
+    await producer.connect()
+    const transaction = await producer.transaction()
+    await transaction.send({ topic: 'hung', messages: [{ value: 'never' }] })
+    const state = async (): Promise<string[]> => rows(await foreign.tool(TRANSACTIONS, ['list']), 'hanging')[0]!
+    const [, , id] = await state()
+    const marker = [
+      '--topic',
+      'hung',
+      '--partition',
+      '0',
+      '--producer-id',
+      id!,
+      '--producer-epoch',
+      '0',
+      '--coordinator-epoch',
+      '0',
+    ]
+    await foreign.tool(TRANSACTIONS, ['abort', ...marker])
+    expect(await state()).toEqual(['hanging', expect.any(String), id, 'CompleteAbort'])
+    await expect(transaction.commit()).rejects.toThrow(/.+/)
+    expect(await foreign.kcat(['-Q', '-t', 'hung:0:-1'])).toBe('hung [0] offset 0\n')
+    await producer.disconnect()
   })
 
   test("Kafka's own test of what a client can rely on", async () => {

@@ -41,6 +41,12 @@ export class Foreign {
     return JSON.parse(await output(join(cache, 'kafka-python/bin/python'), [path, this.address, name]))
   }
 
+  /** Runs a check of node/rdkafka.mjs. @returns what it printed, as JSON */
+  async nodeRdkafka(check: string): Promise<unknown> {
+    const script = join(repository, 'interop/kafka-foreign/node/rdkafka.mjs')
+    return JSON.parse(await output(process.execPath, [script, join(cache, 'node-rdkafka/node_modules'), this.address, check]))
+  }
+
   /** A tool that takes `--bootstrap-server`. @throws when it fails */
   async tool(mainClass: string, parameters: readonly string[], input?: string): Promise<string> {
     return output('java', [...javaOptions, mainClass, '--bootstrap-server', this.address, ...parameters], input)
@@ -66,9 +72,9 @@ function byPlace(a: string, b: string): number {
   return partitionA! - partitionB! || offsetA! - offsetB!
 }
 
-/** One that goes on until it is stopped. */
-export function startJava(mainClass: string, parameters: readonly string[]): Program {
-  return new Program('java', [...javaOptions, mainClass, ...parameters])
+/** One that goes on until it is stopped, or ends by itself. */
+export function startJava(mainClass: string, parameters: readonly string[], input?: string): Program {
+  return new Program('java', [...javaOptions, mainClass, ...parameters], input)
 }
 
 /** They live for a second: what makes a start cheap is worth more than what makes long runs fast. */

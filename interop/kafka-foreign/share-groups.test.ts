@@ -44,6 +44,35 @@ function rows(text: string, first: string): string[][] {
     .filter(([column]) => column === first)
 }
 
+/** @returns all that the program wrote */
+const consumeNamed = async (tool: string, group: string, ...more: string[]): Promise<string> => {
+  const parameters = [
+    '--bootstrap-server',
+    foreign.address,
+    '--topic',
+    'named',
+    '--group',
+    group,
+    '--timeout-ms',
+    '8000',
+    ...more,
+  ]
+  const { stdout, stderr } = await startJava(tool, [...parameters, '--max-messages', '1']).ended()
+  return stdout + stderr
+}
+
+test('a share group is no group of consumers, for clients in Java', async () => {
+  await publish(native, 'named', '1')
+  await native.admin.createSubscription({ topic: 'named', name: 'shared' })
+  const consumers = `${TOOLS}.consumer.ConsoleConsumer`
+  expect(await consumeNamed(consumers, 'shared')).toMatch(/InconsistentGroupProtocolException/)
+  expect(await consumeNamed(consumers, 'shared', '--command-property', 'group.protocol=consumer')).toMatch(
+    /GroupIdNotFoundException/,
+  )
+  expect(await consumeNamed(consumers, 'consumed', '--from-beginning')).toMatch(/^1$/m)
+  expect(await consumeNamed(CONSUMER, 'consumed')).toMatch(/GroupIdNotFoundException/)
+})
+
 test('kafka-console-share-consumer, kafka-share-groups and kafka-configs', async () => {
   const group = ['--group', 'tools']
   const ofGroup = ['--entity-type', 'groups', '--entity-name', 'tools']

@@ -17,21 +17,19 @@ const users = [
 const ITERATIONS = 8192
 
 const [data, second] = process.argv.slice(2)
+const tls = second === 'tls' ? { cert: join(data, 'cert.pem'), key: join(data, 'key.pem') } : false
+const other = (port) => ({ address: `127.0.0.1:${port}`, advertised: `localhost:${port}`, tls })
 const config = await loadConfig({
   flags: {
     data: join(data, 'journal'),
     readyFile: join(data, 'ready.json'),
     logLevel: 'warn',
-    listen: ['none', 'kafka=127.0.0.1:9092'],
+    listen: ['none', { kafka: '127.0.0.1:9092', 'kafka/second': other(9093), 'kafka/third': other(9094) }],
     limitsBatchBytesMax: '200MiB',
-    // There is one for all listeners, so it has to be right for all of them.
-    ...(second === 'tls' ? {} : { kafkaAdvertised: 'localhost:9092' }),
+    kafkaAdvertised: 'localhost:9092',
   },
 })
-const [plain] = config.listen
-const tls = { cert: join(data, 'cert.pem'), key: join(data, 'key.pem'), ca: null, clientCertificates: 'optional' }
-const others = [9093, 9094].map((port) => ({ ...plain, port, ...(second === 'tls' ? { tls } : {}) }))
-const server = await startServer({ ...config, listen: [plain, ...others] })
+const server = await startServer(config)
 for (const { name, password, scram } of users) {
   server.security.users.create({ name, rules: ['allow all **'], ...(password === undefined ? {} : { password }) })
   if (scram === undefined) continue

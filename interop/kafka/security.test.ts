@@ -1,5 +1,6 @@
 import { Admin, Consumer, Producer, stringDeserializers, stringSerializers } from '@platformatic/kafka'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect as connectSocket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -136,6 +137,31 @@ describe('ACLs', () => {
     expect(await admin.deleteAcls({ filters: [acl] })).toHaveLength(1)
     await admin.close()
   })
+})
+
+test('a rule for some addresses is for connections from there', async () => {
+  const root = kafkaAs('root', 'toor').admin()
+  await root.connect()
+  await root.createAcls({
+    acl: [
+      {
+        resourceType: AclResourceTypes.TOPIC,
+        resourceName: 'near',
+        resourcePatternType: ResourcePatternTypes.LITERAL,
+        operation: AclOperationTypes.WRITE,
+        principal: 'User:shop',
+        host: '127.0.0.2',
+        permissionType: AclPermissionTypes.ALLOW,
+      },
+    ],
+  })
+  await root.disconnect()
+  const from = (localAddress: string): Kafka =>
+    kafkaAs('shop', 'a long one', 'plain', {
+      socketFactory: ({ host, port, onConnect }) => connectSocket({ host, port, localAddress }, onConnect),
+    })
+  await expect(publish(from('127.0.0.1'), 'near', 'x')).rejects.toThrow(/topic authorization failed/i)
+  await publish(from('127.0.0.2'), 'near', 'x')
 })
 
 describe('@platformatic/kafka', () => {

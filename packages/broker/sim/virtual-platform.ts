@@ -52,6 +52,12 @@ export class VirtualPlatform implements Platform {
     this.#wallMs += byMs
   }
 
+  /** Work takes time: the clocks go on, and nothing that is due runs before it is over. */
+  pass(ms: number): void {
+    this.#wallMs += ms
+    this.#monotonicMs += ms
+  }
+
   /** Runs the end-of-turn tasks that are waiting now. @returns whether there were any */
   runTurn(): boolean {
     const tasks = this.#turn

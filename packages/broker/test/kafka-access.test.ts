@@ -57,14 +57,20 @@ const all: readonly Refused[] = [
   refused(topics.listConfigResources, { resourceTypes: [] }),
   refused(transactions.initProducerId, { transactionalId: null }),
   refused(transactions.addPartitionsToTxn, {
-    v3AndBelowTransactionalId: 'x',
-    v3AndBelowTopics: [{ name: 't', partitions: [0] }],
+    transactions: [false, true].map((verifyOnly) => ({
+      transactionalId: 'x',
+      verifyOnly,
+      topics: [{ name: 't', partitions: [0] }],
+    })),
   }),
+  refused(transactions.writeTxnMarkers, { markers: [{ topics: [{ name: 't', partitionIndexes: [0] }] }] }),
   refused(transactions.addOffsetsToTxn, { transactionalId: 'x', groupId: 'g' }),
   refused(transactions.endTxn, { transactionalId: 'x', committed: true }),
   refused(transactions.txnOffsetCommit, { transactionalId: 'x', groupId: 'g', topics: [{ name: 't', partitions: [partition] }] }),
   refused(transactions.describeProducers, { topics: [{ name: 't', partitionIndexes: [0] }] }),
   refused(transactions.describeTransactions, { transactionalIds: ['x'] }),
+  refused(replicas.alterReplicaLogDirs, { dirs: [{ path: 'millrace', topics: [{ name: 't', partitions: [0] }] }] }),
+  refused(replicas.updateFeatures, { featureUpdates: [{ feature: 'share.version', maxVersionLevel: 2 }] }),
   refused(replicas.electLeaders, { topicPartitions: null }),
   refused(replicas.alterPartitionReassignments, { topics: [] }),
   refused(replicas.listPartitionReassignments, { topics: null }),
@@ -98,6 +104,18 @@ const all: readonly Refused[] = [
   refused(security.alterClientQuotas, { entries: [{ entity: [{ entityType: 'user', entityName: 'x' }], ops: [] }] }),
   refused(security.describeUserScramCredentials, { users: null }),
   refused(security.alterUserScramCredentials, { deletions: [{ name: 'root', mechanism: 1 }], upsertions: [] }),
+]
+
+/** The same in versions that are of another form. */
+const older: readonly Refused[] = [
+  refused(
+    transactions.addPartitionsToTxn,
+    {
+      v3AndBelowTransactionalId: 'x',
+      v3AndBelowTopics: [{ name: 't', partitions: [0] }],
+    },
+    3,
+  ),
 ]
 
 /** What leaves out all that the client may not know of. */
@@ -145,7 +163,7 @@ test('every API is listed', () => {
 })
 
 describe('who may do nothing', () => {
-  test.each(named(all))('is refused by API %i', async (_, api) => {
+  test.each(named([...all, ...older]))('is refused by API %i', async (_, api) => {
     const found = errorCodesIn(await ask(broker.broker.connect(), api))
     expect(found.length).toBeGreaterThan(0)
     expect(found.filter((code) => !codes.has(code))).toEqual([])

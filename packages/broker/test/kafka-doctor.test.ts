@@ -1,10 +1,15 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { checkKafka } from '../src/cli/doctor/kafka.ts'
+import { speaksTls } from '../src/cli/doctor/kafka-connection.ts'
 import type { RunningServer } from '../src/server/compose.ts'
 import { startServer } from '../src/server/compose.ts'
 import { loadConfig } from '../src/server/config/load.ts'
 import { silentLog } from '../src/server/log/log.ts'
+import { testCertificate } from './harness/test-certificate.ts'
 
 const nobody = { tls: undefined, user: undefined, password: undefined }
 const opened: (RunningServer | Server)[] = []
@@ -51,6 +56,42 @@ test('an advertised address at which another broker is, is found out', async () 
     verdict: 'fail',
     found: expect.stringMatching(/another broker answers there/) as string,
   })
+})
+
+test('listeners with TLS, with logins and without are looked at, each as it is', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-doctor-'))
+  const authority = testCertificate('test authority')
+  const { cert, key } = testCertificate('localhost', authority)
+  const [certFile, keyFile] = [join(directory, 'cert.pem'), join(directory, 'key.pem')]
+  writeFileSync(certFile, cert)
+  writeFileSync(keyFile, key)
+  const external = { address: '127.0.0.1:0', tls: { cert: certFile, key: keyFile }, login: 'required' }
+  const internal = { address: '127.0.0.1:0', login: 'none' }
+  const flags = {
+    engine: 'memory',
+    drainTimeoutMs: 0,
+    listen: ['none', { 'kafka/external': external, 'kafka/internal': internal }],
+  }
+  const server = await startServer(await loadConfig({ flags }), silentLog)
+  opened.push(server)
+  server.security.users.create({ name: 'root', password: 'toor', rules: ['allow all **'] })
+  server.security.users.create({ name: 'anonymous', rules: ['allow describe topic:*'] })
+  const port = (name: string): number => Number(server.listeners[name]!.split(':')[1])
+  const inside = { host: '127.0.0.1', port: port('kafka/internal') }
+  const outside = { host: '127.0.0.1', port: port('kafka/external') }
+  expect([await speaksTls(inside), await speaksTls(outside)]).toEqual([false, true])
+  const root = { user: 'root', password: 'toor' }
+  expect(await checkKafka(inside, { tls: undefined, ...root, listener: 'kafka/internal' })).toMatchObject({
+    check: 'kafka/internal',
+    verdict: 'ok',
+  })
+  const tls = { ca: Buffer.from(authority.cert) }
+  expect(await checkKafka(outside, { tls, ...root, listener: 'kafka/external' })).toMatchObject({ verdict: 'ok' })
+  expect(await checkKafka(outside, { ...nobody, tls, listener: 'kafka/external' })).toMatchObject({
+    check: 'kafka/external',
+    verdict: 'warn',
+  })
+  rmSync(directory, { recursive: true })
 })
 
 test('a broker that nobody reaches is in no order', async () => {

@@ -29,11 +29,15 @@ test('quotas are set, listed and taken away, by command and over HTTP', async ()
     { user: '*', publishBytesPerSecond: 1000 },
     { user: 'ann', clientId: '*', publishBytesPerSecond: 1_048_576, consumeBytesPerSecond: 2_097_152 },
   ])
-  expect(await out('quota', 'ls')).toMatch(/^\*\t-\t.*\/s\t-\nann\t\*\t.*\/s\t.*\/s\n$/)
+  expect(await out('quota', 'ls')).toMatch(/^\*\t-\t.*\/s\t-\t-\t-\nann\t\*\t.*\/s\t.*\/s\t-\t-\n$/)
   expect((await run(['quota', 'rm', '--for-user', 'ann'])).stderr).toMatch(/no quota for user ann/)
   await out('quota', 'rm', '--for-user', 'ann', '--client-id', '*')
   expect((await fetch(`${url}?user=*`, { method: 'DELETE' })).status).toBe(204)
   expect(await (await fetch(url)).json()).toEqual({ items: [] })
+  await out('quota', 'set', '--for-user', 'bob', '--request-percent', '12.5', '--partition-changes', '3')
+  expect(await out('quota', 'ls')).toBe('bob\t-\t-\t-\t12.5 %\t3/s\n')
+  await out('quota', 'rm', '--for-user', 'bob')
+  expect((await run(['quota', 'set', '--for-user', 'bob', '--request-percent', 'much'])).stderr).toMatch(/requestPercent/)
   expect((await run(['quota', 'set', '--for-user', 'ann'])).stderr).toMatch(/publishBytesPerSecond/)
 })
 

@@ -1,4 +1,4 @@
-/** How many bytes per second users and clients may publish and consume. */
+/** How much users and clients may publish, consume and have done. */
 
 /** For whom: a user, or what a client calls itself, or both. `*` is for each of them that has no other quota. */
 export interface QuotaScope {
@@ -6,10 +6,14 @@ export interface QuotaScope {
   readonly clientId?: string
 }
 
-/** Absent rates mean no limit. What counts is the size of record batches. */
+/** Absent figures mean no limit. What counts of bytes is the size of record batches. */
 export interface QuotaSpec extends QuotaScope {
   readonly publishBytesPerSecond?: number
   readonly consumeBytesPerSecond?: number
+  /** Of the broker's time, for requests of Kafka's clients. */
+  readonly requestPercent?: number
+  /** Partitions that Kafka's clients create and delete. */
+  readonly partitionChangesPerSecond?: number
 }
 
 export interface QuotaAdmin {

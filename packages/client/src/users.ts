@@ -4,7 +4,7 @@ export interface UserSpec {
   readonly name: string
   /** Without one nobody can log in as this user: then its rules can be those of a role. */
   readonly password?: string
-  /** As `allow publish,consume queue:orders.*`. What no rule allows is forbidden, and a `deny` wins. */
+  /** As `allow publish,consume queue:orders.*`, or with ` from 10.0.0.0/8,::1` after it. What no rule allows is forbidden, and a `deny` wins. */
   readonly rules?: readonly string[]
   /** Other users whose rules and permissions count for this one too. */
   readonly roles?: readonly string[]

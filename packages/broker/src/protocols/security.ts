@@ -27,7 +27,7 @@ export interface Security {
   /** Whether somebody who once logged in is still a user. */
   knows(user: string): boolean
   /** For what is about no resource: whether there may be one of the kind with which `authorize` allows the action. */
-  mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group'): boolean
+  mayAnywhere(principal: Principal, action: Action, kind: 'topic' | 'queue' | 'group'): boolean
   /**
    * Whether somebody may publish to (`write`), or bind to (`read`), an exchange of the core with a key: asked after `authorize`, for topic exchanges.
    * Costs nothing while no user has topic permissions.

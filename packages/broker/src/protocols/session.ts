@@ -54,13 +54,20 @@ export interface Peer {
   /** For people: `127.0.0.1:53211`, `in-process`. */
   readonly address: string
   readonly transport: 'tcp' | 'websocket' | 'in-process'
-  /** The address of this broker at which it arrived, where there is one. */
+  /** Where this broker is for it: what its listener advertises, or the address at which it arrived, where there is one. */
   readonly reached?: { readonly host: string; readonly port: number }
+  /** Of the listener at which it arrived; by default `optional`. */
+  readonly login?: LoginRule
   /** TLS, or a transport that leaves the machine's memory at no point. */
   readonly secure: boolean
   /** Common name of the certificate that it proved to own, where the broker checks those. */
   readonly certificateName?: string
 }
+
+/** Who gets in by a listener: `required`: whoever logs in or shows a certificate; `none`: nobody logs in there, all others are anonymous. */
+export type LoginRule = (typeof loginRules)[number]
+
+export const loginRules = ['optional', 'required', 'none'] as const
 
 /** What all sessions of a broker share. Built once, by `compose`. */
 export interface SessionContext {

@@ -1,7 +1,7 @@
 import type { Broker } from '../core/broker.ts'
 import type { Security } from '../protocols/security.ts'
 import { nativeDoor } from '../protocols/native/native-door.ts'
-import type { Door, SessionContext } from '../protocols/session.ts'
+import type { SessionContext } from '../protocols/session.ts'
 import type { Config, ListenEntry } from './config/config.ts'
 import { refuseInsecureBinds } from './listeners/loopback.ts'
 import type { Listener } from './listeners/listener.ts'
@@ -18,7 +18,7 @@ import { Certificates } from './tls/certificates.ts'
 import { sessionContext } from './session-context.ts'
 
 export interface RunningServer {
-  /** Door to the address it accepts connections on. */
+  /** Listener (`kafka`, `kafka/external`) to the address it accepts connections on. */
   readonly listeners: Readonly<Record<string, string>>
   readonly broker: Broker
   readonly security: Security
@@ -52,7 +52,7 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   let draining = false
   let failure: Error | undefined
   void core.failed.then((error) => (failure = error))
-  const addresses = (): Record<string, string> => Object.fromEntries(open.map(({ door, address }) => [door, address]))
+  const addresses = (): Record<string, string> => Object.fromEntries(open.map(({ name, address }) => [name, address]))
   const metrics = new Metrics({
     broker,
     store,
@@ -71,18 +71,15 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
 
   let opened: OpenAmqp | undefined
   const webSockets = new Map([['/v1/native', nativeDoor]])
-
+  const httpDoor = http?.then(
+    ({ HttpDoor }) => new HttpDoor({ config, session, webSockets, health, metrics: () => metrics.scrape(), log }),
+  )
+  const kafkaDoor = kafka?.then(({ kafkaDoor: doorOf }) => doorOf(config.kafka))
   const openListener = async (entry: ListenEntry): Promise<Listener | undefined> => {
     const tls = certificates.for(entry)
-    const overTcp = (door: Door): Promise<Listener | undefined> => openTcpListener(door, entry, session, config.limits, log, tls)
-    if (entry.door === 'native') return overTcp(nativeDoor)
-    if (entry.door === 'kafka') {
-      const { kafkaDoor } = await kafka!
-      return overTcp(kafkaDoor(config.kafka))
-    }
-    if (entry.door === 'amqp') return overTcp(opened!.door)
-    const { openHttpDoor } = await http!
-    return openHttpDoor(entry, { config, session, webSockets, health, metrics: () => metrics.scrape(), log, tls })
+    if (entry.door === 'http') return (await httpDoor!).open(entry, tls)
+    const door = entry.door === 'kafka' ? await kafkaDoor! : entry.door === 'amqp' ? opened!.door : nativeDoor
+    return openTcpListener(door, entry, session, config.limits, log, tls)
   }
 
   const stop = async (): Promise<void> => {
@@ -99,7 +96,7 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
     access.watch()
     opened = await (await amqp)?.openAmqp(config, broker, security)
     for (const path of opened?.webSocketPaths ?? []) webSockets.set(path, opened!.door)
-    for (const entry of config.listen) {
+    for (const entry of withAdvertised(config)) {
       const listener = await openListener(entry)
       if (listener !== undefined) open.push(listener)
     }
@@ -140,8 +137,13 @@ function logReady(log: Log, config: Config, session: SessionContext, listeners: 
   })
 }
 
+/** `kafka.advertised` is for the first listener of that door: what leads to one does not lead to another. */
+function withAdvertised({ listen, kafka: { advertised } }: Config): readonly ListenEntry[] {
+  return listen.map((entry) => (entry.name === 'kafka' && advertised !== null ? { advertised, ...entry } : entry))
+}
+
 function readySentence({ engine, data }: Config, listeners: Readonly<Record<string, string>>): string {
-  const doors = Object.entries(listeners).map(([door, address]) => `${door} on ${address}`)
+  const doors = Object.entries(listeners).map(([name, address]) => `${name} on ${address}`)
   const where = engine === 'memory' ? 'keeping messages in memory only' : `with data in ${data}`
   return `Ready: ${doors.length === 0 ? 'no listeners' : doors.join(', ')}, ${where}.`
 }

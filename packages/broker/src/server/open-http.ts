@@ -21,35 +21,46 @@ export interface HttpDoorOptions extends Pick<HttpServices, 'health' | 'metrics'
   /** What WebSockets speak, by path. */
   readonly webSockets: ReadonlyMap<string, Door>
   readonly log: Log
-  readonly tls: TlsFiles | undefined
 }
 
-/**
- * The HTTP door with all that belongs to it. Loaded only when it is listened on.
- * @returns undefined when a default port is taken @throws MillraceError `address_in_use`, `bad_config`
- */
-export async function openHttpDoor(entry: ListenEntry, options: HttpDoorOptions): Promise<Listener | undefined> {
-  const { config, session, log } = options
-  const leases = new Leases(session.broker, session.platform)
-  const services: HttpServices = {
-    session,
-    bodies: new BodyReader(config.limits),
-    leases,
-    publisher: new HttpPublisher(session.broker, () => session.platform.clock.nowMs(), crc32c),
-    tails: new Set(),
-    health: options.health,
-    metrics: options.metrics,
+/** The HTTP door with all that belongs to it, loaded only when it is listened on. Its listeners share leases and limits of memory. */
+export class HttpDoor {
+  readonly #options: HttpDoorOptions
+  readonly #services: HttpServices
+  readonly #leases: Leases
+
+  constructor(options: HttpDoorOptions) {
+    const { config, session } = options
+    this.#options = options
+    this.#leases = new Leases(session.broker, session.platform)
+    this.#services = {
+      session,
+      bodies: new BodyReader(config.limits),
+      leases: this.#leases,
+      publisher: new HttpPublisher(session.broker, () => session.platform.clock.nowMs(), crc32c),
+      tails: new Set(),
+      health: options.health,
+      metrics: options.metrics,
+    }
   }
-  const rules: BrowserRules = { allowedOrigins: config.http.allowedOrigins, loopback: await isLoopback(entry.host) }
-  return openHttpListener(entry, {
-    app: createHttpApi(httpRoutes(services), rules, session.security, log),
-    webSockets: new WebSocketDoor(options.webSockets, session, config.limits, rules, log),
-    endOpenAnswers: () => {
-      leases.close()
-      for (const tail of services.tails) tail.close()
-    },
-    limits: config.limits,
-    log,
-    tls: options.tls,
-  })
+
+  /** @returns undefined when a default port is taken @throws MillraceError `address_in_use`, `bad_config` */
+  async open(entry: ListenEntry, tls: TlsFiles | undefined): Promise<Listener | undefined> {
+    const { config, session, webSockets, log } = this.#options
+    const rules: BrowserRules = { allowedOrigins: config.http.allowedOrigins, loopback: await isLoopback(entry.host) }
+    return openHttpListener(entry, {
+      app: createHttpApi(httpRoutes(this.#services), rules, session.security, log, entry.login),
+      webSockets: new WebSocketDoor(webSockets, session, config.limits, rules, log, entry.login),
+      endOpenAnswers: () => this.#endOpenAnswers(),
+      limits: config.limits,
+      log,
+      tls,
+    })
+  }
+
+  /** Listeners are closed together. */
+  #endOpenAnswers(): void {
+    this.#leases.close()
+    for (const tail of this.#services.tails) tail.close()
+  }
 }

@@ -10,7 +10,7 @@ export type Access = Pick<SessionContext, 'authorize' | 'security'>
 /**
  * What all sessions of this broker share.
  * @param startedMs when it began to start, of `performance.now()`
- * @param listeners door to address, asked for at each `status`
+ * @param listeners their names and addresses, asked for at each `status`
  * @param access by default everybody may do everything
  */
 export function sessionContext(

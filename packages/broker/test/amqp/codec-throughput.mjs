@@ -158,7 +158,13 @@ measure('frames to records, 100 B, more properties', publishesToRecords(publishe
 /** What most clients set on each message. */
 function own(n) {
   const id = `5f0c7a52-8d1e-4b7e-9a55-${String(n).padStart(12, '0')}`
-  const common = { contentType: 'application/json', deliveryMode: 2, correlationId: id, messageId: id, timestamp: 1_700_000_000 + n }
+  const common = {
+    contentType: 'application/json',
+    deliveryMode: 2,
+    correlationId: id,
+    messageId: id,
+    timestamp: 1_700_000_000 + n,
+  }
   return encodeProperties(common)
 }
 const ownWithHeaders = (n) =>
@@ -215,5 +221,4 @@ measure(
   'records to deliveries, 100 B, with expiration',
   recordsToDeliveries(() => expiring),
 )
-for (const [what, propertiesOf] of perMessage)
-  measure(`records to deliveries, 100 B, ${what}`, recordsToDeliveries(propertiesOf))
+for (const [what, propertiesOf] of perMessage) measure(`records to deliveries, 100 B, ${what}`, recordsToDeliveries(propertiesOf))

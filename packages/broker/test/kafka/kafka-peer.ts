@@ -20,7 +20,7 @@ export interface KafkaOptions extends TestOptions {
   readonly security?: Security
 }
 
-const inProcess: Peer = { address: 'test', transport: 'in-process', secure: true }
+export const inProcess: Peer = { address: 'test', transport: 'in-process', secure: true }
 
 /** A broker with the Kafka door. */
 export class KafkaBroker {
@@ -48,7 +48,7 @@ export class KafkaBroker {
       security: this.#options.security ?? openToAll,
       status: () => ({ version: '0', pid: 1, uptimeMs: 0, engine: 'memory', durability: 'none', listeners: {} }),
     }
-    return new KafkaPeer(this.core, kafkaDoor(this.#options.settings ?? { advertised: null }), context, from)
+    return new KafkaPeer(this.core, kafkaDoor(this.#options.settings), context, from)
   }
 }
 

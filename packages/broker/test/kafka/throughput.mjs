@@ -116,7 +116,7 @@ async function measure(label, count, bytes, send, answered) {
 const kafkaProduce = (label, batch, count) =>
   withBroker(async (context) => {
     const peer = new Peer()
-    const session = kafkaDoor({ advertised: null }).accept(peer, context)
+    const session = kafkaDoor().accept(peer, context)
     const topicData = [{ name: 't', partitionData: [{ index: 0, records: batch }] }]
     const request = kafkaRequest(produce, 9, { acks: -1, timeoutMs: 1000, topicData })
     const send = () => !peer.paused && (session.receive(request), true)
@@ -154,7 +154,7 @@ const kafkaFetch = (label, batch, count) =>
       peer.frames++
       for (const chunk of chunks) peer.bytes += chunk.length
     }
-    const session = kafkaDoor({ advertised: null }).accept(peer, context)
+    const session = kafkaDoor().accept(peer, context)
     const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1_048_576 }]
     const request = kafkaRequest(fetch, 11, {
       maxWaitMs: 100,

@@ -68,7 +68,7 @@ export async function startNativeBroker(): Promise<NativeBroker> {
       return client
     },
     async listen() {
-      const entry = { door: 'native', host: '127.0.0.1', port: 0, asked: true } as const
+      const entry = { door: 'native', name: 'native', host: '127.0.0.1', port: 0, asked: true } as const
       const limits = { connectionsMax: 1000, connectionsPerAddressMax: 1000, outputBytesMax: 4 * 1024 * 1024 }
       const listener = (await openTcpListener(nativeDoor, entry, context, limits, silentLog))!
       listeners.push(listener)

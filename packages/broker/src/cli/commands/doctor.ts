@@ -48,25 +48,35 @@ async function examine(
     checkOpenFiles(),
     ...(await checkClockAndLag()),
     ...(await checkPorts(broker.status)),
-    ...(await kafkaFindings(url, login, kafka, broker.status?.listeners['kafka'])),
+    ...(await kafkaFindings(url, login, kafka, broker.status?.listeners ?? {})),
   ]
 }
 
-/** Nothing, where there is no Kafka door to look at. */
+/** One for each listener of the Kafka door, or for the address that was asked about. */
 async function kafkaFindings(
   url: string,
   { user, ca }: Login,
   asked: HostPort | undefined,
-  listener: string | undefined,
+  listeners: Readonly<Record<string, string>>,
 ): Promise<readonly Finding[]> {
-  const bootstrap = asked ?? (listener === undefined ? undefined : parseAddress(listener))
-  if (bootstrap === undefined) return []
-  const { checkKafka } = await import('../doctor/kafka.ts')
-  const { hostname, protocol } = new URL(url)
-  // Where it listens on all addresses, the one that was just used.
-  const host = ['0.0.0.0', '::'].includes(bootstrap.host) ? hostname.replace(/^\[|\]$/g, '') : bootstrap.host
-  const tls = ['millraces:', 'wss:'].includes(protocol) ? { ca: ca === undefined ? undefined : readFileSync(ca) } : undefined
-  return [await checkKafka({ ...bootstrap, host }, { tls, user, password: process.env['MILLRACE_PASSWORD'] })]
+  const own = Object.entries(listeners).filter(([name]) => name === 'kafka' || name.startsWith('kafka/'))
+  const targets =
+    asked === undefined ? own.map(([name, address]) => [name, parseAddress(address)] as const) : [['kafka', asked] as const]
+  if (targets.length === 0) return []
+  const [{ checkKafka }, { speaksTls }] = await Promise.all([
+    import('../doctor/kafka.ts'),
+    import('../doctor/kafka-connection.ts'),
+  ])
+  const { hostname } = new URL(url)
+  const findings: Finding[] = []
+  for (const [listener, { host: bound, port }] of targets) {
+    // Where it listens on all addresses, the one that was just used.
+    const host = ['0.0.0.0', '::'].includes(bound) ? hostname.replace(/^\[|\]$/g, '') : bound
+    const trust = { ca: ca === undefined ? undefined : readFileSync(ca) }
+    const tls = (await speaksTls({ host, port })) ? trust : undefined
+    findings.push(await checkKafka({ host, port }, { listener, tls, user, password: process.env['MILLRACE_PASSWORD'] }))
+  }
+  return findings
 }
 
 function parseAddress(text: string): HostPort {

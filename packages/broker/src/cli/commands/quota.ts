@@ -13,6 +13,8 @@ interface ScopeOptions {
 interface RateOptions extends ScopeOptions {
   readonly publishRate?: number
   readonly consumeRate?: number
+  readonly requestPercent?: number
+  readonly partitionChanges?: number
 }
 
 const columns: readonly Column<QuotaSpec>[] = [
@@ -20,6 +22,12 @@ const columns: readonly Column<QuotaSpec>[] = [
   { title: 'CLIENT', cell: ({ clientId }) => clientId ?? '-' },
   { title: 'PUBLISH', cell: ({ publishBytesPerSecond: rate }) => perSecond(rate), align: 'right' },
   { title: 'CONSUME', cell: ({ consumeBytesPerSecond: rate }) => perSecond(rate), align: 'right' },
+  { title: 'REQUESTS', cell: ({ requestPercent: share }) => (share === undefined ? '-' : `${share} %`), align: 'right' },
+  {
+    title: 'PARTITIONS',
+    cell: ({ partitionChangesPerSecond: rate }) => (rate === undefined ? '-' : `${rate}/s`),
+    align: 'right',
+  },
 ]
 
 function perSecond(rate: number | undefined): string {
@@ -27,7 +35,7 @@ function perSecond(rate: number | undefined): string {
 }
 
 export function addQuota(program: Command): void {
-  const quota = program.command('quota').description('Limit how many bytes per second users and clients publish and consume')
+  const quota = program.command('quota').description('Limit how much users and clients publish, consume and have done')
   quota
     .command('ls')
     .description('List quotas')
@@ -37,11 +45,15 @@ export function addQuota(program: Command): void {
   withScope(quota.command('set').description('Set a quota, in place of what there was for the same user and client'))
     .option('--publish-rate <size>', 'bytes per second that may be published', parseSize)
     .option('--consume-rate <size>', "bytes per second that Kafka's clients may fetch", parseSize)
-    .action(async ({ publishRate, consumeRate, ...options }: RateOptions, command: Command) => {
+    .option('--request-percent <percent>', "per cent of the broker's time for requests of Kafka's clients", Number)
+    .option('--partition-changes <rate>', "partitions per second that Kafka's clients may create and delete", Number)
+    .action(async ({ publishRate, consumeRate, requestPercent, partitionChanges, ...options }: RateOptions, command: Command) => {
       const spec = {
         ...scopeOf(options),
         ...(publishRate === undefined ? {} : { publishBytesPerSecond: publishRate }),
         ...(consumeRate === undefined ? {} : { consumeBytesPerSecond: consumeRate }),
+        ...(requestPercent === undefined ? {} : { requestPercent }),
+        ...(partitionChanges === undefined ? {} : { partitionChangesPerSecond: partitionChanges }),
       }
       await withBroker(command, ({ admin }) => admin.setQuota(spec))
       outputOf(command).note('set')

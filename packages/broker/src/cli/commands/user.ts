@@ -46,7 +46,10 @@ export function addUser(program: Command): void {
 
 function withRules(command: Command): Command {
   return withFile(command)
-    .option('--rule <rule...>', "what it may do or not, as 'allow publish,consume queue:orders.*'")
+    .option(
+      '--rule <rule...>',
+      "what it may do or not, as 'allow publish,consume queue:orders.*', and ' from 10.0.0.0/8' if from there alone",
+    )
     .option('--role <user...>', 'other users whose rules count for it too')
     .option('--tag <tag...>', 'administrator, monitoring, policymaker, management, or words of your own')
     .option('--max-connections <n>', 'how many AMQP connections it may have', parseIndex)

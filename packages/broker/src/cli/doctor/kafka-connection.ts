@@ -68,6 +68,20 @@ export class KafkaConnection {
   }
 }
 
+/** Whether a listener speaks TLS, with whatever certificate. */
+export async function speaksTls({ host, port }: HostPort): Promise<boolean> {
+  const socket = connectTls({ host, port, rejectUnauthorized: false })
+  try {
+    await settled(socket, 'secureConnect', 'nobody answers')
+    return true
+  } catch {
+    // Whatever else is wrong shows when it is used.
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
+
 /** Waits for one event of a socket. @throws Error when it fails or ends before, or nothing happens */
 function settled(socket: Socket, event: string, otherwise: string): Promise<unknown> {
   return new Promise((resolve, reject) => {

@@ -51,6 +51,8 @@ export interface ConsumerGroups {
 
   // ---- groups ------------------------------------------------------------------------------------------------------------
   list(): readonly GroupSummary[]
+  /** Whether there is such a group: it has members, or offsets. */
+  has(group: string): boolean
   /** Undefined when there is no such group. */
   describe(group: string): GroupDescription | undefined
   /** How far the group is behind, for each partition that it has an offset of; undefined when there is no such group. */

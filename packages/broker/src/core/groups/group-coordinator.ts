@@ -240,6 +240,10 @@ export class GroupCoordinator implements api.ConsumerGroups {
     return summaries
   }
 
+  has(name: string): boolean {
+    return this.#groups.has(name) || this.#shard.offsets.get(name) !== undefined
+  }
+
   describe(name: string): api.GroupDescription | undefined {
     const group = this.#groups.get(name)
     if (group !== undefined) return group.describe()

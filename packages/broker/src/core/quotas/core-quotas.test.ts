@@ -52,6 +52,15 @@ describe('a rate', () => {
     expect([quotas.burstBytes('ann', 'x', 'publish'), quotas.burstBytes('ann', 'x', 'consume')]).toEqual([1000, Infinity])
   })
 
+  test('is of milliseconds for a share of the time, and of partitions', () => {
+    quotas.set({ user: 'ann', requestPercent: 5, partitionChangesPerSecond: 2 })
+    expect(quotas.charge('ann', '', 'requests', 50)).toBe(0)
+    expect(quotas.charge('ann', '', 'requests', 10)).toBe(200)
+    expect(quotas.charge('ann', '', 'partitions', 2)).toBe(0)
+    expect(quotas.charge('ann', '', 'partitions', 1)).toBe(500)
+    expect(publish('ann', '', 1e9)).toBe(0)
+  })
+
   test('ends when it is taken away', () => {
     quotas.remove({ user: 'ann' })
     expect(publish('ann', '', 1e9)).toBe(0)
@@ -108,6 +117,8 @@ describe('quotas', () => {
     ['of less than a byte', { user: 'ann', publishBytesPerSecond: 0.5 }],
     ['of no number', { user: 'ann', consumeBytesPerSecond: NaN }],
     ['with something else', { user: 'ann', publishBytesPerSecond: 1, percent: 1 }],
+    ['of no share', { user: 'ann', requestPercent: 0 }],
+    ['of no partition', { user: 'ann', partitionChangesPerSecond: -1 }],
     ['for a long name', { user: 'a'.repeat(256), publishBytesPerSecond: 1 }],
   ])('%s are refused', (_, spec) => {
     expect(() => quotas.set(spec)).toThrow(expect.objectContaining({ code: 'bad_request' }))

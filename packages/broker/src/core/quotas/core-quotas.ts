@@ -5,8 +5,11 @@ import { checkKeys, within } from '../settings.ts'
 import { BURST_MS, NAME_LENGTH_MAX, QUOTAS_MAX, SPENDERS_MAX, WAIT_MS_MAX } from './limits.ts'
 import { EACH, type QuotaKind, type Quotas, type QuotaScope, type QuotaSpec } from './quotas.ts'
 
+const MS_PER_SECOND_AND_PERCENT = 10
+
 interface Applying {
-  readonly bytesPerSecond: number
+  /** In the unit of its kind. */
+  readonly perSecond: number
   /** Whom it counts together. */
   readonly spender: string
 }
@@ -52,21 +55,21 @@ export class CoreQuotas implements Quotas {
     return this.#keep(this.list())
   }
 
-  charge(user: string, clientId: string, kind: QuotaKind, bytes: number): number {
+  charge(user: string, clientId: string, kind: QuotaKind, amount: number): number {
     const quota = this.#applying(user, clientId, kind)
     if (quota === undefined) return 0
     const nowMs = this.#clock.monotonicMs()
-    const { spender, bytesPerSecond } = quota
+    const { spender, perSecond } = quota
     const fromMs = Math.max(this.#paidUntilMs.get(spender) ?? -Infinity, nowMs - BURST_MS)
-    const untilMs = Math.min(fromMs + (bytes / bytesPerSecond) * 1000, nowMs + WAIT_MS_MAX)
+    const untilMs = Math.min(fromMs + (amount / perSecond) * 1000, nowMs + WAIT_MS_MAX)
     if (this.#paidUntilMs.size >= SPENDERS_MAX && !this.#paidUntilMs.has(spender)) this.#forgetIdle(nowMs)
     this.#paidUntilMs.set(spender, untilMs)
     return Math.max(0, Math.ceil(untilMs - nowMs))
   }
 
-  burstBytes(user: string, clientId: string, kind: QuotaKind): number {
+  burstBytes(user: string, clientId: string, kind: 'publish' | 'consume'): number {
     const quota = this.#applying(user, clientId, kind)
-    return quota === undefined ? Infinity : Math.ceil((quota.bytesPerSecond * BURST_MS) / 1000)
+    return quota === undefined ? Infinity : Math.ceil((quota.perSecond * BURST_MS) / 1000)
   }
 
   /** The one that says most about who it is. */
@@ -75,10 +78,10 @@ export class CoreQuotas implements Quotas {
     for (const ofUser of [user, EACH, undefined]) {
       for (const ofClient of [clientId, EACH, undefined]) {
         const spec = this.#specs.get(keyOf(ofUser, ofClient))
-        const bytesPerSecond = spec === undefined ? undefined : rateOf(spec, kind)
-        if (bytesPerSecond === undefined) continue
+        const perSecond = spec === undefined ? undefined : rates[kind](spec)
+        if (perSecond === undefined) continue
         const together = keyOf(ofUser === undefined ? undefined : user, ofClient === undefined ? undefined : clientId)
-        return { bytesPerSecond, spender: `${kind} ${together}` }
+        return { perSecond, spender: `${kind} ${together}` }
       }
     }
     return undefined
@@ -93,9 +96,21 @@ export class CoreQuotas implements Quotas {
   }
 }
 
-function rateOf({ publishBytesPerSecond, consumeBytesPerSecond }: QuotaSpec, kind: QuotaKind): number | undefined {
-  return kind === 'publish' ? publishBytesPerSecond : consumeBytesPerSecond
+const rates: Readonly<Record<QuotaKind, (spec: QuotaSpec) => number | undefined>> = {
+  publish: ({ publishBytesPerSecond }) => publishBytesPerSecond,
+  consume: ({ consumeBytesPerSecond }) => consumeBytesPerSecond,
+  requests: ({ requestPercent }) => (requestPercent === undefined ? undefined : requestPercent * MS_PER_SECOND_AND_PERCENT),
+  partitions: ({ partitionChangesPerSecond }) => partitionChangesPerSecond,
 }
+
+/** Least and most of what a quota may say. */
+const bounds = {
+  publishBytesPerSecond: [1, Number.MAX_SAFE_INTEGER],
+  consumeBytesPerSecond: [1, Number.MAX_SAFE_INTEGER],
+  requestPercent: [0.01, 1_000_000],
+  partitionChangesPerSecond: [0.01, 1_000_000],
+} as const
+const figures = Object.keys(bounds) as (keyof typeof bounds)[]
 
 /** Names may hold anything, so their length is part of it. */
 function keyOf(user: string | undefined, clientId: string | undefined): string {
@@ -104,18 +119,20 @@ function keyOf(user: string | undefined, clientId: string | undefined): string {
 
 /** @throws MillraceError `bad_request` */
 function checkSpec(spec: QuotaSpec): void {
-  checkKeys('a quota', spec, ['user', 'clientId', 'publishBytesPerSecond', 'consumeBytesPerSecond'])
-  const { user, clientId, publishBytesPerSecond, consumeBytesPerSecond } = spec
+  checkKeys('a quota', spec, ['user', 'clientId', ...figures])
+  const { user, clientId } = spec
   if (user === undefined && clientId === undefined)
     throw new MillraceError('bad_request', 'a quota is for a user, a clientId, or both; * stands for each that has no other')
   for (const name of [user, clientId]) {
     if (name !== undefined && name.length > NAME_LENGTH_MAX)
       throw new MillraceError('bad_request', `the name of a user or client has at most ${NAME_LENGTH_MAX} characters`)
   }
-  if (publishBytesPerSecond === undefined && consumeBytesPerSecond === undefined)
-    throw new MillraceError('bad_request', 'a quota says publishBytesPerSecond, consumeBytesPerSecond, or both')
-  for (const [what, value] of Object.entries({ publishBytesPerSecond, consumeBytesPerSecond }))
-    if (value !== undefined) within(what, value, 1, Number.MAX_SAFE_INTEGER)
+  if (figures.every((what) => spec[what] === undefined))
+    throw new MillraceError('bad_request', `a quota says some of ${figures.join(', ')}`)
+  for (const what of figures) {
+    const value = spec[what]
+    if (value !== undefined) within(what, value, bounds[what][0], bounds[what][1])
+  }
 }
 
 function described({ user, clientId }: QuotaScope): string {

@@ -9,13 +9,19 @@ export interface QuotaScope {
   readonly clientId?: string
 }
 
-/** How much, in bytes of record batches per second; absent means no limit. */
+/** How much; absent means no limit. */
 export interface QuotaSpec extends QuotaScope {
+  /** Of record batches. */
   readonly publishBytesPerSecond?: number
   readonly consumeBytesPerSecond?: number
+  /** Of the broker's time. */
+  readonly requestPercent?: number
+  /** Partitions that come to be and go. */
+  readonly partitionChangesPerSecond?: number
 }
 
-export type QuotaKind = 'publish' | 'consume'
+/** What is counted: bytes, milliseconds of the broker's time, partitions. */
+export type QuotaKind = 'publish' | 'consume' | 'requests' | 'partitions'
 
 /** How fast users and clients may be. Doors ask, and slow down those who are faster. */
 export interface Quotas {
@@ -30,7 +36,7 @@ export interface Quotas {
    * Counts what was done.
    * @returns milliseconds for which whoever did it has to wait; 0 while it is within its quota, at most a minute
    */
-  charge(user: string, clientId: string, kind: QuotaKind, bytes: number): number
+  charge(user: string, clientId: string, kind: QuotaKind, amount: number): number
   /** Bytes that may be done at a time without a wait afterwards of more than a second; Infinity without a quota. */
-  burstBytes(user: string, clientId: string, kind: QuotaKind): number
+  burstBytes(user: string, clientId: string, kind: 'publish' | 'consume'): number
 }

@@ -13,6 +13,20 @@ const scope = {
   clientId: { ...name, description: 'What a client calls itself; `*` for each that has no other quota.' },
 } as const
 const rate = { type: 'number', minimum: 1, description: 'Bytes per second.' } as const
+const figures = {
+  publishBytesPerSecond: rate,
+  consumeBytesPerSecond: rate,
+  requestPercent: {
+    type: 'number',
+    minimum: 0.01,
+    description: "Per cent of the broker's time that requests of Kafka's clients may take.",
+  },
+  partitionChangesPerSecond: {
+    type: 'number',
+    minimum: 0.01,
+    description: "Partitions per second that Kafka's clients may create and delete.",
+  },
+} as const
 
 export const quotaScope: Typed<QuotaScope, ObjectSchema> = typed({
   type: 'object',
@@ -22,7 +36,7 @@ export const quotaScope: Typed<QuotaScope, ObjectSchema> = typed({
 
 export const quotaSpec: Typed<QuotaSpec, ObjectSchema> = typed({
   type: 'object',
-  properties: { ...scope, publishBytesPerSecond: rate, consumeBytesPerSecond: rate },
+  properties: { ...scope, ...figures },
   additionalProperties: false,
 })
 
@@ -45,7 +59,7 @@ export const quotaOperations: Readonly<Record<QuotaOperation, Operation>> = {
       page(broker.quotas.list(), ({ user = '', clientId = '' }) => JSON.stringify([user, clientId]), params),
   }),
   'quota.set': define({
-    summary: 'Say how many bytes per second a user or client may publish and consume; replaces what was said before',
+    summary: 'Say how much a user or client may publish, consume and have done; replaces what was said before',
     action: 'define',
     params: quotaSpec,
     result: quotaSpec,

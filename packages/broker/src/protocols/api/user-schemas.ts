@@ -71,7 +71,7 @@ const settings = {
     type: 'array',
     items: { type: 'string', maxLength: RULE_LENGTH_MAX },
     description:
-      'As `allow publish,consume queue:orders.*`; a `deny` wins over whatever allows. What no rule allows is forbidden.',
+      'As `allow publish,consume queue:orders.*`, or with ` from 10.0.0.0/8,::1` after it; a `deny` wins over whatever allows. What no rule allows is forbidden.',
   },
   roles: {
     type: 'array',

@@ -74,7 +74,7 @@ export function permitOffsets(client: Client, name: string): void {
 
 /** Being idempotent needs no more than some topic to publish to. @throws KafkaError CLUSTER_AUTHORIZATION_FAILED */
 export function permitIdempotence({ context, principal }: Client): void {
-  if (context.security.mayAnywhere(principal.user, 'publish', 'topic')) return
+  if (context.security.mayAnywhere(principal, 'publish', 'topic')) return
   if (isAllowed(context, principal, 'publish', 'broker')) return
   throw new KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED, `${principal.user} may publish to no topic`)
 }
@@ -122,7 +122,7 @@ export function clusterOperations(client: Client): number {
     bits(may(client, 'administer', 'broker'), ALTER) |
     bits(may(client, 'define', 'broker'), ALTER_CONFIGS) |
     bits(may(client, 'describe', 'broker'), DESCRIBE, DESCRIBE_CONFIGS) |
-    bits(client.context.security.mayAnywhere(client.principal.user, 'publish', 'topic'), IDEMPOTENT_WRITE)
+    bits(client.context.security.mayAnywhere(client.principal, 'publish', 'topic'), IDEMPOTENT_WRITE)
   )
 }
 

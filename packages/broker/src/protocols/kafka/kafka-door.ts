@@ -4,8 +4,6 @@ import type { HostPort } from './served-api.ts'
 import { servedApis } from './served-apis.ts'
 
 export interface KafkaSettings {
-  /** Where clients are told to connect to; without it, the address at which they reached this broker. */
-  readonly advertised: HostPort | null
   /** How long a login counts; 0, like the default: as long as the connection. */
   readonly sessionLifetimeMs?: number
 }
@@ -13,12 +11,12 @@ export interface KafkaSettings {
 /** In a process of its own a connection has an address. */
 const NOWHERE: HostPort = { host: 'localhost', port: 9092 }
 
-export function kafkaDoor({ advertised, sessionLifetimeMs = 0 }: KafkaSettings): Door {
+export function kafkaDoor({ sessionLifetimeMs = 0 }: KafkaSettings = {}): Door {
   const apis = servedApis()
   const lifetimeMs = sessionLifetimeMs === 0 ? Infinity : sessionLifetimeMs
   return {
     name: 'kafka',
     accept: (connection: Connection, context: SessionContext): Session =>
-      new KafkaSession(connection, context, apis, advertised ?? connection.peer.reached ?? NOWHERE, lifetimeMs),
+      new KafkaSession(connection, context, apis, connection.peer.reached ?? NOWHERE, lifetimeMs),
   }
 }

@@ -12,9 +12,12 @@ import { Login } from './login/login.ts'
 import { saslAuthenticateApi } from './login/sasl-apis.ts'
 import { BareReply, type PendingReply, Replies } from './replies.ts'
 import { readClientId, readRequestHeader, type RequestHeader } from './request-header.ts'
+import { metered } from './throttling.ts'
 import { type Attached, type Client, Durable, type HostPort, type Reply, type ServedApi, type Wait } from './served-api.ts'
 
+const SASL_HANDSHAKE = 17
 const API_VERSIONS = 18
+const SASL_AUTHENTICATE = 36
 
 /** `draining`: what was asked is still answered, nothing more is read. `closing`: the connection was told to close. */
 type State = 'open' | 'draining' | 'closing'
@@ -43,6 +46,9 @@ export class KafkaSession implements Session, CommitWaiter, Client {
   #paused = false
   #stopRelief: (() => void) | undefined
   #throttle: Timer | undefined
+  #throttledUntilMs = 0
+  /** What it took to write responses, which the next request is charged for. */
+  #writingMs = 0
   #flushing = false
   #waitsForCommit = false
   #received = true
@@ -135,8 +141,15 @@ export class KafkaSession implements Session, CommitWaiter, Client {
       if (header.version < codec.min || header.version > codec.max) return this.#refuseVersion(api, header)
       const clientId = readClientId(reader, codec.isFlexible(header.version))
       if (clientId !== null && clientId !== this.principal.clientId) this.principal = { ...this.principal, clientId }
+      const { clock } = this.context.platform
+      const startMs = clock.monotonicMs()
       const request = codec.readRequest(reader, header.version)
-      this.#answer(api, header, api.handle(request, header.version, this))
+      const reply = api.handle(request, header.version, this)
+      // Who logs in is not known yet.
+      if (isLogin(header.key)) return this.#answer(api, header, reply)
+      const spentMs = clock.monotonicMs() - startMs + this.#writingMs
+      this.#writingMs = 0
+      this.#answer(api, header, metered(this, spentMs, reply))
     } catch (error) {
       if (!isExpected(error)) throw error
       this.#close()
@@ -181,10 +194,14 @@ export class KafkaSession implements Session, CommitWaiter, Client {
     this.#answer(api, { key: API_VERSIONS, version: 0, correlationId }, { ...reply, errorCode: errors.UNSUPPORTED_VERSION })
   }
 
-  /** By KIP-219: what was asked for is answered, and nothing more is taken up for a while. */
+  /** By KIP-219: what was asked for is answered, and nothing more is taken up for a while, the longest that was said. */
   throttle(ms: number): void {
+    const { clock, scheduler } = this.context.platform
+    const untilMs = clock.monotonicMs() + ms
+    if (this.#throttle !== undefined && untilMs <= this.#throttledUntilMs) return
+    this.#throttledUntilMs = untilMs
     this.#throttle?.cancel()
-    this.#throttle = this.context.platform.scheduler.after(ms, () => {
+    this.#throttle = scheduler.after(ms, () => {
       this.#throttle = undefined
       this.#proceed()
     })
@@ -242,11 +259,13 @@ export class KafkaSession implements Session, CommitWaiter, Client {
     this.#flushing = false
     if (this.#state === 'closing') return
     const committed = this.broker.committedTicket
+    const startMs = this.context.platform.clock.monotonicMs()
     while (this.#connection.backlogBytes < limits.backlogBytesHigh) {
       const chunks = this.#replies.next(committed)
       if (chunks === undefined) break
       this.#connection.write(chunks)
     }
+    this.#writingMs += this.context.platform.clock.monotonicMs() - startMs
     if (this.#replies.nextTicket !== undefined && !this.#waitsForCommit) {
       this.#waitsForCommit = true
       this.context.commits.enlist(this)
@@ -273,6 +292,10 @@ export class KafkaSession implements Session, CommitWaiter, Client {
     for (const each of this.attached) each.close()
     this.fetchSession = undefined
   }
+}
+
+function isLogin(key: number): boolean {
+  return key === SASL_HANDSHAKE || key === API_VERSIONS || key === SASL_AUTHENTICATE
 }
 
 function isExpected(error: unknown): boolean {

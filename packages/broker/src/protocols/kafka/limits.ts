@@ -47,5 +47,7 @@ export const limits = {
 
 /** The one broker that clients see. */
 export const NODE_ID = 1
+/** Where all partitions are, for those who ask. */
+export const LOG_DIRECTORY = 'millrace'
 /** The broker never changes for a partition. */
 export const LEADER_EPOCH = 0

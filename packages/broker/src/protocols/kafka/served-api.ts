@@ -1,6 +1,7 @@
 import type { Broker } from '../../core/broker.ts'
 import type { Principal, SessionContext } from '../session.ts'
 import { ApiCodec } from './codec/api-codec.ts'
+import type { HotCodec } from './codec/hot/hot-codec.ts'
 import type { MessageReader } from './codec/message-reader.ts'
 import type { MessageWriter } from './codec/message-writer.ts'
 import type { ApiDefinition, Decoded, Encodable } from './codec/notation.ts'
@@ -75,15 +76,23 @@ export interface ServedApi {
   handle(request: unknown, version: number, client: Client): Reply<object>
 }
 
+type Handler<A extends ApiDefinition> = (
+  request: Decoded<A['request']>,
+  version: number,
+  client: Client,
+) => Reply<Encodable<A['response']>>
+
 /**
  * @param handler gets the request in the shape of its definition; versions show as fields that have their defaults
  */
-export function serve<A extends ApiDefinition>(
-  definition: A,
-  handler: (request: Decoded<A['request']>, version: number, client: Client) => Reply<Encodable<A['response']>>,
-): ServedApi {
+export function serve<A extends ApiDefinition>(definition: A, handler: Handler<A>): ServedApi {
+  return serveHot(definition, {}, handler)
+}
+
+/** @param hot what of its messages is read and written by hand */
+export function serveHot<A extends ApiDefinition>(definition: A, hot: HotCodec<A>, handler: Handler<A>): ServedApi {
   return {
-    codec: new ApiCodec(definition),
+    codec: new ApiCodec(definition, hot),
     handle: (request, version, client) => handler(request as Decoded<A['request']>, version, client),
   }
 }

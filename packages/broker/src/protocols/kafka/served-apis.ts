@@ -6,12 +6,14 @@ import { apiVersionsApi } from './handlers/api-versions.ts'
 import { describeClusterApi, describeLogDirsApi, describeTopicPartitionsApi, findCoordinatorApi } from './handlers/cluster.ts'
 import { alterConfigsApi, describeConfigsApi, incrementalAlterConfigsApi, listConfigResourcesApi } from './handlers/configs.ts'
 import { deleteRecordsApi } from './handlers/delete-records.ts'
+import { updateFeaturesApi } from './handlers/features.ts'
 import { fetchApi } from './handlers/fetch.ts'
 import { listOffsetsApi, offsetForLeaderEpochApi } from './handlers/list-offsets.ts'
 import { metadataApi } from './handlers/metadata.ts'
 import { produceApi } from './handlers/produce.ts'
 import {
   alterPartitionReassignmentsApi,
+  alterReplicaLogDirsApi,
   describeQuorumApi,
   electLeadersApi,
   listPartitionReassignmentsApi,
@@ -29,6 +31,7 @@ import { addOffsetsToTxnApi, addPartitionsToTxnApi } from './transactions/adding
 import { describeProducersApi, describeTransactionsApi, listTransactionsApi } from './transactions/describing.ts'
 import { endTxnApi } from './transactions/end-txn.ts'
 import { initProducerIdApi } from './transactions/init-producer-id.ts'
+import { writeTxnMarkersApi } from './transactions/markers.ts'
 import { txnOffsetCommitApi } from './transactions/offset-commit.ts'
 
 /** Every API that is answered, by key. */
@@ -46,6 +49,8 @@ export function servedApis(): ReadonlyMap<number, ServedApi> {
     describeConfigsApi,
     alterConfigsApi,
     describeLogDirsApi,
+    alterReplicaLogDirsApi,
+    updateFeaturesApi,
     createPartitionsApi,
     incrementalAlterConfigsApi,
     describeClusterApi,
@@ -78,6 +83,7 @@ export function servedApis(): ReadonlyMap<number, ServedApi> {
     addPartitionsToTxnApi,
     addOffsetsToTxnApi,
     endTxnApi,
+    writeTxnMarkersApi,
     txnOffsetCommitApi,
     describeProducersApi,
     describeTransactionsApi,

@@ -1,10 +1,12 @@
+import type { LoginRule } from '../../protocols/session.ts'
+
 /** All settings of a broker process, resolved: what `loadConfig` returns and `startServer` takes. Keys: `keys.ts`. */
 export interface Config {
   /** Data directory of the disk engine. */
   readonly data: string
   readonly engine: 'disk' | 'memory'
   readonly durability: 'fsync' | 'os'
-  /** Addresses to listen on, in the order of `doors.ts`; empty for a broker without sockets. */
+  /** Listeners, in the order of `doors.ts`; empty for a broker without sockets. */
   readonly listen: readonly ListenEntry[]
   /** File that tells which addresses accept connections, or null for none. */
   readonly readyFile: string | null
@@ -54,7 +56,7 @@ export interface Config {
     readonly objectsMax: number
   }
   readonly kafka: {
-    /** Where clients are told to connect to, or null for the address at which they came. */
+    /** `ListenEntry.advertised` of the listener `kafka`, unless it has its own. */
     readonly advertised: HostPort | null
     /** How long a login counts; 0: as long as the connection. */
     readonly sessionLifetimeMs: number
@@ -97,6 +99,8 @@ type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
 export interface ListenEntry {
   readonly door: string
+  /** Of the listener: that of the door for its first one, `DOOR/NAME` for others. */
+  readonly name: string
   /** Host name or IP address; IPv6 without brackets. */
   readonly host: string
   /** 0 picks a free port. */
@@ -105,6 +109,10 @@ export interface ListenEntry {
   readonly asked: boolean
   /** Instead of `Config.tls`; false: none. */
   readonly tls?: TlsSettings | false
+  /** Where clients are told to connect to, by doors that tell them; otherwise the address at which they came. */
+  readonly advertised?: HostPort
+  /** By default `optional`. */
+  readonly login?: LoginRule
 }
 
 /** Paths of PEM files. */

@@ -1,4 +1,5 @@
 import { unreachable } from '../../base/assert.ts'
+import { loginRules } from '../../protocols/session.ts'
 import { configKeys, configPaths, type ConfigKey } from './keys.ts'
 import { doors } from './doors.ts'
 
@@ -24,10 +25,14 @@ export function configJsonSchema(): Record<string, unknown> {
   }
 }
 
+const address = { anyOf: [{ type: 'string' }, { type: 'integer', minimum: 0, maximum: 65_535 }] }
+
 const listenerSchema = {
   type: 'object',
   properties: {
-    address: { anyOf: [{ type: 'string' }, { type: 'integer', minimum: 0, maximum: 65_535 }] },
+    address,
+    advertised: { type: 'string', pattern: ':[0-9]+$' },
+    login: { enum: loginRules },
     tls: {
       anyOf: [
         { const: false },
@@ -51,7 +56,6 @@ const listenerSchema = {
 
 function schemaOf({ type, default: standard, description }: ConfigKey): Record<string, unknown> {
   const common = { description, ...(standard === null ? {} : { default: standard }) }
-  const address = { anyOf: [{ type: 'string' }, { type: 'integer', minimum: 0, maximum: 65_535 }] }
   switch (type.kind) {
     case 'text':
       return { type: 'string', minLength: 1, ...common }
@@ -88,9 +92,9 @@ function schemaOf({ type, default: standard, description }: ConfigKey): Record<s
           { type: 'array', items: { type: 'string' } },
           {
             type: 'object',
-            properties: Object.fromEntries(
-              Object.keys(doors).map((door) => [door, { anyOf: [...address.anyOf, listenerSchema] }]),
-            ),
+            patternProperties: {
+              [`^(${Object.keys(doors).join('|')})(/[A-Za-z0-9][A-Za-z0-9_-]*)?$`]: { anyOf: [...address.anyOf, listenerSchema] },
+            },
             additionalProperties: false,
           },
         ],

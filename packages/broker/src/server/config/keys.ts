@@ -55,13 +55,13 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
     type: { kind: 'listen' },
     default: null,
     description:
-      'Address of each door, DOOR=HOST:PORT; port 0 picks a free one, IPv6 addresses are written in brackets. `none` instead of an address closes that door, `none` alone closes all. Doors that are not named keep their default address.',
+      'Address of each door, DOOR=HOST:PORT; port 0 picks a free one, IPv6 addresses are written in brackets. DOOR/NAME=HOST:PORT is a further listener of a door. `none` instead of an address closes that listener, `none` alone closes all. Doors that are not named keep their default address. In the file a listener can have settings of its own: `kafka/external: { address: HOST:PORT, advertised: HOST:PORT, tls, login }`.',
   },
   readyFile: {
     type: { kind: 'text' },
     default: null,
     description:
-      'File that is written once all listeners accept connections and removed at exit: JSON with the process id and the address of each door.',
+      'File that is written once all listeners accept connections and removed at exit: JSON with the process id and the address of each listener.',
   },
   autoCreate: {
     type: { kind: 'switch' },
@@ -132,12 +132,12 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
   'limits.connectionsMax': {
     type: { kind: 'count', min: 1, max: 1_000_000 },
     default: 20_000,
-    description: 'Most connections at a time, per door.',
+    description: 'Most connections at a time, per listener.',
   },
   'limits.connectionsPerAddressMax': {
     type: { kind: 'count', min: 1, max: 1_000_000 },
     default: 10_000,
-    description: 'Most connections at a time from one remote address, per door.',
+    description: 'Most connections at a time from one remote address, per listener.',
   },
   'limits.outputBytesMax': {
     type: { kind: 'bytes', min: 64 * KIB, max: GIB },
@@ -237,7 +237,7 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
     type: { kind: 'address' },
     default: null,
     description:
-      'HOST:PORT under which Kafka clients find this broker, when that is not the address to which they first connect: behind a port mapping, a proxy or another name.',
+      'HOST:PORT under which Kafka clients find this broker, when that is not the address to which they first connect: behind a port mapping, a proxy or another name. It is for the listener `kafka`; further ones have their own `advertised`.',
   },
   'kafka.sessionLifetimeMs': {
     type: { kind: 'duration', min: 0, max: 365 * DAY_MS },
@@ -288,7 +288,7 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
     type: { kind: 'text' },
     default: null,
     description:
-      'PEM file with the certificate, and those between it and a root, that all listeners show. With `tls.key` it turns on TLS for all of them; a replaced file is used without a restart. In the file, a listener can have its own: `native: { address: HOST:PORT, tls: { cert, key, ca, clientCertificates } }`, or `tls: false`.',
+      'PEM file with the certificate, and those between it and a root, that all listeners show. With `tls.key` it turns on TLS for all of them; a replaced file is used without a restart. In the file, a listener can have its own `tls: { cert, key, ca, clientCertificates }`, or `tls: false`.',
   },
   'tls.key': {
     type: { kind: 'text' },

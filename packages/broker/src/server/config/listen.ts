@@ -1,51 +1,54 @@
 import { MillraceError } from '../../base/errors.ts'
-import type { ListenEntry, TlsSettings } from './config.ts'
+import type { ListenEntry } from './config.ts'
 import { DEFAULT_HOST, doors } from './doors.ts'
-import { parseHostPort } from './host-port.ts'
+import { type ListenerSettings, parseListener } from './listener-settings.ts'
 import { nearestName } from './nearest-name.ts'
-import { parseListenerTls } from './listener-tls.ts'
 
-/** What one source (file, environment, flags) says about doors: the wire between parsing and merging. */
+/** What one source (file, environment, flags) says about listeners: the wire between parsing and merging. */
 export interface ListenChoice {
   /** `none` alone: what weaker sources say is dropped. */
   readonly clear: boolean
-  /** Door to address, or to null for a closed one. */
-  readonly doors: ReadonlyMap<string, Place | null>
+  /** Name of a listener to what it is, or to null for a closed one. */
+  readonly listeners: ReadonlyMap<string, ListenerSettings | null>
 }
 
-type Place = Pick<ListenEntry, 'host' | 'port' | 'tls'>
+/** What tells further listeners of a door apart: the part after the slash. */
+const LABEL = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
 
 /**
- * @param value `none`, `DOOR=HOST:PORT`, several of them in a list or separated by commas, or an object { door: 'HOST:PORT' } or { door: { address, tls } }
+ * @param value `none`, `LISTENER=HOST:PORT`, several of them in a list or separated by commas, or an object
+ *   { listener: 'HOST:PORT' } or { listener: { address, ... } }, where a listener is `DOOR` or `DOOR/NAME`
  * @throws MillraceError `bad_config`
  */
 export function parseListen(value: unknown): ListenChoice {
-  const chosen = new Map<string, Place | null>()
+  const listeners = new Map<string, ListenerSettings | null>()
   let clear = false
-  for (const [door, address, tls] of entriesOf(value)) {
-    if (door === 'none') clear = true
-    else if (chosen.has(door)) throw new MillraceError('bad_config', `the door "${door}" is given twice`)
-    else
-      chosen.set(
-        knownDoor(door),
-        address === 'none' ? null : { ...parseAddress(address, door), ...(tls === undefined ? {} : { tls }) },
-      )
+  for (const [name, settings] of entriesOf(value)) {
+    if (name === 'none') clear = true
+    else if (listeners.has(name)) throw new MillraceError('bad_config', `the listener "${name}" is given twice`)
+    else listeners.set(name, parseListener(doorOf(name), name, settings))
   }
-  return { clear, doors: chosen }
+  return { clear, listeners }
 }
 
-/** Later choices override earlier ones, door by door. */
+/** Later choices override earlier ones, listener by listener. */
 export function mergeListen(choices: readonly ListenChoice[]): readonly ListenEntry[] {
   let merged = new Map<string, ListenEntry>()
-  for (const [door, { port }] of Object.entries(doors)) merged.set(door, { door, host: DEFAULT_HOST, port, asked: false })
+  for (const [door, { port }] of Object.entries(doors))
+    merged.set(door, { door, name: door, host: DEFAULT_HOST, port, asked: false })
   for (const choice of choices) {
     if (choice.clear) merged = new Map()
-    for (const [door, address] of choice.doors) {
-      if (address === null) merged.delete(door)
-      else merged.set(door, { door, ...address, asked: true })
+    for (const [name, settings] of choice.listeners) {
+      if (settings === null) merged.delete(name)
+      else merged.set(name, { door: doorOf(name), name, ...settings, asked: true })
     }
   }
-  return Object.keys(doors).flatMap((door) => merged.get(door) ?? [])
+  const all = [...merged.values()]
+  // The listener with the name of its door comes first, the others as they were given.
+  return Object.keys(doors).flatMap((door) => {
+    const own = all.filter((entry) => entry.door === door)
+    return [...own.filter(({ name }) => name === door), ...own.filter(({ name }) => name !== door)]
+  })
 }
 
 /** `127.0.0.1:6455`, `[::1]:6455` */
@@ -53,7 +56,7 @@ export function formatAddress(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-type Entry = readonly [door: string, address: string, tls?: TlsSettings | false | undefined]
+type Entry = readonly [name: string, settings: unknown]
 
 function entriesOf(value: unknown): readonly Entry[] {
   if (typeof value === 'string')
@@ -62,24 +65,11 @@ function entriesOf(value: unknown): readonly Entry[] {
       .filter((part) => part.trim() !== '')
       .map(entryOf)
   if (Array.isArray(value)) return value.flatMap((part) => entriesOf(part))
-  if (typeof value === 'object' && value !== null) {
-    return Object.entries(value).map(([door, address]): Entry => {
-      if (typeof address === 'string') return [door, address]
-      if (typeof address === 'number') return [door, String(address)]
-      if (isListener(address)) return [door, String(address.address), parseListenerTls(door, address.tls)]
-      throw new MillraceError('bad_config', `the address of the door "${door}" is not text; write ${door}: HOST:PORT`)
-    })
-  }
+  if (typeof value === 'object' && value !== null) return Object.entries(value)
   throw new MillraceError('bad_config', 'it is neither `none` nor DOOR=HOST:PORT')
 }
 
-function isListener(value: unknown): value is { readonly address: string | number; readonly tls?: unknown } {
-  if (typeof value !== 'object' || value === null || !('address' in value)) return false
-  const isAddress = typeof value.address === 'string' || typeof value.address === 'number'
-  return isAddress && Object.keys(value).every((key) => key === 'address' || key === 'tls')
-}
-
-function entryOf(text: string): readonly [string, string] {
+function entryOf(text: string): Entry {
   const entry = text.trim()
   if (entry === 'none') return ['none', '']
   const equals = entry.indexOf('=')
@@ -87,22 +77,21 @@ function entryOf(text: string): readonly [string, string] {
   return [entry.slice(0, equals), entry.slice(equals + 1)]
 }
 
-function knownDoor(door: string): string {
-  if (Object.hasOwn(doors, door)) return door
+/** The door of a listener. @throws MillraceError `bad_config` */
+function doorOf(name: string): string {
+  const slash = name.indexOf('/')
+  const door = slash === -1 ? name : name.slice(0, slash)
+  if (!Object.hasOwn(doors, door)) throw unknownDoor(door)
+  if (slash === -1 || LABEL.test(name.slice(slash + 1))) return door
+  throw new MillraceError(
+    'bad_config',
+    `"${name}" is no name of a listener: write ${door}, or ${door}/NAME for a further one, of letters, digits, - and _`,
+  )
+}
+
+function unknownDoor(door: string): MillraceError {
   const names = Object.keys(doors)
   const near = nearestName(door, names)
   const hint = near === undefined ? '' : ` Did you mean "${near}"?`
-  throw new MillraceError('bad_config', `there is no door "${door}" in this version; the doors are ${names.join(', ')}.${hint}`)
-}
-
-/** `HOST:PORT`, `[IPV6]:PORT`, or a port alone for this machine only. */
-function parseAddress(text: string, door: string): { host: string; port: number } {
-  const address = parseHostPort(text)
-  if (address === undefined) {
-    throw new MillraceError(
-      'bad_config',
-      `"${text}" is not an address for the door "${door}"; write HOST:PORT, for example ${door}=${DEFAULT_HOST}:${doors[door]!.port}, with IPv6 addresses in brackets`,
-    )
-  }
-  return { host: address.host ?? DEFAULT_HOST, port: address.port }
+  return new MillraceError('bad_config', `there is no door "${door}" in this version; the doors are ${names.join(', ')}.${hint}`)
 }

@@ -4,7 +4,7 @@ import type { Config, ListenEntry, TlsSettings } from './config.ts'
 const keys = ['cert', 'key', 'ca', 'clientCertificates']
 
 /** What a listener has of its own, in the configuration file. @throws MillraceError `bad_config` */
-export function parseListenerTls(door: string, value: unknown): TlsSettings | false | undefined {
+export function parseListenerTls(name: string, value: unknown): TlsSettings | false | undefined {
   if (value === undefined || value === null) return undefined
   if (value === false) return false
   const { cert, key, ca = null, clientCertificates = 'optional', ...rest } = value as Readonly<Record<string, unknown>>
@@ -17,7 +17,7 @@ export function parseListenerTls(door: string, value: unknown): TlsSettings | fa
   if (isFine) return { cert, key, ca, clientCertificates }
   throw new MillraceError(
     'bad_config',
-    `tls of the door "${door}" is neither false nor an object of ${keys.join(', ')}, where cert and key must be`,
+    `tls of the listener "${name}" is neither false nor an object of ${keys.join(', ')}, where cert and key must be`,
   )
 }
 

@@ -76,7 +76,7 @@ function other(path: ConfigPath): { text: string; yaml: string; parsed: unknown 
       return {
         text: 'native=[::1]:1,http=none,kafka=none,amqp=none',
         yaml: '{ native: "[::1]:1", http: none, kafka: none, amqp: none }',
-        parsed: [{ door: 'native', host: '::1', port: 1, asked: true }],
+        parsed: [{ door: 'native', name: 'native', host: '::1', port: 1, asked: true }],
       }
     default:
       return unreachable(type)
@@ -171,6 +171,44 @@ describe('listen', () => {
     expect(listening(await loadConfig({ file: file('listen: { native: 127.0.0.1:1 }'), env: { MILLRACE_LISTEN: 'none' } }))).toBe(
       '',
     )
+  })
+
+  test('opens further listeners of a door, by name, each with what it has of its own', async () => {
+    const external = '{ address: 0.0.0.0:9093, advertised: "broker.example:9093", tls: { cert: c, key: k }, login: required }'
+    const yaml = file(`listen:\n  kafka/external: ${external}\n  kafka: 127.0.0.1:1\n  native/far: 127.0.0.1:2\n  http: none\n  amqp: none\n`)
+    const env = { MILLRACE_LISTEN: 'kafka/second=127.0.0.1:3,native/far=none' }
+    const { listen } = await loadConfig({ file: yaml, env })
+    expect(listen.map(({ name, port }) => `${name}=${port}`)).toEqual([
+      'native=6455',
+      'kafka=1',
+      'kafka/external=9093',
+      'kafka/second=3',
+    ])
+    expect(listen[2]).toEqual({
+      door: 'kafka',
+      name: 'kafka/external',
+      host: '0.0.0.0',
+      port: 9093,
+      asked: true,
+      advertised: { host: 'broker.example', port: 9093 },
+      tls: { cert: 'c', key: 'k', ca: null, clientCertificates: 'optional' },
+      login: 'required',
+    })
+    expect(listening(await loadConfig({ flags: { listen: ['none', 'kafka/only=9'] } }))).toBe('kafka=127.0.0.1:9')
+  })
+
+  test.each([
+    [{ 'kafka/': '1' }, /kafka\/NAME/],
+    [{ 'kafka/a b': '1' }, /kafka\/NAME/],
+    [{ 'fax/a': '1' }, /no door "fax"/],
+    [{ kafka: { addres: '1' } }, /no setting "addres"/],
+    [{ kafka: { tls: false } }, /has no address/],
+    [{ kafka: ['1'] }, /not text/],
+    [{ kafka: { address: '1', login: 'maybe' } }, /one of optional, required, none/],
+    [{ kafka: { address: '1', advertised: '9093' } }, /advertised of the listener "kafka" must be HOST:PORT/],
+    [{ http: { address: '1', advertised: 'a:1' } }, /tells its clients no address/],
+  ])('refuses %j', async (listen, message) => {
+    expect(await problemsOf({ flags: { listen } })).toMatch(message)
   })
 
   test('refuses doors and addresses that do not exist', async () => {

@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import { MillraceError } from '../../base/errors.ts'
 import type { ObjectSchema } from '../../protocols/api/json-schema.ts'
 import { ANONYMOUS, type Security } from '../../protocols/security.ts'
-import type { Principal } from '../../protocols/session.ts'
+import type { LoginRule, Principal } from '../../protocols/session.ts'
 import { peerOf } from '../listeners/peer.ts'
 import type { Log } from '../log/log.ts'
 import { type BrowserRules, refuseForeignBrowser } from './browser-rules.ts'
@@ -23,8 +23,14 @@ const securityHeaders: Readonly<Record<string, string>> = {
 
 export type HttpApp = Hono<{ Bindings: HttpBindings }>
 
-/** The HTTP application over a table of routes. */
-export function createHttpApi(routes: readonly Route[], rules: BrowserRules, security: Security, log: Log): HttpApp {
+/** The HTTP application of a listener over a table of routes. */
+export function createHttpApi(
+  routes: readonly Route[],
+  rules: BrowserRules,
+  security: Security,
+  log: Log,
+  login?: LoginRule,
+): HttpApp {
   const app: HttpApp = new Hono<{ Bindings: HttpBindings }>()
 
   app.use('*', async (context, next) => {
@@ -40,7 +46,7 @@ export function createHttpApi(routes: readonly Route[], rules: BrowserRules, sec
   const methods = new Map<string, string[]>()
   for (const route of routes) {
     const path = route.path.replace(/\{(\w+)\}/g, ':$1')
-    app.on(route.method.toUpperCase(), path, (context) => serve(route, context, security))
+    app.on(route.method.toUpperCase(), path, (context) => serve(route, context, security, login))
     methods.set(path, [...(methods.get(path) ?? []), route.method.toUpperCase()])
   }
   for (const [path, allowed] of methods) app.all(path, (context) => problemResponse(wrongMethod(context, allowed)))
@@ -64,8 +70,8 @@ export function createHttpApi(routes: readonly Route[], rules: BrowserRules, sec
   return app
 }
 
-async function serve(route: Route, context: HttpContext, security: Security): Promise<Response> {
-  const principal = principalOf(context, route, security)
+async function serve(route: Route, context: HttpContext, security: Security, login: LoginRule | undefined): Promise<Response> {
+  const principal = principalOf(context, route, security, login)
   const query = parseQuery(route.query ?? noQuery, new URL(context.req.url).searchParams)
   return route.handle({
     context,
@@ -87,8 +93,8 @@ function paramsOf({ req }: HttpContext): Record<string, string> {
 }
 
 /** @throws MillraceError `unauthorized`, `overloaded` after too many failures */
-function principalOf(context: HttpContext, route: Route, security: Security): Principal {
-  const peer = peerOf(context.env.incoming.socket, 'tcp')
+function principalOf(context: HttpContext, route: Route, security: Security, login: LoginRule | undefined): Principal {
+  const peer = peerOf(context.env.incoming.socket, 'tcp', login)
   const header = context.req.header('authorization')
   if (header === undefined) return { user: route.open === true ? ANONYMOUS : security.unnamed(peer), peer }
   const [, scheme, value] = /^(basic|bearer) +(\S+)$/i.exec(header) ?? []

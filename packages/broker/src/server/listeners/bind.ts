@@ -20,33 +20,34 @@ export async function bind(server: Server, entry: ListenEntry, log: Log): Promis
       })
     })
   } catch (error) {
-    const failure = bindFailure(error as NodeJS.ErrnoException, entry.door, wanted)
+    const failure = bindFailure(error as NodeJS.ErrnoException, entry.name, wanted)
     if (failure.code !== 'address_in_use' || entry.asked) throw failure
-    log.warn('listener.skipped', `${failure.message} Running without this door for now.`, { door: entry.door, address: wanted })
+    log.warn('listener.skipped', `${failure.message} Running without this door for now.`, {
+      listener: entry.name,
+      address: wanted,
+    })
     return undefined
   }
-  server.on('error', (error) =>
-    log.error('listener.failed', `The listener of the door ${entry.door} failed: ${error.message}`, { error }),
-  )
+  server.on('error', (error) => log.error('listener.failed', `The listener ${entry.name} failed: ${error.message}`, { error }))
   const { address, port } = server.address() as AddressInfo
   const bound = formatAddress(address, port)
-  log.debug('listener.open', `${entry.door} listens on ${bound}.`, { door: entry.door, address: bound })
+  log.debug('listener.open', `${entry.name} listens on ${bound}.`, { listener: entry.name, address: bound })
   return bound
 }
 
-function bindFailure(error: NodeJS.ErrnoException, door: string, address: string): MillraceError {
+function bindFailure(error: NodeJS.ErrnoException, name: string, address: string): MillraceError {
   const cause = { cause: error }
   switch (error.code) {
     case 'EADDRINUSE':
       return new MillraceError(
         'address_in_use',
-        `The door ${door} cannot listen on ${address}: another process has that port. Stop it, or choose another port with --listen ${door}=HOST:PORT (port 0 picks a free one, --listen ${door}=none leaves the door closed).`,
+        `The listener ${name} cannot listen on ${address}: another process has that port. Stop it, or choose another port with --listen ${name}=HOST:PORT (port 0 picks a free one, --listen ${name}=none leaves it closed).`,
         cause,
       )
     case 'EACCES':
       return new MillraceError(
         'bad_config',
-        `The door ${door} may not listen on ${address}: this user has no right to that port. Choose one above 1023.`,
+        `The listener ${name} may not listen on ${address}: this user has no right to that port. Choose one above 1023.`,
         cause,
       )
     case 'EADDRNOTAVAIL':
@@ -54,10 +55,10 @@ function bindFailure(error: NodeJS.ErrnoException, door: string, address: string
     case 'EAI_AGAIN':
       return new MillraceError(
         'bad_config',
-        `The door ${door} cannot listen on ${address}: that is not an address of this machine.`,
+        `The listener ${name} cannot listen on ${address}: that is not an address of this machine.`,
         cause,
       )
     default:
-      return new MillraceError('bad_config', `The door ${door} cannot listen on ${address}: ${error.message}.`, cause)
+      return new MillraceError('bad_config', `The listener ${name} cannot listen on ${address}: ${error.message}.`, cause)
   }
 }

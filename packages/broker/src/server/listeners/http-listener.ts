@@ -53,8 +53,8 @@ export async function openHttpListener(entry: ListenEntry, options: HttpListener
   server.on('drop', () =>
     log.warn(
       'connection.refused',
-      `A connection to the door http was refused: ${limits.connectionsMax} are open (limits.connectionsMax).`,
-      { door: 'http' },
+      `A connection to the listener ${entry.name} was refused: ${limits.connectionsMax} are open (limits.connectionsMax).`,
+      { listener: entry.name },
     ),
   )
   server.on('upgrade', (request, socket, head) => webSockets.upgrade(request, socket, head))
@@ -62,6 +62,7 @@ export async function openHttpListener(entry: ListenEntry, options: HttpListener
   if (address === undefined) return undefined
   return {
     door: entry.door,
+    name: entry.name,
     address,
     get connections() {
       return connections

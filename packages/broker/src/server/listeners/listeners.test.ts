@@ -57,7 +57,7 @@ class ProbeSession implements Session {
   }
 }
 
-const entry = (port: number, asked = true): ListenEntry => ({ door: 'native', host: '127.0.0.1', port, asked })
+const entry = (port: number, asked = true): ListenEntry => ({ door: 'native', name: 'native', host: '127.0.0.1', port, asked })
 
 async function text(socket: Socket, bytes: number): Promise<string> {
   let received = ''
@@ -204,7 +204,7 @@ describe('a port that is taken', () => {
 })
 
 test('an address of another machine is refused as configuration', async () => {
-  const elsewhere: ListenEntry = { door: 'native', host: '192.0.2.1', port: 0, asked: true }
+  const elsewhere: ListenEntry = { door: 'native', name: 'native', host: '192.0.2.1', port: 0, asked: true }
   await expect(openTcpListener(new ProbeDoor(), elsewhere, noContext, limits, silentLog)).rejects.toMatchObject({
     code: 'bad_config',
   })

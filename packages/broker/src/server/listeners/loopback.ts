@@ -10,11 +10,11 @@ import { formatAddress } from '../config/listen.ts'
  */
 export async function refuseInsecureBinds(config: Pick<Config, 'listen' | 'security'>, hasUsers: boolean): Promise<void> {
   if (hasUsers || config.security.allowRemoteWithoutUsers) return
-  for (const { door, host, port } of config.listen) {
+  for (const { name, host, port } of config.listen) {
     if (await isLoopback(host)) continue
     throw new MillraceError(
       'insecure_bind',
-      `The door ${door} was asked to listen on ${formatAddress(host, port)}, which other machines can reach, but no users are configured: ` +
+      `The listener ${name} was asked to listen on ${formatAddress(host, port)}, which other machines can reach, but no users are configured: ` +
         'everybody who can connect could read and delete everything. Add one who administers the broker (millrace user add NAME --admin), listen on 127.0.0.1 instead, or, if the network is closed ' +
         'by other means, set security.allowRemoteWithoutUsers: true (--security-allow-remote-without-users, ' +
         'MILLRACE_SECURITY_ALLOW_REMOTE_WITHOUT_USERS=true).',

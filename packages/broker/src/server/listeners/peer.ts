@@ -1,15 +1,15 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { Peer } from '../../protocols/session.ts'
+import type { LoginRule, Peer } from '../../protocols/session.ts'
 import { formatAddress } from '../config/listen.ts'
 
-/** Who is on the other side of a socket. */
-export function peerOf(socket: Socket, transport: 'tcp' | 'websocket'): Peer {
+/** Who is on the other side of a socket. @param login of the listener that accepted it */
+export function peerOf(socket: Socket, transport: 'tcp' | 'websocket', login?: LoginRule): Peer {
   const { remoteAddress = 'unknown', remotePort = 0 } = socket
-  const address = formatAddress(remoteAddress, remotePort)
-  if (!isTls(socket)) return { address, transport, secure: false }
+  const peer = { address: formatAddress(remoteAddress, remotePort), transport, ...(login === undefined ? {} : { login }) }
+  if (!isTls(socket)) return { ...peer, secure: false }
   const certificateName = socket.authorized ? nameOf(socket) : undefined
-  return { address, transport, secure: true, ...(certificateName === undefined ? {} : { certificateName }) }
+  return { ...peer, secure: true, ...(certificateName === undefined ? {} : { certificateName }) }
 }
 
 function isTls(socket: Socket): socket is TLSSocket {

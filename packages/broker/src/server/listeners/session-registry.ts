@@ -16,19 +16,19 @@ interface Entry {
   cut(): void
 }
 
-/** The live sessions of one door: counts them, gives them the time, and drains them at the end. */
+/** The live sessions of one listener: counts them, gives them the time, and drains them at the end. */
 export class SessionRegistry {
   readonly #entries = new Set<Entry>()
   readonly #perAddress = new Map<string, number>()
   readonly #timer: NodeJS.Timeout
-  readonly #door: string
+  readonly #listener: string
   readonly #limits: RegistryLimits
   readonly #log: Log
   #refusedUnreported = 0
   #accepted = 0
 
-  constructor(door: string, limits: RegistryLimits, log: Log) {
-    this.#door = door
+  constructor(listener: string, limits: RegistryLimits, log: Log) {
+    this.#listener = listener
     this.#limits = limits
     this.#log = log
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
@@ -83,9 +83,9 @@ export class SessionRegistry {
     if (this.#refusedUnreported === 0) return
     this.#log.warn(
       'connection.refused',
-      `${this.#refusedUnreported} connections to the door ${this.#door} were refused: a limit on connections is reached.`,
+      `${this.#refusedUnreported} connections to the listener ${this.#listener} were refused: a limit on connections is reached.`,
       {
-        door: this.#door,
+        listener: this.#listener,
         refused: this.#refusedUnreported,
         open: this.#entries.size,
         ...this.#limits,

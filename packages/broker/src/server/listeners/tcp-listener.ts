@@ -23,8 +23,8 @@ export async function openTcpListener(
   log: Log,
   tls?: TlsFiles,
 ): Promise<Listener | undefined> {
-  const sessions = new SessionRegistry(door.name, limits, log)
-  const server = serverOf((socket) => accept(socket, door, context, limits, sessions, log), tls, log)
+  const sessions = new SessionRegistry(entry.name, limits, log)
+  const server = serverOf((socket) => accept(socket, door, entry, context, limits, sessions, log), tls, log)
   const address = await bind(server, entry, log).catch(async (error: unknown) => {
     await sessions.drain(0)
     throw error
@@ -34,7 +34,8 @@ export async function openTcpListener(
     return undefined
   }
   return {
-    door: door.name,
+    door: entry.door,
+    name: entry.name,
     address,
     get connections() {
       return sessions.size
@@ -62,6 +63,7 @@ function serverOf(onSocket: (socket: Socket) => void, tls: TlsFiles | undefined,
 function accept(
   accepted: Socket,
   door: Door,
+  entry: ListenEntry,
   context: SessionContext,
   limits: ListenerLimits,
   sessions: SessionRegistry,
@@ -74,8 +76,8 @@ function accept(
     return
   }
   const peer: Peer = {
-    ...peerOf(accepted, 'tcp'),
-    reached: { host: withoutMapping(accepted.localAddress ?? ''), port: accepted.localPort ?? 0 },
+    ...peerOf(accepted, 'tcp', entry.login),
+    reached: entry.advertised ?? { host: withoutMapping(accepted.localAddress ?? ''), port: accepted.localPort ?? 0 },
   }
   const received = (bytes: Uint8Array): void => connection.received(bytes)
   const socket = peer.secure ? accepted.on('data', received) : readShared(accepted, received)
@@ -83,14 +85,14 @@ function accept(
   const session = door.accept(connection, context)
   connection.attach(session)
   const remove = sessions.add(session, remote, () => connection.cut())
-  const details = { door: door.name, peer: peer.address }
-  log.debug('connection.open', `${peer.address} connected to ${door.name}.`, details)
+  const details = { listener: entry.name, peer: peer.address }
+  log.debug('connection.open', `${peer.address} connected to ${entry.name}.`, details)
   // Always followed by `close`.
   socket.on('error', (error) => log.debug('connection.closed', `${peer.address} failed: ${error.message}`, details))
   socket.once('close', () => {
     connection.gone()
     remove()
-    log.debug('connection.closed', `${peer.address} left ${door.name}.`, details)
+    log.debug('connection.closed', `${peer.address} left ${entry.name}.`, details)
   })
 }
 

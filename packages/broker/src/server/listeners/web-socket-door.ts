@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { STATUS_CODES } from 'node:http'
 import type { WebSocket, WebSocketServer } from 'ws'
-import type { Door, SessionContext } from '../../protocols/session.ts'
+import type { Door, LoginRule, SessionContext } from '../../protocols/session.ts'
 import { type BrowserRules, refuseForeignWebSocket } from '../http/browser-rules.ts'
 import type { Log } from '../log/log.ts'
 import type { ListenerLimits } from './listener.ts'
@@ -20,17 +20,26 @@ export class WebSocketDoor {
   readonly #context: SessionContext
   readonly #limits: ListenerLimits
   readonly #rules: BrowserRules
+  readonly #login: LoginRule | undefined
   readonly #log: Log
   readonly #sessions: SessionRegistry
   #server: Promise<WebSocketServer> | undefined
   #draining = false
 
-  /** @param doors by the path at which they are */
-  constructor(doors: ReadonlyMap<string, Door>, context: SessionContext, limits: ListenerLimits, rules: BrowserRules, log: Log) {
+  /** @param doors by the path at which they are @param login of the listener that it is on */
+  constructor(
+    doors: ReadonlyMap<string, Door>,
+    context: SessionContext,
+    limits: ListenerLimits,
+    rules: BrowserRules,
+    log: Log,
+    login?: LoginRule,
+  ) {
     this.#doors = doors
     this.#context = context
     this.#limits = limits
     this.#rules = rules
+    this.#login = login
     this.#log = log
     this.#sessions = new SessionRegistry('websocket', limits, log)
   }
@@ -78,13 +87,13 @@ export class WebSocketDoor {
   }
 
   #accept(door: Door, webSocket: WebSocket, request: IncomingMessage): void {
-    const peer = peerOf(request.socket, 'websocket')
+    const peer = peerOf(request.socket, 'websocket', this.#login)
     const { remoteAddress = 'unknown' } = request.socket
     const connection = new PipedConnection(new WebSocketPipe(webSocket), peer, this.#limits.outputBytesMax)
     const session = door.accept(connection, this.#context)
     connection.attach(session)
     const remove = this.#sessions.add(session, remoteAddress, () => connection.cut())
-    const details = { door: 'websocket', peer: peer.address }
+    const details = { listener: 'websocket', peer: peer.address }
     this.#log.debug('connection.open', `${peer.address} connected by WebSocket.`, details)
     webSocket.binaryType = 'nodebuffer'
     webSocket.on('message', (data: Buffer, isBinary) => {

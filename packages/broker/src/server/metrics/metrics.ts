@@ -8,7 +8,7 @@ import type { Listener } from '../listeners/listener.ts'
 export interface MetricSources {
   readonly broker: Broker
   readonly store: LogStore
-  readonly listeners: () => readonly Pick<Listener, 'door' | 'connections' | 'accepted'>[]
+  readonly listeners: () => readonly Pick<Listener, 'door' | 'name' | 'connections' | 'accepted'>[]
   readonly config: Config['metrics']
   readonly nowMs: () => number
 }
@@ -152,23 +152,23 @@ function addStoreMetrics(client: Client, registry: Registry, { store }: MetricSo
 }
 
 function addConnectionMetrics(client: Client, registry: Registry, { listeners }: MetricSources): void {
-  const open: Gauge<'door'> = new client.Gauge({
+  const open: Gauge<'door' | 'listener'> = new client.Gauge({
     name: 'millrace_connections',
     help: 'Open connections.',
-    labelNames: ['door'],
+    labelNames: ['door', 'listener'],
     registers: [registry],
     collect: () => {
-      for (const listener of listeners()) open.set({ door: listener.door }, listener.connections)
+      for (const { door, name, connections } of listeners()) open.set({ door, listener: name }, connections)
     },
   })
-  const accepted: Counter<'door'> = new client.Counter({
+  const accepted: Counter<'door' | 'listener'> = new client.Counter({
     name: 'millrace_connections_accepted_total',
     help: 'Connections accepted.',
-    labelNames: ['door'],
+    labelNames: ['door', 'listener'],
     registers: [registry],
     collect: () => {
       accepted.reset()
-      for (const listener of listeners()) accepted.inc({ door: listener.door }, listener.accepted)
+      for (const { door, name, accepted: count } of listeners()) accepted.inc({ door, listener: name }, count)
     },
   })
 }

@@ -53,6 +53,11 @@ describe('without users', () => {
     expect(code(() => security.login({ user: 'a', password: 'b' }, here))).toBe('unauthorized')
   })
 
+  it('nobody gets in where logins are required', () => {
+    expect(code(() => security.unnamed({ ...here, login: 'required' }))).toBe('unauthorized')
+    expect(security.unnamed({ ...here, login: 'none' })).toBe('anonymous')
+  })
+
   it('the first one must be able to administer, and to log in', () => {
     expect(code(() => users.create({ name: 'ann', password: 'x', rules: ['allow publish **'] }))).toBe('bad_request')
     expect(code(() => users.create({ name: 'ann', rules: ['allow all **'] }))).toBe('bad_request')
@@ -152,6 +157,20 @@ describe('with users', () => {
     users.create({ name: 'anonymous', rules: ['allow publish queue:a'] })
     expect(security.unnamed(here)).toBe('anonymous')
     expect(may('anonymous', 'publish', 'queue:a')).toBe('ok')
+  })
+
+  it('lets in at each listener whom its rule admits', () => {
+    users.create({ name: 'anonymous', rules: ['allow publish queue:a'] })
+    const required: Peer = { ...here, login: 'required' }
+    const none: Peer = { ...farTls, login: 'none' }
+    expect(code(() => security.unnamed(required))).toBe('unauthorized')
+    expect(security.unnamed({ ...required, certificateName: 'ann' })).toBe('ann')
+    expect(security.login({ user: 'ann', password: 'secret' }, required)).toBe('ann')
+    expect(security.mechanisms(required)).toContain('PLAIN')
+    expect(security.unnamed(none)).toBe('anonymous')
+    expect(security.mechanisms(none)).toEqual([])
+    expect(code(() => security.login({ user: 'ann', password: 'secret' }, none))).toBe('unauthorized')
+    expect(code(() => security.begin('SCRAM-SHA-256', none))).toBe('unauthorized')
   })
 
   it.each(['', 'a b', 'a*', 'queue:x', 'a\u0000b', 'x'.repeat(256)])('refuses the name %j', (name) => {

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { prepareText } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
-import { isLoopbackPeer } from './loopback-peer.ts'
+import { isLoopbackPeer } from './peer-host.ts'
 import { ANONYMOUS, type Credentials, refuseLogin, type SaslExchange, type Security } from '../../protocols/security.ts'
 import type { Action, Peer, Principal } from '../../protocols/session.ts'
 import type { FailedLogins } from './failed-logins.ts'
@@ -48,16 +48,16 @@ export class BrokerSecurity implements Security {
   }
 
   /** The one place where access is decided. @throws MillraceError `forbidden` */
-  readonly authorize = ({ user }: Principal, action: Action, resource: string): void => {
-    if (this.users.isEmpty || this.users.may(user, action, resource)) return
+  readonly authorize = ({ user, peer }: Principal, action: Action, resource: string): void => {
+    if (this.users.isEmpty || this.users.may(user, action, resource, peer.address)) return
     throw new MillraceError(
       'forbidden',
       `${JSON.stringify(user)} may not ${action} ${resource}. Who administers the broker can allow it: millrace user set ${user} --rule 'allow ${action} ${resource}'.`,
     )
   }
 
-  mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group'): boolean {
-    return this.users.isEmpty || this.users.mayAnywhere(user, action, kind)
+  mayAnywhere({ user, peer }: Principal, action: Action, kind: 'topic' | 'queue' | 'group'): boolean {
+    return this.users.isEmpty || this.users.mayAnywhere(user, action, kind, peer.address)
   }
 
   authorizeTopic({ user, clientId }: Principal, exchange: string, routingKey: string, access: 'write' | 'read'): void {
@@ -69,12 +69,12 @@ export class BrokerSecurity implements Security {
   }
 
   mechanisms(peer: Peer): readonly string[] {
-    if (this.users.isEmpty) return []
+    if (this.users.isEmpty || peer.login === 'none') return []
     return [...scramHashes.keys(), ...(this.isSecret(peer) ? ['PLAIN'] : [])]
   }
 
   begin(mechanism: string, peer: Peer): SaslExchange {
-    if (this.users.isEmpty) return refuseLogin()
+    this.#checkTakesLogins(peer)
     this.#failures.check(peer)
     const hash = scramHashes.get(mechanism)
     if (hash !== undefined) return this.#scram(hash, peer)
@@ -86,7 +86,7 @@ export class BrokerSecurity implements Security {
   }
 
   login(credentials: Credentials, peer: Peer): string {
-    if (this.users.isEmpty) return refuseLogin()
+    this.#checkTakesLogins(peer)
     if (!this.isSecret(peer)) {
       throw new MillraceError(
         'unauthorized',
@@ -101,13 +101,22 @@ export class BrokerSecurity implements Security {
     return user
   }
 
-  unnamed({ certificateName }: Peer): string {
+  unnamed({ certificateName, login }: Peer): string {
     if (certificateName !== undefined && this.users.stored(certificateName) !== undefined) return certificateName
-    if (this.users.isEmpty || this.users.stored(ANONYMOUS) !== undefined) return ANONYMOUS
+    if (login !== 'required' && (this.users.isEmpty || this.users.stored(ANONYMOUS) !== undefined)) return ANONYMOUS
+    if (this.users.isEmpty)
+      throw new MillraceError('unauthorized', 'This listener is for those who log in, and this broker has no users yet.')
     throw new MillraceError(
       'unauthorized',
       'This broker has users: log in, with `user` and `password` or `token` of the client, with MILLRACE_USER and MILLRACE_PASSWORD, or as Basic or Bearer over HTTP.',
     )
+  }
+
+  /** @throws MillraceError `unauthorized` */
+  #checkTakesLogins({ login }: Peer): void {
+    if (this.users.isEmpty) return refuseLogin()
+    if (login !== 'none') return
+    throw new MillraceError('unauthorized', 'Nobody logs in at this listener: connect without user, password and token.')
   }
 
   knows(user: string): boolean {

@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net'
 import { MillraceError } from '../../base/errors.ts'
 import type { Peer } from '../../protocols/session.ts'
+import { hostOf } from './peer-host.ts'
 
 const FREE_FAILURES = 10
 const WAIT_MS_MIN = 1000
@@ -54,8 +55,8 @@ export class FailedLogins {
 
 /** Whoever has one IPv6 address has its whole /64. */
 function keyOf({ address }: Peer): string {
-  const host = address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
-  if (!isIPv6(host) || host.startsWith('::ffff:')) return host
+  const host = hostOf(address)
+  if (!isIPv6(host)) return host
   const [head = '', tail] = host.split('::')
   const start = head.split(':')
   const missing = tail === undefined ? 0 : 8 - start.length - tail.split(':').length

@@ -62,8 +62,8 @@ export function compileGrants(users: readonly StoredUser[]): ReadonlyMap<string,
 }
 
 /** A rule that denies wins; else one rule, permission or tag that allows is enough; else it is forbidden. */
-export function mayDo({ rules, permissions, tags }: Grants, action: Action, resource: string): boolean {
-  const verdict = verdictOf(rules, action, resource)
+export function mayDo({ rules, permissions, tags }: Grants, action: Action, resource: string, address?: string): boolean {
+  const verdict = verdictOf(rules, action, resource, address)
   if (verdict !== undefined) return verdict === 'allow'
   if (permissionsAllow(permissions, action, resource)) return true
   if (action === 'connect' && resource.startsWith(VHOST)) return reachesVhost(rules, resource.slice(VHOST.length))
@@ -71,8 +71,8 @@ export function mayDo({ rules, permissions, tags }: Grants, action: Action, reso
 }
 
 /** Whether there may be a resource of the kind for which `mayDo`. */
-export function mayDoSomewhere(grants: Grants, action: Action, kind: 'topic' | 'queue' | 'group'): boolean {
-  const verdict = verdictSomewhere(grants.rules, action, kind)
+export function mayDoSomewhere(grants: Grants, action: Action, kind: 'topic' | 'queue' | 'group', address?: string): boolean {
+  const verdict = verdictSomewhere(grants.rules, action, kind, address)
   if (verdict !== undefined) return verdict === 'allow'
   return kind !== 'group' && permissionsAllowSomewhere(grants.permissions, action)
 }

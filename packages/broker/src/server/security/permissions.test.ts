@@ -127,10 +127,10 @@ describe('permissions in virtual hosts', () => {
   })
 
   it('say where there may be something', () => {
-    expect(security.mayAnywhere('ann', 'consume', 'queue')).toBe(true)
-    expect(security.mayAnywhere('ann', 'consume', 'group')).toBe(false)
+    expect(security.mayAnywhere({ user: 'ann', peer }, 'consume', 'queue')).toBe(true)
+    expect(security.mayAnywhere({ user: 'ann', peer }, 'consume', 'group')).toBe(false)
     users.update('ann', { rules: ['deny all queue:**'] })
-    expect(security.mayAnywhere('ann', 'consume', 'queue')).toBe(false)
+    expect(security.mayAnywhere({ user: 'ann', peer }, 'consume', 'queue')).toBe(false)
   })
 })
 

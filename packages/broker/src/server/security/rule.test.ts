@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compilePattern } from './resource-pattern.ts'
 import type { Action } from '../../protocols/session.ts'
-import { parseRule, reachesVhost, verdictOf } from './rule.ts'
+import { fromSomewhere, parseRule, reachesVhost, verdictOf, verdictSomewhere } from './rule.ts'
 
 describe('a pattern', () => {
   it.each([
@@ -87,7 +87,42 @@ describe('rules', () => {
     expect(reachesVhost([parseRule(rule)], vhost)).toBe(expected)
   })
 
+  it('count from some addresses alone, if they say so', () => {
+    const rules = [
+      'allow publish queue:a from 10.0.0.0/8,::1',
+      'deny publish queue:a from 10.0.0.7',
+      'allow read queue:a',
+      'allow all ** from 127.0.0.1',
+      'deny administer broker from 127.0.0.0/8',
+    ].map(parseRule)
+    const may = (address: string | undefined, action: 'publish' | 'read' = 'publish'): boolean =>
+      verdictOf(rules, action, 'queue:a', address) === 'allow'
+    expect(['10.1.2.3:5', '[::1]:5', '[::ffff:10.1.2.3]:5', '127.0.0.1:5'].map((address) => may(address))).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ])
+    expect(['10.0.0.7:5', '11.0.0.1:5', '127.0.0.2:5', 'in-process', undefined].map((address) => may(address))).toEqual([
+      false,
+      false,
+      false,
+      false,
+      false,
+    ])
+    expect(may('11.0.0.1:5', 'read')).toBe(true)
+    expect(verdictOf(rules, 'administer', 'broker', '127.0.0.1:5')).toBe('deny')
+    expect(verdictOf(fromSomewhere(rules), 'administer', 'broker')).toBe('allow')
+    expect(verdictOf(fromSomewhere(rules.slice(0, 3)), 'administer', 'broker')).toBeUndefined()
+    expect(verdictSomewhere(rules, 'publish', 'queue', '10.1.2.3:5')).toBe('allow')
+    expect(verdictSomewhere(rules, 'publish', 'queue', '11.0.0.1:5')).toBeUndefined()
+  })
+
   it.each([
+    ['allow read queue:a from', /from ADDRESSES/],
+    ['allow read queue:a for 10.0.0.1', /from ADDRESSES/],
+    ['allow read queue:a from shop.example', /neither an IP address nor a network/],
+    ['allow read queue:a from 10.0.0.1,', /neither an IP address nor a network/],
     ['allow', /write `allow ACTIONS RESOURCES`/],
     ['allow read queue:100%', /write %25/],
     ['allow read queue:%ff*', /write %25/],

@@ -6,6 +6,7 @@ import type { ScramChange, ScramMechanism, UserDefinition, UserDirectory, UserIn
 import type { Action } from '../../protocols/session.ts'
 import { compileGrants, type Grants, mayDo, mayDoSomewhere, noGrants } from './grants.ts'
 import { digest, type HashName, keysOfSalted } from './password-keys.ts'
+import { fromSomewhere } from './rule.ts'
 import { topicPermissionsAllow } from './topic-permissions.ts'
 import {
   changed,
@@ -83,12 +84,13 @@ export class Users implements UserDirectory {
     return this.#ofToken.get(hashOf(token))
   }
 
-  may(user: string, action: Action, resource: string): boolean {
-    return mayDo(this.#grantsOf(user), action, resource)
+  /** @param address of the user's peer */
+  may(user: string, action: Action, resource: string, address?: string): boolean {
+    return mayDo(this.#grantsOf(user), action, resource, address)
   }
 
-  mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group'): boolean {
-    return mayDoSomewhere(this.#grantsOf(user), action, kind)
+  mayAnywhere(user: string, action: Action, kind: 'topic' | 'queue' | 'group', address?: string): boolean {
+    return mayDoSomewhere(this.#grantsOf(user), action, kind, address)
   }
 
   /** Whether any user has some. */
@@ -265,7 +267,7 @@ export class Users implements UserDirectory {
 function canAdminister({ stored, grants }: User): boolean {
   const { password = {}, passwordHash, tokens = [] } = stored
   const canLogIn = Object.keys(password).length > 0 || passwordHash !== undefined || tokens.length > 0
-  return canLogIn && mayDo(grants, 'administer', 'broker')
+  return canLogIn && mayDo({ ...grants, rules: fromSomewhere(grants.rules) }, 'administer', 'broker')
 }
 
 /** @throws MillraceError `bad_request` */

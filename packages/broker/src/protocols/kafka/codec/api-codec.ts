@@ -1,5 +1,6 @@
 /** Codecs of the messages of an API, made for a version when it is first used. */
 import { StructCodec } from './compile.ts'
+import type { HotCodec } from './hot/hot-codec.ts'
 import { MessageFormatError, type MessageReader } from './message-reader.ts'
 import type { MessageWriter } from './message-writer.ts'
 import { type ApiDefinition, type Decoded, type Encodable, parseVersions } from './notation.ts'
@@ -14,11 +15,14 @@ export class ApiCodec<A extends ApiDefinition = ApiDefinition> {
   readonly min: number
   readonly max: number
   readonly #definition: A
+  readonly #hot: HotCodec<A>
   /** By version. */
   readonly #codecs: VersionCodec[] = []
 
-  constructor(definition: A) {
+  /** @param hot what of it is done by hand */
+  constructor(definition: A, hot: HotCodec<A> = {}) {
     this.#definition = definition
+    this.#hot = hot
     this.key = definition.key
     const { min, max } = parseVersions(definition.versions)
     this.min = min
@@ -35,6 +39,10 @@ export class ApiCodec<A extends ApiDefinition = ApiDefinition> {
    * @throws MessageFormatError
    */
   readRequest(reader: MessageReader, version: number): Decoded<A['request']> {
+    const { at } = reader
+    const request = this.#hot.readRequest?.(reader, version)
+    if (request !== undefined) return request
+    reader.at = at
     return this.#of(version).request.read(reader) as Decoded<A['request']>
   }
 
@@ -48,6 +56,7 @@ export class ApiCodec<A extends ApiDefinition = ApiDefinition> {
   }
 
   writeResponse(writer: MessageWriter, version: number, response: Encodable<A['response']>): void {
+    if (this.#hot.writeResponse?.(writer, version, response) === true) return
     this.#of(version).response.write(writer, response)
   }
 

@@ -113,7 +113,7 @@ const FIELD =
   /^(\[\])?(bool|int8|int16|uint16|int32|int64|float64|string|uuid|bytes|records|struct)?(\?)?(?: (\d+)(\+|-\d+)?)?(?: tag (\d+))?(?: = (.+))?$/
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
-const NO_UUID: string = '0'.repeat(32)
+export const NO_UUID: string = '0'.repeat(32)
 
 export function parseFields(fields: Fields, version: number): readonly Field[] {
   return Object.entries(fields).map(([name, notation]) => parseField(name, notation, version))

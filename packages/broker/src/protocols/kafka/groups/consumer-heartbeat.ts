@@ -7,6 +7,7 @@ import { consumerGroupHeartbeat } from '../messages/groups.ts'
 import { type Client, serve, type ServedApi } from '../served-api.ts'
 import { withIds } from './describing.ts'
 import { groupErrorCode, mayUseGroup, problemCode } from './group-errors.ts'
+import { checkMayConsume } from './group-kind.ts'
 import { instanceOf, whoIs } from './membership.ts'
 import { patternOf } from './topic-pattern.ts'
 
@@ -31,6 +32,7 @@ function answer(client: Client, request: Request, pattern: TopicPattern | null |
   const { groupId, memberId, memberEpoch, instanceId } = request
   try {
     mayUseGroup(client, 'consume', groupId)
+    checkMayConsume(client, groupId)
     for (const name of request.subscribedTopicNames ?? []) permitSeeingTopic(client, name)
     const result = client.broker.groups.consumerHeartbeat({
       group: groupId,

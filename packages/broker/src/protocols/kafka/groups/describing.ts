@@ -5,9 +5,10 @@ import type { Encodable } from '../codec/notation.ts'
 import { errors } from '../errors.ts'
 import { consumerGroupDescribe, deleteGroups, describeGroups, listGroups } from '../messages/groups.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
-import { isShareGroup, shareGroupNames, shareGroupState } from '../shares/membership.ts'
+import { shareGroupState } from '../shares/membership.ts'
 import { deleteShareGroup } from '../shares/offsets.ts'
 import { groupErrorCode, mayUseGroup, problemCode } from './group-errors.ts'
+import { isShareGroup, shareGroupNames } from './group-kind.ts'
 
 type ClassicAnswer = Encodable<(typeof describeGroups.response.groups)[1]>
 type ConsumerAnswer = Encodable<(typeof consumerGroupDescribe.response.groups)[1]>

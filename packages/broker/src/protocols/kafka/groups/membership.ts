@@ -5,6 +5,7 @@ import { errors } from '../errors.ts'
 import { heartbeat, joinGroup, leaveGroup, syncGroup } from '../messages/groups.ts'
 import { type Client, serve, type ServedApi } from '../served-api.ts'
 import { groupErrorCode, mayUseGroup, problemCode } from './group-errors.ts'
+import { isShareGroup } from './group-kind.ts'
 
 type JoinAnswer = Encodable<typeof joinGroup.response>
 type SyncAnswer = Encodable<typeof syncGroup.response>
@@ -18,6 +19,7 @@ export const joinGroupApi: ServedApi = serve(joinGroup, (request, version, clien
   const { groupId, memberId, groupInstanceId, sessionTimeoutMs, rebalanceTimeoutMs, protocolType, protocols } = request
   try {
     mayUseGroup(client, 'consume', groupId)
+    if (isShareGroup(client, groupId)) return refusedJoin(errors.INCONSISTENT_GROUP_PROTOCOL, memberId, version)
     return new Promise<JoinAnswer>((resolve) => {
       client.broker.groups.join(
         {

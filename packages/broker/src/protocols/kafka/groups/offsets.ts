@@ -7,6 +7,7 @@ import { NO_TOPIC_ID, partitionOf } from '../handlers/topic-lookup.ts'
 import { offsetCommit, offsetDelete, offsetFetch } from '../messages/groups.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
 import { groupErrorCode, mayUseGroup, offsetProblemCode, problemCode } from './group-errors.ts'
+import { checkMayConsume } from './group-kind.ts'
 import { instanceOf } from './membership.ts'
 import { subscribedTopics } from './subscription.ts'
 
@@ -55,6 +56,7 @@ function commit(client: Client, request: CommitRequest, offsets: readonly Offset
   const { groupId } = request
   try {
     mayUseGroup(client, 'consume', groupId)
+    checkMayConsume(client, groupId)
     const result = client.broker.groups.commitOffsets(groupId, offsets, committerOf(request))
     if (typeof result === 'string') return offsets.map(() => problemCode(result))
     return result.map(offsetProblemCode)

@@ -11,11 +11,17 @@ import type { Client } from '../served-api.ts'
  * @throws KafkaError INVALID_REGULAR_EXPRESSION
  */
 export async function patternOf(client: Client, source: string): Promise<TopicPattern> {
-  const regex = await compiled(source)
+  const matches = await wholeNamePattern(source)
   return {
     source,
-    matches: (topic) => regex.testExact(topic) && maySeeTopic(client, topic),
+    matches: (topic) => matches(topic) && maySeeTopic(client, topic),
   }
+}
+
+/** The same about names of other things. @throws KafkaError INVALID_REGULAR_EXPRESSION */
+export async function wholeNamePattern(source: string): Promise<(name: string) => boolean> {
+  const regex = await compiled(source)
+  return (name) => regex.testExact(name)
 }
 
 async function compiled(source: string): Promise<RE2JS> {

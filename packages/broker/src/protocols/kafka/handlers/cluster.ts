@@ -11,7 +11,7 @@ import {
   topicOperations,
 } from '../access.ts'
 import { errorCodeOf, errors, failure, KafkaError, success } from '../errors.ts'
-import { LEADER_EPOCH, limits, NODE_ID } from '../limits.ts'
+import { LEADER_EPOCH, limits, LOG_DIRECTORY, NODE_ID } from '../limits.ts'
 import { describeCluster, describeLogDirs, describeTopicPartitions, findCoordinator } from '../messages/cluster.ts'
 import { type Client, serve, type ServedApi } from '../served-api.ts'
 import { NO_TOPIC_ID, topicOf, visibleTopics } from './topic-lookup.ts'
@@ -59,7 +59,7 @@ export const describeLogDirsApi: ServedApi = serve(describeLogDirs, ({ topics },
     const which = asked?.find(({ name }) => name === topic.name)
     return asked !== undefined && which === undefined ? [] : [{ name: topic.name, partitions: sizes(topic, which?.partitions) }]
   })
-  return { errorCode: errors.NONE, results: [{ errorCode: errors.NONE, logDir: 'millrace', topics: wanted }] }
+  return { errorCode: errors.NONE, results: [{ errorCode: errors.NONE, logDir: LOG_DIRECTORY, topics: wanted }] }
 })
 
 function sizes(

@@ -1,4 +1,5 @@
 // hot path (packages/broker/test/kafka/throughput.mjs)
+import { fetchCodec } from '../codec/hot/fetch-codec.ts'
 import type { Encodable } from '../codec/notation.ts'
 import { errors, failure } from '../errors.ts'
 import { FetchRound, type PartitionResult } from '../fetch/fetch-round.ts'
@@ -7,7 +8,7 @@ import { waitForMore } from '../fetch/fetch-wait.ts'
 import { limits } from '../limits.ts'
 import { fetch } from '../messages/records.ts'
 import { throttled } from '../throttling.ts'
-import { type Client, serve, type ServedApi } from '../served-api.ts'
+import { type Client, serveHot, type ServedApi } from '../served-api.ts'
 
 type FetchResponse = Encodable<typeof fetch.response>
 type TopicAnswer = Encodable<(typeof fetch.response.responses)[1]>
@@ -15,7 +16,7 @@ type PartitionAnswer = TopicAnswer['partitions'][number]
 
 const READ_COMMITTED = 1
 
-export const fetchApi: ServedApi = serve(fetch, (request, _, client) => {
+export const fetchApi: ServedApi = serveHot(fetch, fetchCodec, (request, _, client) => {
   let plan: FetchPlan
   try {
     plan = planFetch(request, client.fetchSession, () => newSessionId(client))

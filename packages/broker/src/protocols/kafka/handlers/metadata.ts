@@ -1,16 +1,17 @@
 import { MillraceError } from '../../../base/errors.ts'
 import type { StoredTopic } from '../../../core/broker.ts'
 import { clusterOperations, NOT_TOLD, permitCreatingOnUse, permitSeeingTopic, topicOperations } from '../access.ts'
+import { metadataCodec } from '../codec/hot/metadata-codec.ts'
 import type { Encodable } from '../codec/notation.ts'
 import { errors, failure, KafkaError } from '../errors.ts'
 import { LEADER_EPOCH, NODE_ID } from '../limits.ts'
 import { metadata } from '../messages/cluster.ts'
-import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
+import { type Client, Durable, serveHot, type ServedApi } from '../served-api.ts'
 import { NO_TOPIC_ID, topicOf, visibleTopics } from './topic-lookup.ts'
 
 type TopicAnswer = Encodable<(typeof metadata.response.topics)[1]>
 
-export const metadataApi: ServedApi = serve(metadata, (request, version, client) => {
+export const metadataApi: ServedApi = serveHot(metadata, metadataCodec, (request, version, client) => {
   const { broker } = client
   const isAll = request.topics === null || (version === 0 && request.topics.length === 0)
   const operations = (name: string): number =>

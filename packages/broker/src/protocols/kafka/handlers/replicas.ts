@@ -2,8 +2,14 @@
 import { permit } from '../access.ts'
 import type { Encodable } from '../codec/notation.ts'
 import { errorCodeOf, errors, failure, KafkaError, success } from '../errors.ts'
-import { LEADER_EPOCH, NODE_ID } from '../limits.ts'
-import { alterPartitionReassignments, describeQuorum, electLeaders, listPartitionReassignments } from '../messages/replicas.ts'
+import { LEADER_EPOCH, LOG_DIRECTORY, NODE_ID } from '../limits.ts'
+import {
+  alterPartitionReassignments,
+  alterReplicaLogDirs,
+  describeQuorum,
+  electLeaders,
+  listPartitionReassignments,
+} from '../messages/replicas.ts'
 import { type Client, serve, type ServedApi } from '../served-api.ts'
 import { NO_TOPIC_ID, partitionOf, topicOf } from './topic-lookup.ts'
 
@@ -56,6 +62,24 @@ export const listPartitionReassignmentsApi: ServedApi = serve(listPartitionReass
   } catch (error) {
     return { ...failure(error), topics: [] }
   }
+})
+
+/** There is one directory, in which everything is. */
+export const alterReplicaLogDirsApi: ServedApi = serve(alterReplicaLogDirs, ({ dirs }, _, client) => {
+  const refusal = operatorOnly(client)
+  const results = dirs.flatMap(({ path, topics }) =>
+    topics.map(({ name, partitions }) => ({
+      topicName: name,
+      partitions: partitions.map((partitionIndex) => {
+        const { errorCode } = outcome(() => {
+          partitionOf(topicOf(client.broker, name, NO_TOPIC_ID), partitionIndex)
+          if (path !== LOG_DIRECTORY) throw new KafkaError(errors.LOG_DIR_NOT_FOUND, `there is one directory, ${LOG_DIRECTORY}`)
+        })
+        return { partitionIndex, errorCode: refusal === errors.NONE ? errorCode : refusal }
+      }),
+    })),
+  )
+  return { results }
 })
 
 /** The only log with a quorum. */

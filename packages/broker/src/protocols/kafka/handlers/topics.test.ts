@@ -1,6 +1,6 @@
 import { encodeBatch } from '@millrace/wire'
 import { describe, expect, test } from 'vitest'
-import { KafkaBroker, type KafkaPeer } from '../../../../test/kafka/kafka-peer.ts'
+import { inProcess, KafkaBroker, type KafkaPeer } from '../../../../test/kafka/kafka-peer.ts'
 import type { Decoded, Encodable } from '../codec/notation.ts'
 import { errors } from '../errors.ts'
 import { describeCluster, describeLogDirs, describeTopicPartitions, findCoordinator, metadata } from '../messages/cluster.ts'
@@ -25,8 +25,8 @@ const TOPIC = 2
 const BROKER = 4
 
 async function open(): Promise<{ broker: KafkaBroker; peer: KafkaPeer }> {
-  const broker = await KafkaBroker.open({ settings: { advertised: { host: 'kafka.example', port: 1234 } } })
-  return { broker, peer: broker.connect() }
+  const broker = await KafkaBroker.open()
+  return { broker, peer: broker.connect({ ...inProcess, reached: { host: 'kafka.example', port: 1234 } }) }
 }
 
 async function create(peer: KafkaPeer, topic: Partial<NewTopic>, validateOnly = false): Promise<CreatedTopic> {

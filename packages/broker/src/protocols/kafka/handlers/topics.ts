@@ -7,6 +7,7 @@ import { errors, failure, KafkaError, success } from '../errors.ts'
 import { NODE_ID } from '../limits.ts'
 import { createPartitions, createTopics, deleteTopics } from '../messages/topics.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
+import { PartitionChanges } from '../throttling.ts'
 import { NO_TOPIC_ID, topicOf } from './topic-lookup.ts'
 
 type NewTopic = Decoded<typeof createTopics.request>['topics'][number]
@@ -16,22 +17,24 @@ type CreatedTopic = Encodable<(typeof createTopics.response.topics)[1]>
 const DEFAULT_PARTITIONS = 1
 const UNSET = -1
 
-export const createTopicsApi: ServedApi = serve(createTopics, ({ topics, validateOnly }, _, client) => {
+export const createTopicsApi: ServedApi = serve(createTopics, ({ topics, validateOnly }, version, client) => {
+  const changes = new PartitionChanges(client, version >= 6)
   const answers = topics.map((topic): CreatedTopic => {
     const { name } = topic
     try {
       if (topics.filter((other) => other.name === name).length > 1) {
         throw new KafkaError(errors.INVALID_REQUEST, `the topic ${name} is named more than once`)
       }
-      return create(client, topic, validateOnly)
+      return create(client, topic, validateOnly, changes)
     } catch (error) {
       return { name, ...failure(error), topicConfigErrorCode: errors.NONE, configs: [] }
     }
   })
-  return new Durable(validateOnly ? 0 : durableTicket(client, answers), { topics: answers })
+  const { throttleTimeMs } = changes
+  return new Durable(validateOnly ? 0 : durableTicket(client, answers), { throttleTimeMs, topics: answers })
 })
 
-function create(client: Client, topic: NewTopic, validateOnly: boolean): CreatedTopic {
+function create(client: Client, topic: NewTopic, validateOnly: boolean, changes: PartitionChanges): CreatedTopic {
   const { name } = topic
   const { broker } = client
   if (!may(client, 'create', 'broker')) permit(client, 'create', `topic:${name}`)
@@ -47,7 +50,9 @@ function create(client: Client, topic: NewTopic, validateOnly: boolean): Created
   let topicId = NO_TOPIC_ID
   checkName(name, 'topic')
   if (!validateOnly) {
+    changes.check()
     broker.createTopic({ name, partitions, ...settings })
+    changes.made(partitions)
     topicId = broker.storedTopic(name).id
   }
   const configs = describeTopicConfigs(settings, broker.limits)
@@ -89,22 +94,28 @@ function exists({ broker }: Client, name: string): boolean {
 
 export const deleteTopicsApi: ServedApi = serve(deleteTopics, (request, version, client) => {
   const wanted = version >= 6 ? request.topics : request.topicNames.map((name) => ({ name, topicId: NO_TOPIC_ID }))
+  const changes = new PartitionChanges(client, version >= 5)
   const responses = wanted.map(({ name, topicId }) => {
     try {
       // Whether a topic is there is not told to who may not know.
       if (name !== null && topicId === NO_TOPIC_ID) permit(client, 'delete', `topic:${name}`)
       const topic = topicOf(client.broker, name, topicId)
       permit(client, 'delete', `topic:${topic.name}`)
+      changes.check()
+      const { length } = topic.partitions
       client.broker.deleteTopic(topic.name)
+      changes.made(length)
       return { name: topic.name, topicId: topic.id, ...success }
     } catch (error) {
       return { name: name ?? null, topicId, ...failure(error) }
     }
   })
-  return new Durable(durableTicket(client, responses), { responses })
+  const { throttleTimeMs } = changes
+  return new Durable(durableTicket(client, responses), { throttleTimeMs, responses })
 })
 
-export const createPartitionsApi: ServedApi = serve(createPartitions, ({ topics, validateOnly }, _, client) => {
+export const createPartitionsApi: ServedApi = serve(createPartitions, ({ topics, validateOnly }, version, client) => {
+  const changes = new PartitionChanges(client, version >= 3)
   const results = topics.map(({ name, count, assignments }) => {
     try {
       permit(client, 'define', `topic:${name}`)
@@ -121,13 +132,19 @@ export const createPartitionsApi: ServedApi = serve(createPartitions, ({ topics,
       if (isAssigned && (assignments.length !== count - partitions.length || isOurs !== true)) {
         throw new KafkaError(errors.INVALID_REPLICA_ASSIGNMENT, `each new partition is assigned to the broker ${NODE_ID}`)
       }
-      if (!validateOnly) client.broker.updateTopic(name, { partitions: count })
+      if (!validateOnly) {
+        changes.check()
+        const added = count - partitions.length
+        client.broker.updateTopic(name, { partitions: count })
+        changes.made(added)
+      }
       return { name, ...success }
     } catch (error) {
       return { name, ...failure(error) }
     }
   })
-  return new Durable(validateOnly ? 0 : durableTicket(client, results), { results })
+  const { throttleTimeMs } = changes
+  return new Durable(validateOnly ? 0 : durableTicket(client, results), { throttleTimeMs, results })
 })
 
 /** What was changed, if anything was, is durable before anybody hears of it. */

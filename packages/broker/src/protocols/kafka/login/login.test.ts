@@ -171,7 +171,7 @@ describe('a login that counts for some time', () => {
   let told: unknown
 
   beforeEach(async () => {
-    const settings = { advertised: null, sessionLifetimeMs: lifetimeMs }
+    const settings = { sessionLifetimeMs: lifetimeMs }
     const users = [
       { name: 'ann', password: 'secret' },
       { name: 'bob', password: 'secret' },

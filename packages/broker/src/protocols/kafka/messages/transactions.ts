@@ -24,7 +24,7 @@ export const initProducerId = {
 
 export const addPartitionsToTxn = {
   key: 24,
-  versions: '0-3',
+  versions: '0-5',
   flexible: 3,
   request: {
     transactions: [
@@ -294,7 +294,7 @@ export const describeTransactions = {
 
 export const listTransactions = {
   key: 66,
-  versions: '0-1',
+  versions: '0-2',
   flexible: 0,
   request: {
     stateFilters: '[]string',

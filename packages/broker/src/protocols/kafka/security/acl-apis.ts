@@ -12,7 +12,6 @@ type Creation = Decoded<typeof createAcls.request>['creations'][number]
 
 const ANY = 1
 const MATCH = 2
-const ANY_HOST = '*'
 const PRINCIPAL = /^User:(.+)$/
 /** Kafka's name for `everyone`. */
 const ALL_USERS = '*'
@@ -35,11 +34,11 @@ export const describeAclsApi: ServedApi = serve(describeAcls, (filter, _, client
       const principal = principalOf(name)
       for (const acl of rules.flatMap(aclsOf)) {
         if (!isAbout(filter, principal) || !matches(acl)) continue
-        const { resourceType, resourceName, patternType, operation, permissionType } = acl
+        const { resourceType, resourceName, patternType, operation, permissionType, host } = acl
         const key = `${resourceType} ${patternType} ${resourceName}`
         let resource = resources.get(key)
         if (resource === undefined) resources.set(key, (resource = { resourceType, resourceName, patternType, acls: [] }))
-        resource.acls.push({ principal, host: ANY_HOST, operation, permissionType })
+        resource.acls.push({ principal, host, operation, permissionType })
       }
     }
     return { ...success, resources: [...resources.values()] }
@@ -52,13 +51,13 @@ interface DescribedResource extends Pick<Acl, 'resourceType' | 'resourceName' | 
   readonly acls: { principal: string; host: string; operation: number; permissionType: number }[]
 }
 
-function isAbout({ principalFilter, hostFilter }: Filter, principal: string): boolean {
-  return (principalFilter === null || principalFilter === principal) && (hostFilter === null || hostFilter === ANY_HOST)
+function isAbout({ principalFilter }: Filter, principal: string): boolean {
+  return principalFilter === null || principalFilter === principal
 }
 
 /** @throws KafkaError INVALID_REQUEST */
 function matcherOf(filter: Filter): (acl: Acl) => boolean {
-  const { resourceTypeFilter, resourceNameFilter: name, patternTypeFilter, operation, permissionType } = filter
+  const { resourceTypeFilter, resourceNameFilter: name, patternTypeFilter, operation, permissionType, hostFilter } = filter
   if ([resourceTypeFilter, patternTypeFilter, operation, permissionType].some((each) => each <= 0)) {
     throw new KafkaError(errors.INVALID_REQUEST, 'the filter names something that is not known')
   }
@@ -66,6 +65,7 @@ function matcherOf(filter: Filter): (acl: Acl) => boolean {
     is(resourceTypeFilter, acl.resourceType) &&
     is(operation, acl.operation) &&
     is(permissionType, acl.permissionType) &&
+    (hostFilter === null || hostFilter === acl.host) &&
     (patternTypeFilter === MATCH
       ? name === null || covers(acl, name)
       : is(patternTypeFilter, acl.patternType) && (name === null || name === acl.resourceName))
@@ -105,19 +105,29 @@ export const createAclsApi: ServedApi = serve(createAcls, ({ creations }, _, cli
     try {
       addRules(client, user, rules)
     } catch (error) {
-      for (const place of places) results[place] = failure(error)
+      if (!(error instanceof MillraceError)) throw error
+      // One that is wrong takes none of the others with it.
+      for (const [n, place] of places.entries()) results[place] = added(client, user, rules[n]!)
     }
   }
   return { results }
 })
 
 /** @throws KafkaError INVALID_REQUEST */
-function userOf({ principal, host }: Creation): string {
+function userOf({ principal }: Creation): string {
   const name = PRINCIPAL.exec(principal)?.[1]
   if (name === undefined)
     throw new KafkaError(errors.INVALID_REQUEST, `${JSON.stringify(principal)} is not of the form User:NAME`)
-  if (host !== ANY_HOST) throw new KafkaError(errors.INVALID_REQUEST, 'rules of this broker count for all hosts: the host is *')
   return name === ALL_USERS ? EVERYONE : name
+}
+
+function added(client: Client, user: string, rule: string): ReturnType<typeof failure> | typeof success {
+  try {
+    addRules(client, user, [rule])
+    return success
+  } catch (error) {
+    return failure(error)
+  }
 }
 
 /** Whoever has rules is a user; one who did not exist cannot log in with a password before there is one. */
@@ -148,14 +158,14 @@ export const deleteAclsApi: ServedApi = serve(deleteAcls, ({ filters }, _, clien
   }),
 }))
 
-type MatchingAcl = ReturnType<typeof failure> & Acl & { readonly principal: string; readonly host: string }
+type MatchingAcl = ReturnType<typeof failure> & Acl & { readonly principal: string }
 
 function removeFrom({ context }: Client, { name, rules }: UserInfo, matches: (acl: Acl) => boolean): MatchingAcl[] {
   const removals = rules.map((rule) => withoutAcls(rule, matches))
   const removed = removals.flatMap((removal) => removal.removed)
   const kept = removals.flatMap((removal) => removal.kept)
   const answer = (acls: readonly Acl[], told: ReturnType<typeof failure> | typeof success): MatchingAcl[] =>
-    acls.map((acl) => ({ ...acl, principal: principalOf(name), host: ANY_HOST, ...told }) as MatchingAcl)
+    acls.map((acl) => ({ ...acl, principal: principalOf(name), ...told }) as MatchingAcl)
   const why = `it is a part of a rule that says more: see \`millrace user set ${name}\``
   return [
     ...answer(removed, removed.length === 0 ? success : change()),

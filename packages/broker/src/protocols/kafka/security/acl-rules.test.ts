@@ -7,7 +7,7 @@ const [DENY, ALLOW] = [2, 3]
 const [LITERAL, PREFIXED] = [3, 4]
 
 function acl(resourceType: number, resourceName: string, operation: number, more: Partial<Acl> = {}): Acl {
-  return { resourceType, resourceName, operation, patternType: LITERAL, permissionType: ALLOW, ...more }
+  return { resourceType, resourceName, operation, patternType: LITERAL, permissionType: ALLOW, host: '*', ...more }
 }
 
 describe('an ACL', () => {
@@ -22,6 +22,8 @@ describe('an ACL', () => {
     ['allow administer broker', [acl(CLUSTER, 'kafka-cluster', ALTER)]],
     ['allow describe topic:t', [acl(TOPIC, 't', DESCRIBE), acl(TOPIC, 't', DESCRIBE_CONFIGS)]],
     ['allow define topic:t', [acl(TOPIC, 't', ALTER), acl(TOPIC, 't', ALTER_CONFIGS), acl(TOPIC, 't', CREATE)]],
+    ['allow read topic:t from 10.0.0.7', [acl(TOPIC, 't', READ, { host: '10.0.0.7' })]],
+    ['deny all group:** from 2001:db8::/32', [acl(GROUP, '*', ALL, { permissionType: DENY, host: '2001:db8::/32' })]],
   ])('and %s say the same', (rule, acls) => {
     expect(aclsOf(rule)).toEqual(acls)
     expect(ruleOf(acls[0]!)).toBe(rule)
@@ -46,6 +48,7 @@ describe('an ACL', () => {
     ['another cluster', acl(CLUSTER, 'other', ALL)],
     ['an operation that is none', acl(TOPIC, 't', 1)],
     ['reading transactions', acl(TRANSACTION, 't', READ)],
+    ['two hosts at once', acl(TOPIC, 't', READ, { host: '10.0.0.7,10.0.0.8' })],
   ])('of %s cannot be said', (_, wrong) => {
     expect(() => ruleOf(wrong)).toThrow(/cannot say/)
   })
@@ -64,6 +67,20 @@ describe('what is taken out of a rule', () => {
     expect(out('allow read topic:a', READ)).toMatchObject({ rules: [], removed: [acl(TOPIC, 'a', READ)] })
     expect(out('allow read queue:q,topic:a', READ).rules).toEqual(['allow read queue:q'])
     expect(out('allow publish topic:a', READ)).toMatchObject({ rules: ['allow publish topic:a'], removed: [], kept: [] })
+  })
+
+  test('is what is said for that host', () => {
+    const rule = 'allow publish,read topic:a,topic:b from 10.0.0.1,10.0.0.2'
+    expect(aclsOf(rule)).toHaveLength(8)
+    const without = (host: string, name?: string): readonly string[] =>
+      withoutAcls(rule, (each) => each.host === host && (name === undefined || each.resourceName === name)).rules
+    expect(without('10.0.0.1')).toEqual(['allow publish,read topic:a,topic:b from 10.0.0.2'])
+    expect(without('10.0.0.1', 'a')).toEqual([
+      'allow publish,read topic:b from 10.0.0.1',
+      'allow publish,read topic:a,topic:b from 10.0.0.2',
+    ])
+    expect(out(rule, READ).rules).toEqual(['allow publish topic:a,topic:b from 10.0.0.1,10.0.0.2'])
+    expect(without('10.0.0.3')).toEqual([rule])
   })
 
   test('is all that goes with it', () => {

@@ -22,7 +22,11 @@ export interface Acl {
   readonly patternType: number
   readonly operation: number
   readonly permissionType: number
+  /** `*`, an address, or a network as `10.0.0.0/8`. */
+  readonly host: string
 }
+
+export const ANY_HOST = '*'
 
 const DENY = 2
 const ALLOW = 3
@@ -31,6 +35,8 @@ export const LITERAL = 3
 const PREFIXED = 4
 
 const CLUSTER_NAME = 'kafka-cluster'
+/** What may be in a rule; whether it is an address, the rules know. */
+const HOST = /^[^\s,]+$/
 
 interface Kind {
   readonly type: number
@@ -84,10 +90,11 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
 }
 
-/** One action on one pattern, and the ACLs that say the same together. */
+/** One action on one pattern from one host, and the ACLs that say the same together. */
 interface Atom {
   readonly action: string
   readonly resource: string
+  readonly host: string
   readonly acls: readonly Acl[]
 }
 
@@ -98,15 +105,23 @@ interface Parts {
 
 /** A rule of a user, taken apart. */
 function partsOf(rule: string): Parts {
-  const [effect = '', actions = '', resources = ''] = rule.trim().split(/\s+/)
+  const [effect = '', actions = '', resources = '', , hosts = ANY_HOST] = rule.trim().split(/\s+/)
   const permissionType = effect === 'deny' ? DENY : ALLOW
-  const atoms = resources.split(',').flatMap((resource) =>
-    actions.split(',').map((action) => {
-      const acls = patternsOf(resource).flatMap(({ kind, ...pattern }) =>
-        (kind.operations[action] ?? []).map((operation) => ({ resourceType: kind.type, ...pattern, operation, permissionType })),
-      )
-      return { action, resource, acls }
-    }),
+  const atoms = hosts.split(',').flatMap((host) =>
+    resources.split(',').flatMap((resource) =>
+      actions.split(',').map((action) => {
+        const acls = patternsOf(resource).flatMap(({ kind, ...pattern }) =>
+          (kind.operations[action] ?? []).map((operation) => ({
+            resourceType: kind.type,
+            ...pattern,
+            operation,
+            permissionType,
+            host,
+          })),
+        )
+        return { action, resource, host, acls }
+      }),
+    ),
   )
   return { effect, atoms }
 }
@@ -141,7 +156,7 @@ export function aclsOf(rule: string): readonly Acl[] {
 }
 
 /** @throws KafkaError INVALID_REQUEST for what no rule says */
-export function ruleOf({ resourceType, resourceName, patternType, operation, permissionType }: Acl): string {
+export function ruleOf({ resourceType, resourceName, patternType, operation, permissionType, host }: Acl): string {
   const [kindName, kind] = Object.entries(kinds).find(([, { type }]) => type === resourceType) ?? []
   if (kindName === undefined || kind === undefined) throw unsayable(`resources of the type ${resourceType}`)
   // The narrowest word: `create` is a part of `define`.
@@ -151,7 +166,14 @@ export function ruleOf({ resourceType, resourceName, patternType, operation, per
       .toSorted(([, a], [, b]) => a.length - b.length)[0] ?? []
   if (action === undefined) throw unsayable(`the operation ${operation} on resources of the type ${resourceType}`)
   if (permissionType !== ALLOW && permissionType !== DENY) throw unsayable(`the permission ${permissionType}`)
-  return `${permissionType === ALLOW ? 'allow' : 'deny'} ${action} ${resourceOf(kindName, kind, resourceName, patternType)}`
+  if (!HOST.test(host)) throw unsayable(`the host ${JSON.stringify(host)}`)
+  const effect = permissionType === ALLOW ? 'allow' : 'deny'
+  return `${effect} ${action} ${resourceOf(kindName, kind, resourceName, patternType)}${fromOf([host])}`
+}
+
+/** The end of a rule for some hosts. */
+function fromOf(hosts: readonly string[]): string {
+  return hosts.includes(ANY_HOST) ? '' : ` from ${hosts.join(',')}`
 }
 
 function resourceOf(kindName: string, kind: Kind, name: string, patternType: number): string {
@@ -180,8 +202,9 @@ export function withoutAcls(rule: string, matches: (acl: Acl) => boolean): Remov
   const { effect, atoms } = partsOf(rule)
   const removed: Acl[] = []
   const kept: Acl[] = []
-  const left = new Map<string, string[]>()
-  for (const { action, resource, acls } of atoms) {
+  const left: Atom[] = []
+  for (const atom of atoms) {
+    const { resource, acls } = atom
     const found = acls.filter(matches)
     const isWhole =
       found.length > 0 &&
@@ -191,14 +214,32 @@ export function withoutAcls(rule: string, matches: (acl: Acl) => boolean): Remov
     if (isWhole) removed.push(...acls)
     else {
       kept.push(...found)
-      left.set(resource, [...(left.get(resource) ?? []), action])
+      left.push(atom)
     }
   }
-  if (removed.length === 0) return { rules: [rule], removed, kept }
-  const byActions = new Map<string, string[]>()
-  for (const [resource, actions] of left) {
-    const key = actions.join(',')
-    byActions.set(key, [...(byActions.get(key) ?? []), resource])
-  }
-  return { rules: [...byActions].map(([actions, resources]) => `${effect} ${actions} ${resources.join(',')}`), removed, kept }
+  return { rules: removed.length === 0 ? [rule] : rulesOf(effect, left), removed, kept }
+}
+
+/** As few rules as say the same: actions on one resource from one host together, then resources, then hosts. */
+function rulesOf(effect: string, atoms: readonly Atom[]): readonly string[] {
+  const actions = gathered(atoms.map(({ action, resource, host }) => [`${resource} ${host}`, action]))
+  const resources = gathered(
+    [...actions].map(([key, list]) => {
+      const [resource, host] = key.split(' ') as [string, string]
+      return [`${list.join(',')} ${host}`, resource]
+    }),
+  )
+  const hosts = gathered(
+    [...resources].map(([key, list]) => {
+      const [said, host] = key.split(' ') as [string, string]
+      return [`${said} ${list.join(',')}`, host]
+    }),
+  )
+  return [...hosts].map(([said, list]) => `${effect} ${said}${fromOf(list)}`)
+}
+
+function gathered(pairs: readonly (readonly [key: string, value: string])[]): Map<string, string[]> {
+  const all = new Map<string, string[]>()
+  for (const [key, value] of pairs) all.set(key, [...(all.get(key) ?? []), value])
+  return all
 }

@@ -2,9 +2,11 @@ import { encodeBatch } from '@millrace/wire'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { KafkaBroker, type KafkaPeer } from '../../../../test/kafka/kafka-peer.ts'
 import { errors } from '../errors.ts'
+import { NO_TOPIC_ID } from '../handlers/topic-lookup.ts'
 import { metadata } from '../messages/cluster.ts'
 import { fetch, produce } from '../messages/records.ts'
 import { alterClientQuotas, describeClientQuotas } from '../messages/security.ts'
+import { createPartitions, createTopics, deleteTopics } from '../messages/topics.ts'
 
 let broker: KafkaBroker
 let peer: KafkaPeer
@@ -61,6 +63,17 @@ describe('quotas', () => {
     expect(await described([])).toEqual([ofJob])
   })
 
+  test('of requests and of partitions are told apart from rates', async () => {
+    expect(await alter(user('ann'), { request_percentage: 12.5, controller_mutation_rate: 0.5 })).toBe(0)
+    expect(broker.core.broker.quotas.list()).toEqual([{ user: 'ann', requestPercent: 12.5, partitionChangesPerSecond: 0.5 }])
+    const values = [
+      { key: 'request_percentage', value: 12.5 },
+      { key: 'controller_mutation_rate', value: 0.5 },
+    ]
+    expect(await described([])).toEqual([{ entity: user('ann'), values }])
+    expect(await alter(user('ann'), { request_percentage: 0 })).toBe(errors.INVALID_REQUEST)
+  })
+
   test('survive a restart', async () => {
     await alter(user('ann'), { producer_byte_rate: 1000 })
     await broker.core.crash()
@@ -74,7 +87,7 @@ describe('quotas', () => {
   })
 
   test.each([
-    ['of what this broker does not limit', user('ann'), { request_percentage: 50 }, errors.INVALID_REQUEST],
+    ['of what this broker does not limit', user('ann'), { connection_creation_rate: 5 }, errors.INVALID_REQUEST],
     ['of nothing', user('ann'), { producer_byte_rate: -1 }, errors.INVALID_REQUEST],
     ['of addresses', [{ entityType: 'ip', entityName: '10.0.0.1' }], { producer_byte_rate: 1 }, errors.UNSUPPORTED_VERSION],
     ['of a user twice', [...user('a'), ...user('b')], { producer_byte_rate: 1 }, errors.INVALID_REQUEST],
@@ -98,6 +111,80 @@ const fetchOne = {
   maxBytes: 1_000_000,
   topics: [{ topic: 't', partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1_000_000 }] }],
 }
+
+const throttledBy = async (): Promise<number> =>
+  (await peer.ask(deleteTopics, 6, { topics: [{ name: 'missing', topicId: NO_TOPIC_ID }], timeoutMs: 1 })).throttleTimeMs
+
+describe('a client that takes too much of the time', () => {
+  /** Every question whether it may do something takes so long. */
+  let tookMs = 0
+
+  beforeEach(async () => {
+    tookMs = 0
+    broker = await KafkaBroker.open({
+      authorize: () => {
+        broker.core.platform.pass(tookMs)
+      },
+    })
+    peer = broker.connect()
+    await alter(user('anonymous'), { request_percentage: 10 })
+  })
+
+  test('is made to wait until its share is right', async () => {
+    tookMs = 60
+    expect(await throttledBy()).toBe(0)
+    // 120 ms of work are 1200 ms at a tenth, of which a second is free, and 60 ms of it are over.
+    expect(await throttledBy()).toBe(140)
+    expect(peer.paused).toBe(true)
+    await broker.core.advance(140)
+    expect(peer.paused).toBe(false)
+  })
+
+  test('is told the longer of two waits', async () => {
+    await alter(user('anonymous'), { controller_mutation_rate: 100 })
+    broker.core.broker.createTopic({ name: 'many', partitions: 1000 })
+    tookMs = 150
+    const { throttleTimeMs } = await peer.ask(deleteTopics, 4, { topicNames: ['many'], timeoutMs: 1 })
+    expect(throttleTimeMs).toBeGreaterThan(8000)
+    await broker.core.advance(throttleTimeMs - 1)
+    expect(peer.paused).toBe(true)
+    await broker.core.advance(1)
+    expect(peer.paused).toBe(false)
+  })
+})
+
+const createTopicsNamed = async (version: number, ...names: string[]): Promise<{ throttleTimeMs: number; codes: number[] }> => {
+  const topics = names.map((name) => ({ name, numPartitions: 4, replicationFactor: 1, assignments: [], configs: [] }))
+  const { throttleTimeMs, topics: made } = await peer.ask(createTopics, version, { topics, validateOnly: false })
+  return { throttleTimeMs, codes: made.map(({ errorCode }) => errorCode) }
+}
+
+describe('a client that changes too many partitions', () => {
+  beforeEach(async () => {
+    await alter(user('anonymous'), { controller_mutation_rate: 2 })
+  })
+
+  test('is refused the topics that are too many', async () => {
+    const { throttleTimeMs, codes } = await createTopicsNamed(7, 'a', 'b')
+    expect([throttleTimeMs, codes]).toEqual([1000, [0, errors.THROTTLING_QUOTA_EXCEEDED]])
+    expect(peer.paused).toBe(false)
+    const { responses } = await peer.ask(deleteTopics, 6, { topics: [{ name: 'a', topicId: NO_TOPIC_ID }], timeoutMs: 1 })
+    expect(responses[0]!.errorCode).toBe(errors.THROTTLING_QUOTA_EXCEEDED)
+    const more = { topics: [{ name: 'a', count: 5, assignments: null }], timeoutMs: 1, validateOnly: false }
+    expect((await peer.ask(createPartitions, 3, more)).results[0]!.errorCode).toBe(errors.THROTTLING_QUOTA_EXCEEDED)
+    await broker.core.advance(1000)
+    expect((await peer.ask(createPartitions, 3, more)).results[0]!.errorCode).toBe(0)
+    await broker.core.advance(500)
+    expect((await createTopicsNamed(7, 'b')).codes).toEqual([0])
+  })
+
+  test('waits, where it does not know of refusals', async () => {
+    expect(await createTopicsNamed(5, 'a', 'b')).toEqual({ throttleTimeMs: 3000, codes: [0, 0] })
+    expect(peer.paused).toBe(true)
+    await broker.core.advance(3000)
+    expect(peer.paused).toBe(false)
+  })
+})
 
 describe('a client that is too fast', () => {
   test('is told for how long nothing more is read from it', async () => {

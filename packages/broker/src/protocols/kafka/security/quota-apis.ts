@@ -14,7 +14,12 @@ const CLIENT = 'client-id'
 const fields = { [USER]: 'user', [CLIENT]: 'clientId' } as const
 type EntityType = keyof typeof fields
 
-const rates = { producer_byte_rate: 'publishBytesPerSecond', consumer_byte_rate: 'consumeBytesPerSecond' } as const
+const rates = {
+  producer_byte_rate: 'publishBytesPerSecond',
+  consumer_byte_rate: 'consumeBytesPerSecond',
+  request_percentage: 'requestPercent',
+  controller_mutation_rate: 'partitionChangesPerSecond',
+} as const
 type RateKey = keyof typeof rates
 
 /** How a component of a filter is meant. */
@@ -105,7 +110,7 @@ function alter({ broker }: Client, { entity, ops }: Alteration, validateOnly: bo
 /** @throws KafkaError INVALID_REQUEST for what this broker does not limit */
 function withOperation(spec: QuotaSpec, { key, value, remove }: Alteration['ops'][number]): QuotaSpec {
   if (!Object.hasOwn(rates, key))
-    throw new KafkaError(errors.INVALID_REQUEST, `there are quotas for ${Object.keys(rates).join(' and ')}, and none for ${key}`)
+    throw new KafkaError(errors.INVALID_REQUEST, `there are quotas for ${Object.keys(rates).join(', ')}, and none for ${key}`)
   const field = rates[key as RateKey]
   const { [field]: _, ...others } = spec
   return remove ? others : { ...others, [field]: value }

@@ -4,6 +4,7 @@ import { KafkaBroker, type KafkaPeer } from '../../../../test/kafka/kafka-peer.t
 import { openSecureKafkaBroker, type SecureKafkaBroker } from '../../../../test/kafka/secure-kafka-broker.ts'
 import type { Peer } from '../../session.ts'
 import { errors } from '../errors.ts'
+import { metadata } from '../messages/cluster.ts'
 import {
   alterUserScramCredentials,
   createAcls,
@@ -51,6 +52,12 @@ beforeEach(async () => {
 })
 
 const may = (user: string, action: 'read' | 'publish', topic: string): boolean => open.users.may(user, action, `topic:${topic}`)
+
+const seesOrders = async (address: string): Promise<boolean> => {
+  const from: Peer = { address: `${address}:5`, transport: 'tcp', secure: true }
+  const { peer } = await loggedIn('ann', 'secret', from)
+  return (await peer.ask(metadata, 9, { topics: null })).topics.some(({ name }) => name === 'orders')
+}
 
 describe('ACLs', () => {
   test('are rules of users', async () => {
@@ -118,9 +125,37 @@ describe('ACLs', () => {
     expect(resources[0]!.acls[0]!.principal).toBe('User:*')
   })
 
+  test('for a host are rules that count for it alone', async () => {
+    const deny = { ...readOrders, host: '10.1.0.0/16', permissionType: 2 }
+    const { results } = await root.ask(createAcls, 3, { creations: [{ ...readOrders, host: '10.0.0.0/8' }, deny] })
+    expect(results.map(({ errorCode }) => errorCode)).toEqual([0, 0])
+    expect(open.users.get('ann').rules.slice(1)).toEqual([
+      'allow read topic:orders from 10.0.0.0/8',
+      'deny read topic:orders from 10.1.0.0/16',
+    ])
+    open.broker.core.broker.createTopic({ name: 'orders' })
+    expect([await seesOrders('10.0.0.7'), await seesOrders('10.1.0.7'), await seesOrders('11.0.0.7')]).toEqual([
+      true,
+      false,
+      false,
+    ])
+
+    const about = { ...anything, principalFilter: 'User:ann', resourceTypeFilter: 2 }
+    const { resources } = await root.ask(describeAcls, 3, { ...about, hostFilter: '10.0.0.0/8' })
+    expect(resources.map(({ acls }) => acls.map(({ host }) => host))).toEqual([['10.0.0.0/8']])
+    expect((await root.ask(describeAcls, 3, { ...about, hostFilter: '*' })).resources).toEqual([])
+    const { filterResults } = await root.ask(deleteAcls, 3, { filters: [{ ...about, hostFilter: '10.1.0.0/16' }] })
+    expect(filterResults[0]!.matchingAcls).toMatchObject([{ host: '10.1.0.0/16', permissionType: 2 }])
+    expect([await seesOrders('10.0.0.7'), await seesOrders('10.1.0.7'), await seesOrders('11.0.0.7')]).toEqual([
+      true,
+      true,
+      false,
+    ])
+  })
+
   test('that no rule says are refused, and the others made', async () => {
     const creations = [
-      { ...readOrders, host: '10.0.0.1' },
+      { ...readOrders, host: 'shop.example' },
       { ...readOrders, principal: 'Group:x' },
       { ...readOrders, operation: 9 },
       readOrders,

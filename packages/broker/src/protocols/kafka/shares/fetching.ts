@@ -4,6 +4,7 @@ import type { Encodable } from '../codec/notation.ts'
 import { errors, failure, KafkaError } from '../errors.ts'
 import { asSent } from '../fetch/fetch-round.ts'
 import { groupErrorCode, mayUseGroup } from '../groups/group-errors.ts'
+import { checkMayShare } from '../groups/group-kind.ts'
 import { shareAcknowledge, shareFetch } from '../messages/shares.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
 import { throttled } from '../throttling.ts'
@@ -18,6 +19,8 @@ type AcknowledgeResponse = Encodable<typeof shareAcknowledge.response>
 
 const FIRST_EPOCH = 0
 const FINAL_EPOCH = -1
+/** A way to acquire. */
+const RECORD_LIMIT = 1
 const DELIVERY_COUNT_MAX = 32_767
 const NO_LEADER = { leaderId: 0, leaderEpoch: 0 }
 const NO_RECORDS: readonly Uint8Array[] = []
@@ -54,7 +57,8 @@ export const shareFetchApi: ServedApi = serve(shareFetch, (request, _, client) =
     }
     return session.acquire(terms).then((acquired) => {
       const throttleTimeMs = throttled(client, 'consume', acquired.bytes)
-      return new Durable(ticket, { ...fetchResponse(session, failures, acknowledged, acquired), throttleTimeMs })
+      const found = { acquired, batchSize: batchSizeOf(request) }
+      return new Durable(ticket, { ...fetchResponse(session, failures, acknowledged, found), throttleTimeMs })
     })
   } catch (error) {
     return { ...requestFailure(error), acquisitionLockTimeoutMs: 0, responses: [], nodeEndpoints: [] }
@@ -107,6 +111,7 @@ function checkFetch({ shareSessionEpoch, topics, isRenewAck, maxRecords, maxByte
 function openSession(client: Client, request: SessionRequest): ShareSession {
   const { groupId, memberId } = named(request)
   mayUseGroup(client, 'consume', groupId)
+  checkMayShare(client, groupId)
   return shareGroupsOf(client).openSession(client, groupId, memberId)
 }
 
@@ -135,7 +140,7 @@ function fetchResponse(
   session: ShareSession,
   failures: readonly PartitionFailure[],
   acknowledged: readonly PartitionFailure[],
-  acquired?: Acquired,
+  found?: { readonly acquired: Acquired; readonly batchSize: number },
 ): FetchResponse {
   const responses: { topicId: string; partitions: FetchedPartition[] }[] = []
   const answers = new Map<string, FetchedPartition>()
@@ -153,8 +158,8 @@ function fetchResponse(
   for (const { topicId, partition, errorCode, errorMessage } of failures) {
     answer(topicId, partition, { errorCode, errorMessage })
   }
-  for (const [topic, partitions] of acquired?.topics ?? []) {
-    for (const [index, deliveries] of partitions) answer(topic.id, index, acquiredFrom(deliveries))
+  for (const [topic, partitions] of found?.acquired.topics ?? []) {
+    for (const [index, deliveries] of partitions) answer(topic.id, index, acquiredFrom(deliveries, found!.batchSize))
   }
   return { errorCode: errors.NONE, acquisitionLockTimeoutMs: leaseMsOf(session), responses, nodeEndpoints: [] }
 }
@@ -170,16 +175,27 @@ function emptyPartition(partitionIndex: number): FetchedPartition {
   }
 }
 
-/** Whole batches, each once, and which of their records are acquired. */
-function acquiredFrom(deliveries: readonly Delivery[]): Partial<FetchedPartition> {
+/** So many records at a time the client wants to acknowledge; by the limit of records alone, it does not say. */
+function batchSizeOf({ shareAcquireMode, batchSize }: ShareFetchRequest): number {
+  return shareAcquireMode === RECORD_LIMIT ? Infinity : batchSize
+}
+
+/**
+ * Whole batches, each once, and which of their records are acquired: in runs that end with a batch once they have `batchSize` records, so that what is
+ * acknowledged as one is not much more than that.
+ */
+function acquiredFrom(deliveries: readonly Delivery[], batchSize: number): Partial<FetchedPartition> {
   const inOrder = deliveries.toSorted((a, b) => a.first - b.first)
   const batches: { baseOffset: number; bytes: Uint8Array }[] = []
   const acquiredRecords: { firstOffset: number; lastOffset: number; deliveryCount: number }[] = []
   for (const { baseOffset, batch, first, last, attempt } of inOrder) {
-    if (batches.at(-1)?.baseOffset !== baseOffset) batches.push({ baseOffset, bytes: batch })
+    const isNewBatch = batches.at(-1)?.baseOffset !== baseOffset
+    if (isNewBatch) batches.push({ baseOffset, bytes: batch })
     const deliveryCount = Math.min(attempt, DELIVERY_COUNT_MAX)
     const before = acquiredRecords.at(-1)
-    if (before?.lastOffset === first - 1 && before.deliveryCount === deliveryCount) before.lastOffset = last
+    const isNext = before?.lastOffset === first - 1 && before.deliveryCount === deliveryCount
+    const isFull = isNewBatch && before !== undefined && first - before.firstOffset >= batchSize
+    if (isNext && !isFull) before.lastOffset = last
     else acquiredRecords.push({ firstOffset: first, lastOffset: last, deliveryCount })
   }
   return { records: asSent(batches, batches.length), acquiredRecords }

@@ -2,6 +2,7 @@ import { MillraceError } from '../../../base/errors.ts'
 import type { Encodable } from '../codec/notation.ts'
 import { errors, failure, KafkaError } from '../errors.ts'
 import { groupErrorCode, mayUseGroup } from '../groups/group-errors.ts'
+import { checkMayShare, isShareGroup } from '../groups/group-kind.ts'
 import { whoIs } from '../groups/membership.ts'
 import { findTopic } from '../handlers/topic-lookup.ts'
 import { limits } from '../limits.ts'
@@ -23,6 +24,7 @@ export const shareGroupHeartbeatApi: ServedApi = serve(shareGroupHeartbeat, (req
   try {
     checkHeartbeat(request)
     mayUseGroup(client, 'consume', groupId)
+    checkMayShare(client, groupId)
     const beat = { memberId, memberEpoch, rackId, topics, ...whoIs(client) }
     let isChanged = false
     const result = groups.groupOrNew(client, groupId).heartbeat(beat, (names) => {
@@ -148,16 +150,6 @@ function noGroup(groupId: string, errorCode: number, errorMessage: string | null
     assignorName: '',
     members: [],
   }
-}
-
-/** Whether some topic has a subscription of that name, or it has members. */
-export function isShareGroup(client: Client, name: string): boolean {
-  return shareGroupsOf(client).group(name) !== undefined || client.broker.subscriptionGroups.topics(name).length > 0
-}
-
-/** All of them: every subscription belongs to one. */
-export function shareGroupNames(client: Client): readonly string[] {
-  return [...new Set([...shareGroupsOf(client).names(), ...client.broker.subscriptionGroups.names()])]
 }
 
 export function shareGroupState(client: Client, name: string): 'Stable' | 'Empty' {

@@ -2,11 +2,11 @@
 import type { Encodable } from '../codec/notation.ts'
 import { errors, failure, KafkaError, success } from '../errors.ts'
 import { groupErrorCode, mayUseGroup } from '../groups/group-errors.ts'
+import { checkMayShare, isShareGroup } from '../groups/group-kind.ts'
 import { findTopic, NO_TOPIC_ID } from '../handlers/topic-lookup.ts'
 import { LEADER_EPOCH } from '../limits.ts'
 import { alterShareGroupOffsets, deleteShareGroupOffsets, describeShareGroupOffsets } from '../messages/shares.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
-import { isShareGroup } from './membership.ts'
 import { shareGroupsOf } from './share-groups.ts'
 import { mayShare, sharePolicy } from './share-policy.ts'
 
@@ -55,6 +55,7 @@ function describedTopic(
 export const alterShareGroupOffsetsApi: ServedApi = serve(alterShareGroupOffsets, ({ groupId, topics }, _, client) => {
   try {
     mayUseGroup(client, 'delete', groupId)
+    checkMayShare(client, groupId)
     checkIdle(client, groupId)
     const responses = topics.map(({ topicName, partitions }) => ({
       topicName,

@@ -5,7 +5,7 @@ import { KafkaBroker, type KafkaOptions, type KafkaPeer } from '../../../../test
 import { MillraceError } from '../../../base/errors.ts'
 import type { Decoded } from '../codec/notation.ts'
 import { errors } from '../errors.ts'
-import { deleteGroups, listGroups } from '../messages/groups.ts'
+import { consumerGroupHeartbeat, deleteGroups, joinGroup, listGroups, offsetCommit } from '../messages/groups.ts'
 import {
   alterShareGroupOffsets,
   deleteShareGroupOffsets,
@@ -24,6 +24,7 @@ const RELEASE = 2
 const REJECT = 3
 const RENEW = 4
 const decoder = new TextDecoder()
+const NEW_MEMBER = { memberId: '', sessionTimeoutMs: 30_000, rebalanceTimeoutMs: 30_000, protocolType: 'consumer' }
 
 type FetchResponse = Decoded<typeof shareFetch.response>
 type Acknowledged = readonly (readonly [first: number, last: number, ...types: number[]])[]
@@ -57,6 +58,8 @@ class Member {
       renew?: boolean
       minBytes?: number
       maxWaitMs?: number
+      batchSize?: number
+      acquireMode?: number
     } = {},
   ): void {
     const {
@@ -67,6 +70,8 @@ class Member {
       renew = false,
       minBytes = 1,
       maxWaitMs = 500,
+      batchSize = 100,
+      acquireMode = 0,
     } = more
     const nothing = maxRecords === 0
     this.peer.send(shareFetch, 2, {
@@ -77,7 +82,8 @@ class Member {
       minBytes: nothing ? 0 : minBytes,
       maxBytes: nothing ? 0 : 1_000_000,
       maxRecords,
-      batchSize: 100,
+      batchSize,
+      shareAcquireMode: acquireMode,
       isRenewAck: renew,
       topics: [{ topicId: this.#topicId, partitions: partitions.map((index) => this.#partition(index, acks)) }],
       forgottenTopicsData: [],
@@ -216,6 +222,52 @@ describe('membership', () => {
     expect(broker.core.broker.subscriptions()).toEqual([])
   })
 
+  test('a name stands for one kind of group', async () => {
+    const broker = await open()
+    const one = await member(broker)
+    const { peer } = one
+    const join = async (groupId: string): Promise<number> =>
+      (await peer.ask(joinGroup, 5, { ...NEW_MEMBER, groupId, protocols: [{ name: 'range', metadata: new Uint8Array() }] }))
+        .errorCode
+    const heartbeat = async (groupId: string): Promise<number> =>
+      (
+        await peer.ask(consumerGroupHeartbeat, 1, {
+          groupId,
+          memberId: 'm',
+          memberEpoch: 0,
+          rebalanceTimeoutMs: 1000,
+          subscribedTopicNames: ['t'],
+          topicPartitions: [],
+        })
+      ).errorCode
+    const topics = [{ name: 't', partitions: [{ partitionIndex: 0, committedOffset: 0, committedMetadata: null }] }]
+    const commit = async (groupId: string): Promise<number> =>
+      (await peer.ask(offsetCommit, 8, { groupId, generationIdOrMemberEpoch: -1, topics })).topics[0]!.partitions[0]!.errorCode
+    expect(await join(GROUP)).toBe(errors.INCONSISTENT_GROUP_PROTOCOL)
+    expect(await heartbeat(GROUP)).toBe(errors.GROUP_ID_NOT_FOUND)
+    expect(await commit(GROUP)).toBe(errors.GROUP_ID_NOT_FOUND)
+
+    expect(await commit('consumers')).toBe(0)
+    const share = { groupId: 'consumers', memberId: 'one', memberEpoch: 0, subscribedTopicNames: ['t'] }
+    expect(await peer.ask(shareGroupHeartbeat, 1, share)).toMatchObject({ errorCode: errors.GROUP_ID_NOT_FOUND })
+    const fetch = { groupId: 'consumers', memberId: 'one', shareSessionEpoch: 0, maxRecords: 1, batchSize: 1 }
+    expect(
+      await peer.ask(shareFetch, 2, { ...fetch, maxWaitMs: 0, minBytes: 0, topics: [], forgottenTopicsData: [] }),
+    ).toMatchObject({
+      errorCode: errors.GROUP_ID_NOT_FOUND,
+    })
+    const offsets = { groupId: 'consumers', topics: [{ topicName: 't', partitions: [{ partitionIndex: 0, startOffset: 0 }] }] }
+    expect(await peer.ask(alterShareGroupOffsets, 0, offsets)).toMatchObject({ errorCode: errors.GROUP_ID_NOT_FOUND })
+    // Another door knows no such rule; what was there first goes on.
+    broker.core.broker.createSubscription({ topic: 't', name: 'consumers' })
+    expect(await commit('consumers')).toBe(0)
+    const { groups } = await peer.ask(listGroups, 5, {})
+    expect(groups.map(({ groupId, groupType }) => `${groupId} ${groupType}`).toSorted()).toEqual(['consumers classic', 'g share'])
+    const { results } = await peer.ask(deleteGroups, 2, { groupsNames: ['consumers'] })
+    expect(results[0]!.errorCode).toBe(0)
+    expect(await heartbeat('consumers')).toBe(errors.GROUP_ID_NOT_FOUND)
+  })
+
   test('rights: the group, and its subscription of each topic', async () => {
     const denied = new Set<string>()
     const authorize: KafkaOptions['authorize'] = (_, action, resource) => {
@@ -279,6 +331,25 @@ describe('records', () => {
     expect(native.messages.map(({ value }) => value)).toEqual(['c'])
     const two = await member(broker, 'two')
     expect(acquired(await two.fetch())).toEqual(['0: 3..3 x1'])
+  })
+
+  test('are told in runs of about the size that the client wants, which end with a batch', async () => {
+    const broker = await open()
+    const one = await member(broker)
+    for (const values of [['0', '1', '2'], ['3'], ['4', '5'], ['6', '7', '8', '9', '10']])
+      broker.core.publish('topic:t', ...values)
+    await broker.core.settle()
+    const again = async (more: Parameters<Member['fetch']>[0]): Promise<string[]> => {
+      const fetched = acquired(await one.fetch({ ...more, epoch: 0 }))
+      one.epoch = 1
+      return fetched
+    }
+    expect(await again({})).toEqual(['0: 0..10 x1'])
+    expect(await again({ batchSize: 4 })).toEqual(['0: 0..3 x1', '0: 4..10 x1'])
+    expect(await again({ batchSize: 2 })).toEqual(['0: 0..2 x1', '0: 3..5 x1', '0: 6..10 x1'])
+    expect(await again({ batchSize: 1 })).toEqual(['0: 0..2 x1', '0: 3..3 x1', '0: 4..5 x1', '0: 6..10 x1'])
+    expect(await again({ batchSize: 1, acquireMode: 1 })).toEqual(['0: 0..10 x1'])
+    expect(await one.acknowledge([[0, 10, ACCEPT]])).toBe(0)
   })
 
   test('a fetch waits for records without asking again, and no longer than it said', async () => {

@@ -13,31 +13,72 @@ type Topics = Decoded<typeof addPartitionsToTxn.request>['v3AndBelowTopics']
 type TopicResult = Encodable<(typeof addPartitionsToTxn.response.resultsByTopicV3AndBelow)[1]>
 
 const KNOWS_FENCED = 2
+/** From here on a request is about many transactions, and may ask whether partitions were added. */
+const BATCHED = 4
+const KNOWS_ABORTABLE = 5
 
 export const addPartitionsToTxnApi: ServedApi = serve(addPartitionsToTxn, (request, version, client) => {
-  const by = {
-    transactionalId: request.v3AndBelowTransactionalId,
-    producerId: request.v3AndBelowProducerId,
-    epoch: request.v3AndBelowProducerEpoch,
+  if (version < BATCHED) {
+    const by = {
+      transactionalId: request.v3AndBelowTransactionalId,
+      producerId: request.v3AndBelowProducerId,
+      epoch: request.v3AndBelowProducerEpoch,
+    }
+    const { results, isChanged } = add(client, by, request.v3AndBelowTopics, version)
+    return new Durable(isChanged ? client.broker.ticket() : 0, { resultsByTopicV3AndBelow: results })
   }
-  const { v3AndBelowTopics: topics } = request
+  const outcomes = request.transactions.map(({ transactionalId, producerId, producerEpoch, verifyOnly, topics }) => {
+    const by = { transactionalId, producerId, epoch: producerEpoch }
+    const { results, isChanged } = verifyOnly ? verify(client, by, topics, version) : add(client, by, topics, version)
+    return { transactionalId, topicResults: results, isChanged }
+  })
+  const ticket = outcomes.some(({ isChanged }) => isChanged) ? client.broker.ticket() : 0
+  return new Durable(ticket, { errorCode: errors.NONE, resultsByTransaction: outcomes })
+})
+
+interface Added {
+  readonly results: readonly TopicResult[]
+  readonly isChanged: boolean
+}
+
+function add(client: Client, by: TransactionalProducer, topics: Topics, version: number): Added {
   try {
     permit(client, 'publish', `transaction:${by.transactionalId}`)
     const { partitions, codes } = placesOf(client, topics)
     // One that is wrong is all that is wrong: the others are not looked at.
     if (codes.some((each) => each.some((code) => code !== errors.NONE))) {
-      return answer(topics, (n, m) => (codes[n]![m] === errors.NONE ? errors.OPERATION_NOT_ATTEMPTED : codes[n]![m]!))
+      const codeOf = (n: number, m: number): number => codes[n]![m]!
+      return refusing(topics, (n, m) => (codeOf(n, m) === errors.NONE ? errors.OPERATION_NOT_ATTEMPTED : codeOf(n, m)))
     }
     client.broker.producerTransactions.enlist(by, partitions)
-    return new Durable(
-      client.broker.ticket(),
-      answer(topics, () => errors.NONE),
-    )
+    return { results: resultsOf(topics, () => errors.NONE), isChanged: true }
   } catch (error) {
     const code = producerErrorCode(client, by, error, coordinatorCodes(version >= KNOWS_FENCED))
-    return answer(topics, () => code)
+    return refusing(topics, () => code)
   }
-})
+}
+
+/** Whether the open transaction has the partitions. */
+function verify(client: Client, by: TransactionalProducer, topics: Topics, version: number): Added {
+  const missing = version >= KNOWS_ABORTABLE ? errors.TRANSACTION_ABORTABLE : errors.INVALID_TXN_STATE
+  try {
+    permit(client, 'publish', `transaction:${by.transactionalId}`)
+    const known = client.broker.producerTransactions.describe(by.transactionalId)
+    if (known === undefined || known.producerId !== by.producerId)
+      return refusing(topics, () => errors.INVALID_PRODUCER_ID_MAPPING)
+    if (known.epoch !== by.epoch) return refusing(topics, () => errors.PRODUCER_FENCED)
+    const added = new Set(known.partitions.map(({ kind, name, partition }) => `${kind}:${name}/${partition}`))
+    const { codes } = placesOf(client, topics)
+    return refusing(topics, (n, m) => {
+      const { name, partitions } = topics[n]!
+      if (codes[n]![m] !== errors.NONE) return codes[n]![m]!
+      return known.state === 'open' && added.has(`topic:${name}/${partitions[m]}`) ? errors.NONE : missing
+    })
+  } catch (error) {
+    const code = producerErrorCode(client, by, error, coordinatorCodes(true))
+    return refusing(topics, () => code)
+  }
+}
 
 /** @returns the partitions, and by topic and partition what is wrong with them */
 function placesOf(
@@ -62,15 +103,15 @@ function placesOf(
   return { partitions: found, codes }
 }
 
-function answer(
-  topics: Topics,
-  codeOf: (topic: number, partition: number) => number,
-): { readonly resultsByTopicV3AndBelow: readonly TopicResult[] } {
-  const results = topics.map(({ name, partitions }, n) => ({
+function refusing(topics: Topics, codeOf: (topic: number, partition: number) => number): Added {
+  return { results: resultsOf(topics, codeOf), isChanged: false }
+}
+
+function resultsOf(topics: Topics, codeOf: (topic: number, partition: number) => number): readonly TopicResult[] {
+  return topics.map(({ name, partitions }, n) => ({
     name,
     resultsByPartition: partitions.map((partitionIndex, m) => ({ partitionIndex, partitionErrorCode: codeOf(n, m) })),
   }))
-  return { resultsByTopicV3AndBelow: results }
 }
 
 export const addOffsetsToTxnApi: ServedApi = serve(addOffsetsToTxn, (request, version, client) => {

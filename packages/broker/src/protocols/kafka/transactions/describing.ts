@@ -6,9 +6,10 @@ import type {
   TransactionSummary,
 } from '../../../core/producer-transactions/producer-transactions.ts'
 import type { PartitionProducer, StoredPartition } from '../../../core/broker.ts'
-import type { Encodable } from '../codec/notation.ts'
+import type { Decoded, Encodable } from '../codec/notation.ts'
 import { may, permit } from '../access.ts'
-import { errors, failure, KafkaError, success } from '../errors.ts'
+import { errorCodeOf, errors, failure, KafkaError, success } from '../errors.ts'
+import { wholeNamePattern } from '../groups/topic-pattern.ts'
 import { NO_TOPIC_ID, partitionOf, topicOf } from '../handlers/topic-lookup.ts'
 import { describeProducers, describeTransactions, listTransactions } from '../messages/transactions.ts'
 import { type Client, serve, type ServedApi } from '../served-api.ts'
@@ -29,10 +30,23 @@ const unusedStates: ReadonlySet<string> = new Set(['PrepareAbort', 'Dead', 'Prep
 const UNKNOWN = -1
 
 export const listTransactionsApi: ServedApi = serve(listTransactions, (request, _, client) => {
-  const { stateFilters, producerIdFilters, durationFilter } = request
+  const { transactionalIdPattern: pattern } = request
+  if (pattern === null || pattern === '') return listing(client, request, () => true)
+  return wholeNamePattern(pattern).then(
+    (matches) => listing(client, request, matches),
+    (error: unknown) => ({ errorCode: errorCodeOf(error), unknownStateFilters: [], transactionStates: [] }),
+  )
+})
+
+function listing(
+  client: Client,
+  { stateFilters, producerIdFilters, durationFilter }: Decoded<typeof listTransactions.request>,
+  isNamed: (transactionalId: string) => boolean,
+): Encodable<typeof listTransactions.response> {
   const nowMs = client.context.platform.clock.nowMs()
   const names = Object.values(states)
-  const isWanted = ({ state, producerId, startedMs }: TransactionSummary): boolean =>
+  const isWanted = ({ transactionalId, state, producerId, startedMs }: TransactionSummary): boolean =>
+    isNamed(transactionalId) &&
     (stateFilters.length === 0 || stateFilters.includes(states[state])) &&
     (producerIdFilters.length === 0 || producerIdFilters.includes(producerId)) &&
     (durationFilter < 0 || (startedMs !== undefined && nowMs - startedMs > durationFilter))
@@ -48,7 +62,7 @@ export const listTransactionsApi: ServedApi = serve(listTransactions, (request, 
       transactionState: states[state],
     })),
   }
-})
+}
 
 function listed(transactions: ProducerTransactions): readonly TransactionSummary[] {
   return transactions.list().toSorted((a, b) => (a.transactionalId < b.transactionalId ? -1 : 1))

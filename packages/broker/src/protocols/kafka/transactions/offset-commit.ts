@@ -4,6 +4,7 @@ import { permit } from '../access.ts'
 import type { Decoded } from '../codec/notation.ts'
 import { errors } from '../errors.ts'
 import { offsetProblemCode, problemCode } from '../groups/group-errors.ts'
+import { checkMayConsume } from '../groups/group-kind.ts'
 import { instanceOf } from '../groups/membership.ts'
 import { txnOffsetCommit } from '../messages/transactions.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
@@ -43,6 +44,7 @@ function add(client: Client, request: CommitRequest, version: number, offsets: r
     permit(client, 'publish', `transaction:${transactionalId}`)
     const refused = groupRefusal(client, groupId)
     if (refused !== undefined) return offsets.map(() => refused)
+    checkMayConsume(client, groupId)
     const result = client.broker.producerTransactions.addOffsets(by, groupId, offsets, committerOf(request), mode)
     if (typeof result !== 'string') return result.map(offsetProblemCode)
     // What it is to be stale is not known here.

@@ -14,7 +14,15 @@ import { errors } from '../errors.ts'
 import { apiVersions, findCoordinator } from '../messages/cluster.ts'
 import { offsetFetch } from '../messages/groups.ts'
 import { listOffsets } from '../messages/records.ts'
-import { describeProducers, describeTransactions, endTxn, initProducerId, listTransactions } from '../messages/transactions.ts'
+import {
+  addPartitionsToTxn,
+  describeProducers,
+  describeTransactions,
+  endTxn,
+  initProducerId,
+  listTransactions,
+  writeTxnMarkers,
+} from '../messages/transactions.ts'
 
 async function open(options: KafkaOptions = {}): Promise<{ broker: KafkaBroker; peer: KafkaPeer }> {
   const broker = await KafkaBroker.open(options)
@@ -360,4 +368,104 @@ test('who may not use a transactional id, a topic or a group is told which', asy
   expect(described.transactionStates[0]!.errorCode).toBe(refused)
   const producers = await peer.ask(describeProducers, 0, { topics: [{ name: 't', partitionIndexes: [0] }] })
   expect(producers.topics[0]!.partitions[0]!.errorCode).toBe(errors.TOPIC_AUTHORIZATION_FAILED)
+})
+
+const topicsNamed = (...partitions: number[]): { name: string; partitions: number[] }[] => [{ name: 't', partitions }]
+
+async function addToMany(
+  peer: KafkaPeer,
+  version: number,
+  ...asked: { by: TransactionalPeer; partitions: number[]; verifyOnly?: boolean; epoch?: number }[]
+): Promise<number[][]> {
+  const transactions = asked.map(({ by, partitions, verifyOnly = false, epoch = by.producerEpoch }) => ({
+    transactionalId: by.transactionalId,
+    producerId: by.producerId,
+    producerEpoch: epoch,
+    verifyOnly,
+    topics: topicsNamed(...partitions),
+  }))
+  const answer = await peer.ask(addPartitionsToTxn, version, { transactions })
+  expect(answer.errorCode).toBe(errors.NONE)
+  return answer.resultsByTransaction.map(({ topicResults }) =>
+    topicResults[0]!.resultsByPartition.map(({ partitionErrorCode }) => partitionErrorCode),
+  )
+}
+
+describe('AddPartitionsToTxn about many transactions', () => {
+  test('adds to each, or says what was added', async () => {
+    const { broker, peer, p } = await opened(MIDDLE)
+    const q = new TransactionalPeer(broker.connect(), MIDDLE, 'q')
+    await q.init()
+    expect(await addToMany(peer, 5, { by: p, partitions: [0] }, { by: q, partitions: [0, 7] })).toEqual([
+      [errors.NONE],
+      [errors.OPERATION_NOT_ATTEMPTED, errors.UNKNOWN_TOPIC_OR_PARTITION],
+    ])
+    const both = [p, q].map((by) => ({ by, partitions: [0, 1], verifyOnly: true }))
+    expect(await addToMany(peer, 5, ...both)).toEqual([
+      [errors.NONE, errors.TRANSACTION_ABORTABLE],
+      [errors.TRANSACTION_ABORTABLE, errors.TRANSACTION_ABORTABLE],
+    ])
+    expect(await addToMany(peer, 4, both[1]!)).toEqual([[errors.INVALID_TXN_STATE, errors.INVALID_TXN_STATE]])
+    expect(await addToMany(peer, 4, { ...both[0]!, epoch: 99 })).toEqual([[errors.PRODUCER_FENCED, errors.PRODUCER_FENCED]])
+    expect(await p.produce('a')).toEqual([errors.NONE, -1])
+    expect(await p.end(true)).toBe(errors.NONE)
+    expect(await valuesOf(broker)).toEqual(['a'])
+  })
+})
+
+const writeMarkers = async (
+  peer: KafkaPeer,
+  by: TransactionalPeer,
+  more: object = {},
+  partitionIndexes = [0],
+): Promise<number[]> => {
+  const marker = { producerId: by.producerId, producerEpoch: by.producerEpoch, transactionResult: false, coordinatorEpoch: 0 }
+  const markers = [{ ...marker, topics: [{ name: 't', partitionIndexes }], ...more }]
+  const answer = await peer.ask(writeTxnMarkers, 1, { markers })
+  expect(answer.markers[0]!.producerId).toBe(by.producerId)
+  return answer.markers[0]!.topics[0]!.partitions.map(({ errorCode }) => errorCode)
+}
+
+describe('WriteTxnMarkers', () => {
+  test('aborts the transaction that has the partition, as an operator does', async () => {
+    const { broker, peer, p } = await opened(MIDDLE)
+    await p.addPartitions([0])
+    await p.produce('never')
+    expect(await writeMarkers(peer, p, {}, [1])).toEqual([errors.NONE])
+    expect(broker.core.broker.producerTransactions.describe('p')).toMatchObject({ state: 'open' })
+    expect(await writeMarkers(peer, p, {}, [0, 9])).toEqual([errors.NONE, errors.UNKNOWN_TOPIC_OR_PARTITION])
+    expect(broker.core.broker.producerTransactions.describe('p')).toMatchObject({ state: 'aborted' })
+    expect(await writeMarkers(peer, p)).toEqual([errors.NONE])
+    expect(await valuesOf(broker)).toEqual([])
+    expect(await p.end(true)).toBe(errors.PRODUCER_FENCED)
+  })
+
+  test('does not commit, and not for a producer that was replaced', async () => {
+    const { broker, peer, p } = await opened(MIDDLE)
+    await p.addPartitions([0])
+    expect(await writeMarkers(peer, p, { transactionResult: true })).toEqual([errors.INVALID_REQUEST])
+    const next = new TransactionalPeer(broker.connect(), MIDDLE)
+    await next.init()
+    await next.addPartitions([0])
+    expect(await writeMarkers(peer, p)).toEqual([errors.INVALID_PRODUCER_EPOCH])
+    expect(broker.core.broker.producerTransactions.describe('p')).toMatchObject({ state: 'open' })
+  })
+})
+
+test('transactions are listed by a pattern of their ids', async () => {
+  const { broker, peer } = await open()
+  for (const id of ['shop-1', 'shop-2', 'my-shop-1']) await new TransactionalPeer(broker.connect(), MIDDLE, id).init()
+  const ids = async (transactionalIdPattern: string | null): Promise<unknown> => {
+    peer.send(listTransactions, 2, { stateFilters: [], producerIdFilters: [], transactionalIdPattern })
+    // The first pattern loads what reads patterns.
+    await import('re2js')
+    await peer.settle()
+    const answer = peer.take(listTransactions, 2)
+    return answer.errorCode || answer.transactionStates.map(({ transactionalId }) => transactionalId)
+  }
+  expect(await ids('shop-.*')).toEqual(['shop-1', 'shop-2'])
+  expect(await ids('.*-1')).toEqual(['my-shop-1', 'shop-1'])
+  expect(await ids(null)).toHaveLength(3)
+  expect(await ids('')).toHaveLength(3)
+  expect(await ids('shop-(')).toBe(errors.INVALID_REGULAR_EXPRESSION)
 })
