@@ -17,7 +17,9 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true }))
 
 function config(flags: Record<string, unknown>): Promise<Config> {
-  return loadConfig({ flags: { engine: 'memory', listen: ['native=0', 'http=0', 'kafka=0', 'amqp=0'], drainTimeoutMs: 1000, ...flags } })
+  return loadConfig({
+    flags: { engine: 'memory', listen: ['native=0', 'http=0', 'kafka=0', 'amqp=0'], drainTimeoutMs: 1000, ...flags },
+  })
 }
 
 test('opens all doors, tells where in the ready file, and takes it away at the end', async () => {

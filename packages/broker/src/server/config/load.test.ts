@@ -163,7 +163,9 @@ describe('listen', () => {
   })
 
   test('none closes one door or all', async () => {
-    expect(listening(await loadConfig({ flags: { listen: ['native=none'] } }))).toBe('http=127.0.0.1:8455 kafka=127.0.0.1:9092 amqp=127.0.0.1:5672')
+    expect(listening(await loadConfig({ flags: { listen: ['native=none'] } }))).toBe(
+      'http=127.0.0.1:8455 kafka=127.0.0.1:9092 amqp=127.0.0.1:5672',
+    )
     expect(listening(await loadConfig({ flags: { listen: 'none' } }))).toBe('')
     expect(listening(await loadConfig({ flags: { listen: ['none', 'native=9'] } }))).toBe('native=127.0.0.1:9')
     expect(listening(await loadConfig({ file: file('listen: { native: 127.0.0.1:1 }'), env: { MILLRACE_LISTEN: 'none' } }))).toBe(

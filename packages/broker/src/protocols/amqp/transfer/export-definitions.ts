@@ -44,16 +44,22 @@ export function exportVhost(administration: AmqpAdministration, vhost: string): 
   const { description = '', tags = [], defaultQueueType } = administration.vhosts.get(vhost)
   const metadata = { description, tags, ...(defaultQueueType === undefined ? {} : { default_queue_type: defaultQueueType }) }
   const all = contents(administration, vhost)
-  const without = <Entry extends { readonly vhost?: string }>(entries: readonly Entry[] = []): readonly Entry[] =>
-    entries.map(({ vhost: _, ...rest }) => rest as Entry)
   return {
-    ...{ default_queue_type: defaultQueueType ?? 'classic', metadata },
-    parameters: without(all.parameters),
-    policies: without(all.policies),
-    queues: without(all.queues),
-    exchanges: without(all.exchanges),
-    bindings: without(all.bindings),
+    default_queue_type: defaultQueueType ?? 'classic',
+    metadata,
+    parameters: withoutVhost(all.parameters),
+    policies: withoutVhost(all.policies),
+    queues: withoutVhost(all.queues),
+    exchanges: withoutVhost(all.exchanges),
+    bindings: withoutVhost(all.bindings),
   }
+}
+
+function withoutVhost<Entry extends { readonly vhost?: string }>(entries: readonly Entry[] = []): readonly Entry[] {
+  return entries.map((entry) => {
+    const { vhost, ...rest } = entry
+    return vhost === undefined ? entry : (rest as Entry)
+  })
 }
 
 type Contents = Pick<Definitions, 'parameters' | 'policies' | 'queues' | 'exchanges' | 'bindings'>
