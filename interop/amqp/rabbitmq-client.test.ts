@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import { Connection } from 'rabbitmq-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AmqpServer } from './amqp-server.ts'
@@ -20,18 +21,18 @@ afterAll(async () => {
 describe('rabbitmq-client', () => {
   test('publishes with confirms and consumes', async () => {
     const got: unknown[] = []
-    let done = (): void => {}
-    const all = new Promise<void>((resolve) => (done = resolve))
+    const all = new EventEmitter()
+    const done = once(all, 'done')
     const consumer = rabbit.createConsumer(
       { queue: 'jobs', queueOptions: { durable: true }, qos: { prefetchCount: 2 } },
       async (message) => {
         got.push(message.body)
-        if (got.length === 5) done()
+        if (got.length === 5) all.emit('done')
       },
     )
     const publisher = rabbit.createPublisher({ confirm: true, maxAttempts: 2 })
     for (let n = 0; n < 5; n++) await publisher.send('jobs', { n })
-    await all
+    await done
     expect(got).toEqual([0, 1, 2, 3, 4].map((n) => ({ n })))
     await publisher.close()
     await consumer.close()

@@ -1,5 +1,6 @@
 // Messages over AMQP, in raw frames: `node test/amqp/throughput.mjs [messages] [bytes] [window]`, against a broker of its own on a disk.
 // Needs `npm run build`.
+/* oxlint-disable no-console */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, existsSync } from 'node:fs'
 import { createConnection } from 'node:net'
@@ -21,8 +22,10 @@ const readyFile = join(directory, 'ready.json')
 const broker = spawn(process.execPath, [
   new URL('../../bin/millrace.js', import.meta.url).pathname,
   'start',
-  ...['--data', join(directory, 'data'), '--ready-file', readyFile, '--log-level', 'warn'],
-  ...['--listen', 'native=none', '--listen', 'http=none', '--listen', 'kafka=none', '--listen', 'amqp=127.0.0.1:0'],
+  `--data=${join(directory, 'data')}`,
+  `--ready-file=${readyFile}`,
+  '--log-level=warn',
+  ...['native=none', 'http=none', 'kafka=none', 'amqp=127.0.0.1:0'].map((listen) => `--listen=${listen}`),
 ])
 while (!existsSync(readyFile)) await new Promise((resolve) => setTimeout(resolve, 20))
 const port = Number(JSON.parse(readFileSync(readyFile, 'utf8')).listeners.amqp.split(':')[1])
@@ -60,11 +63,13 @@ async function open(onMethod) {
 }
 
 const queue = 'bench'
-let confirmed = 0
-let proceed = () => {}
+const progress = { confirmed: 0, received: 0, wake: () => {} }
+const reached = async (condition) => {
+  while (!condition()) await new Promise((resolve) => (progress.wake = resolve))
+}
 const publisher = await open((name, { deliveryTag }) => {
-  if (name === 'basic.ack') confirmed = deliveryTag
-  proceed()
+  if (name === 'basic.ack') progress.confirmed = deliveryTag
+  progress.wake()
 })
 const declaration = { queue, passive: false, durable: true, exclusive: false, autoDelete: false, noWait: false, arguments: {} }
 await publisher.call(1, 'queue.declare', declaration, 'queue.declare-ok')
@@ -73,37 +78,37 @@ await publisher.call(1, 'confirm.select', { noWait: false }, 'confirm.select-ok'
 const one = new Output()
 writeMethod(one, 1, 'basic.publish', { exchange: '', routingKey: queue, mandatory: false, immediate: false })
 writeContent(one, 1, encodeProperties({ deliveryMode: 2 }), new Uint8Array(bytes), 0, bytes, FRAME_BYTES_MAX)
-const batch = Buffer.concat(new Array(BATCH).fill(Buffer.concat(one.take())))
+const message = Buffer.concat(one.take())
+const batch = Buffer.concat(Array.from({ length: BATCH }, () => message))
 
 let start = performance.now()
 for (let sent = 0; sent < messages; sent += BATCH) {
-  while (sent - confirmed >= window) await new Promise((resolve) => (proceed = resolve))
+  await reached(() => sent - progress.confirmed < window)
   publisher.output.copy(batch)
   publisher.send()
 }
-while (confirmed < messages) await new Promise((resolve) => (proceed = resolve))
+await reached(() => progress.confirmed >= messages)
 report('published and confirmed')
 
-let received = 0
 const consumer = await open((name, { deliveryTag }) => {
   if (name !== 'basic.deliver') return
-  received++
-  if (received % BATCH === 0) {
+  progress.received++
+  if (progress.received % BATCH === 0) {
     writeAck(consumer.output, 1, deliveryTag, true)
     consumer.send()
   }
-  if (received === messages) proceed()
+  if (progress.received === messages) progress.wake()
 })
 await consumer.call(1, 'basic.qos', { prefetchSize: 0, prefetchCount: 5000, global: false }, 'basic.qos-ok')
 start = performance.now()
-const done = new Promise((resolve) => (proceed = resolve))
 const consumption = { queue, consumerTag: 't', noLocal: false, noAck: false, exclusive: false, noWait: false, arguments: {} }
 await consumer.call(1, 'basic.consume', consumption, 'basic.consume-ok')
-await done
+await reached(() => progress.received >= messages)
 report('consumed and acknowledged')
 
 function report(what) {
   const seconds = (performance.now() - start) / 1000
+  console.log(`${what}: ${Math.round(messages / seconds)} messages of ${bytes} bytes per second`)
 }
 
 publisher.end()

@@ -78,7 +78,7 @@ export class Bindings {
 
 /** For an exchange by headers arguments are what it looks for; for others they only tell bindings apart. */
 export function matchOf({ type }: ExchangeInfo, args: Arguments): { readonly match?: HeadersMatch; readonly labels?: Labels } {
-  const labels = table(args.json)
+  const labels = labelsOf(args.json)
   if (type !== 'headers') return labels
   const mode = args.choice(MATCH, MODES) ?? 'all'
   const withX = mode.endsWith('-with-x')
@@ -91,6 +91,6 @@ export function matchOf({ type }: ExchangeInfo, args: Arguments): { readonly mat
   return { match: { mode, headers }, ...labels }
 }
 
-function table(json: ArgumentsJson): { readonly labels?: Labels } {
+function labelsOf(json: ArgumentsJson): { readonly labels?: Labels } {
   return Object.keys(json).length === 0 ? {} : { labels: { amqp: { arguments: json } } }
 }

@@ -55,7 +55,7 @@ export function checkDefinitions(json: unknown): Definitions {
     if (!Array.isArray(entries)) throw wrong(`${section} must be a list`)
     for (const [n, entry] of (entries as readonly unknown[]).entries()) checkEntry(`${section}[${n}]`, entry, shape)
   }
-  return given as Definitions
+  return given
 }
 
 function checkEntry(where: string, entry: unknown, { required = {}, optional = {} }: Shape): void {

@@ -1,0 +1,218 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { BrokerProcess, temporaryDirectory } from '../../../bench/src/broker-process.ts'
+import { freePort } from '../../../bench/src/free-port.ts'
+import { AmqpLedger } from './amqp/amqp-ledger.ts'
+import { AmqpSocket } from './amqp/amqp-socket.ts'
+import { numberedBody } from './harness/numbered-body.ts'
+import { runSeed, SeededRandom } from './harness/seeded-random.ts'
+
+const KILLS = 25
+const PUBLISHERS_PER_QUEUE = 2
+const UNCONFIRMED_MAX = 200
+const PREFETCH = 64
+const IDLE_MS = 500
+/** Where a consumer publishes so that a confirm tells it that its acknowledgements are durable. */
+const MARKS = 'marks'
+
+/** How a consumer learns that its acknowledgements are durable: AMQP confirms none. */
+type Proof = 'tx.commit-ok' | 'confirm'
+
+const QUEUES: readonly { readonly name: string; readonly proof: Proof }[] = [
+  { name: 'mail', proof: 'tx.commit-ok' },
+  { name: 'orders', proof: 'confirm' },
+]
+
+let directory: string
+
+beforeEach(() => {
+  directory = temporaryDirectory()
+})
+
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true })
+})
+
+test(
+  `${KILLS} kills under load over AMQP: nothing confirmed is lost, nothing durably acked comes back`,
+  { timeout: 240_000 },
+  async () => {
+    const random = new SeededRandom(runSeed('AMQP crash loop'))
+    const address = `127.0.0.1:${await freePort()}`
+    const options = { data: join(directory, 'data'), arguments: [`--listen=amqp=${address}`] }
+    let broker = await BrokerProcess.start(options)
+    const run = new LoadedRun(address)
+    await run.start()
+
+    for (let kills = 0; kills < KILLS; kills++) {
+      await sleep(random.between(100, 500))
+      await broker.kill()
+      // A crash while it recovers from a crash.
+      for (; random.next() < 0.3 && kills < KILLS - 1; kills++) await BrokerProcess.startAndKill(options, random.between(20, 300))
+      broker = await BrokerProcess.start(options)
+    }
+    await sleep(500)
+    await run.stop()
+    await run.drain()
+    expect(await broker.stop()).toMatchObject({ code: 0 })
+
+    for (const [name, ledger] of run.ledgers) {
+      const { confirmed, acked, deliveries, redeliveries } = ledger
+      const figures = { confirmed: confirmed.size, acked: acked.size, deliveries, redeliveries }
+      process.stderr.write(`AMQP crash loop, ${name}: ${JSON.stringify(figures)}\n`)
+      expect(ledger.verdict()).toEqual([])
+      // Otherwise the run proved nothing.
+      expect(confirmed.size).toBeGreaterThan(KILLS)
+      expect(acked.size).toBeGreaterThan(KILLS)
+      expect(redeliveries).toBeGreaterThan(0)
+    }
+  },
+)
+
+/** Publishers and consumers that live through all the crashes. */
+class LoadedRun {
+  readonly ledgers: ReadonlyMap<string, AmqpLedger> = new Map(QUEUES.map(({ name }) => [name, new AmqpLedger()]))
+  readonly #address: string
+  readonly #loops: Promise<void>[] = []
+  #isOver = false
+  #next = 0
+
+  constructor(address: string) {
+    this.#address = address
+  }
+
+  async start(): Promise<void> {
+    const client = await AmqpSocket.connect(this.#address)
+    for (const queue of [...this.ledgers.keys(), MARKS]) await client.call(1, 'queue.declare', declaration(queue))
+    client.destroy()
+    for (const { name, proof } of QUEUES) {
+      const ledger = this.ledgers.get(name)!
+      for (let n = 0; n < PUBLISHERS_PER_QUEUE; n++)
+        this.#loops.push(this.#again((client) => this.#publish(client, name, ledger)))
+      this.#loops.push(this.#again((client) => this.#consume(client, name, ledger, proof)))
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true
+    await Promise.all(this.#loops)
+  }
+
+  /** Takes everything that is left. */
+  async drain(): Promise<void> {
+    for (const [queue, ledger] of this.ledgers) {
+      const client = await AmqpSocket.connect(this.#address)
+      let last = performance.now()
+      client.onDelivery = ({ body, redelivered }) => {
+        ledger.delivered(body, redelivered)
+        last = performance.now()
+      }
+      await client.call(1, 'basic.consume', consumption(queue, true))
+      while (performance.now() - last < IDLE_MS) await sleep(20)
+      expect(await client.call(1, 'queue.declare', { ...declaration(queue), passive: true })).toMatchObject({ messageCount: 0 })
+      client.destroy()
+    }
+  }
+
+  /** One connection after another, as long as the run lasts. */
+  async #again(serve: (client: AmqpSocket) => Promise<void>): Promise<void> {
+    while (!this.#isOver) {
+      const client = await AmqpSocket.connect(this.#address).catch(() => undefined)
+      if (client !== undefined) {
+        // What ends it is the crash.
+        await serve(client).catch((error: unknown) => expect(client.closed, String(error)).toBe(true))
+        client.destroy()
+      }
+      await sleep(10)
+    }
+  }
+
+  async #publish(client: AmqpSocket, queue: string, ledger: AmqpLedger): Promise<void> {
+    const confirms = await Confirmed.of(client)
+    while (!this.#isOver && !client.closed) {
+      const number = this.#next++
+      confirms.sent(() => ledger.confirmed.add(number))
+      await client.write(client.messageBytes(queue, numberedBody(number)))
+      while (confirms.open > UNCONFIRMED_MAX && !client.closed) await sleep(1)
+    }
+    await confirms.all()
+  }
+
+  async #consume(client: AmqpSocket, queue: string, ledger: AmqpLedger, proof: Proof): Promise<void> {
+    const confirms = proof === 'confirm' ? await Confirmed.of(client) : undefined
+    if (confirms === undefined) await client.call(1, 'tx.select', {})
+    let held: { readonly number: number; readonly tag: number }[] = []
+    client.onDelivery = ({ tag, body, redelivered }) => held.push({ number: ledger.delivered(body, redelivered), tag })
+    await client.call(1, 'basic.qos', { prefetchSize: 0, prefetchCount: PREFETCH, global: false })
+    await client.call(1, 'basic.consume', consumption(queue, false))
+    while (!this.#isOver && !client.closed) {
+      const settled = held
+      held = []
+      const newest = settled.at(-1)
+      if (newest === undefined) {
+        await sleep(1)
+        continue
+      }
+      client.send(1, 'basic.ack', { deliveryTag: newest.tag, multiple: true })
+      if (confirms === undefined) await client.call(1, 'tx.commit', {})
+      else await mark(client, confirms)
+      for (const { number } of settled) ledger.acked.add(number)
+    }
+  }
+}
+
+/** An answer tells that the acknowledgements before it took effect; what is published after that is durable no sooner than they are. */
+async function mark(client: AmqpSocket, confirms: Confirmed): Promise<void> {
+  await client.call(1, 'basic.qos', { prefetchSize: 0, prefetchCount: PREFETCH, global: false })
+  confirms.sent(() => {})
+  await client.write(client.messageBytes(MARKS, ''))
+  await confirms.all()
+}
+
+/** The publishes of a channel in confirm mode, in order. */
+class Confirmed {
+  readonly #waiting: (() => void)[] = []
+  readonly #client: AmqpSocket
+  #told = 0
+
+  private constructor(client: AmqpSocket) {
+    this.#client = client
+    client.onMethod = (method) => {
+      if (method.name !== 'basic.ack' && method.name !== 'basic.nack') return
+      const { deliveryTag } = method.args
+      for (const confirm of this.#waiting.splice(0, deliveryTag - this.#told)) if (method.name === 'basic.ack') confirm()
+      this.#told = deliveryTag
+    }
+  }
+
+  static async of(client: AmqpSocket): Promise<Confirmed> {
+    await client.call(1, 'confirm.select', { noWait: false })
+    return new Confirmed(client)
+  }
+
+  get open(): number {
+    return this.#waiting.length
+  }
+
+  sent(confirm: () => void): void {
+    this.#waiting.push(confirm)
+  }
+
+  /** @throws when the connection ended before */
+  async all(): Promise<void> {
+    while (this.open > 0) {
+      if (this.#client.closed) throw new Error('the connection ended')
+      await sleep(1)
+    }
+  }
+}
+
+function declaration(queue: string) {
+  return { queue, passive: false, durable: true, exclusive: false, autoDelete: false, noWait: false, arguments: {} }
+}
+
+function consumption(queue: string, noAck: boolean) {
+  return { queue, consumerTag: 'c', noLocal: false, noAck, exclusive: false, noWait: false, arguments: {} }
+}
