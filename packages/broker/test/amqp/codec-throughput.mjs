@@ -158,7 +158,13 @@ measure('frames to records, 100 B, more properties', publishesToRecords(publishe
 /** What most clients set on each message. */
 function own(n) {
   const id = `5f0c7a52-8d1e-4b7e-9a55-${String(n).padStart(12, '0')}`
-  const common = { contentType: 'application/json', deliveryMode: 2, correlationId: id, messageId: id, timestamp: 1_700_000_000 + n }
+  const common = {
+    contentType: 'application/json',
+    deliveryMode: 2,
+    correlationId: id,
+    messageId: id,
+    timestamp: 1_700_000_000 + n,
+  }
   return encodeProperties(common)
 }
 const ownWithHeaders = (n) =>
@@ -170,11 +176,11 @@ const ownWithHeaders = (n) =>
   })
 const idEach = (n) => encodeProperties({ contentType: 'application/json', deliveryMode: 2, messageId: `${n}` })
 const perMessage = [
-  ['a message id each', idEach],
-  ['ids and time each', own],
-  ['an id and text headers each', ownWithHeaders],
+  { what: 'a message id each', propertiesOf: idEach },
+  { what: 'ids and time each', propertiesOf: own },
+  { what: 'an id and text headers each', propertiesOf: ownWithHeaders },
 ]
-for (const [what, propertiesOf] of perMessage) {
+for (const { what, propertiesOf } of perMessage) {
   const chunks = publishes(propertiesOf, () => 'orders')
   measure(`frames to records, 100 B, ${what}`, publishesToRecords(chunks))
 }
@@ -215,5 +221,5 @@ measure(
   'records to deliveries, 100 B, with expiration',
   recordsToDeliveries(() => expiring),
 )
-for (const [what, propertiesOf] of perMessage)
+for (const { what, propertiesOf } of perMessage)
   measure(`records to deliveries, 100 B, ${what}`, recordsToDeliveries(propertiesOf))

@@ -104,7 +104,6 @@ report('consumed and acknowledged')
 
 function report(what) {
   const seconds = (performance.now() - start) / 1000
-  
 }
 
 publisher.end()

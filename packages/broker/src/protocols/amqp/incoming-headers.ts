@@ -84,8 +84,7 @@ export function writeIncoming(writer: HeaderWriter, properties: Properties, exch
     writer.add(name, bytes, at, properties.end(property) - at)
   }
   if (!properties.has(DELIVERY_MODE)) writer.add(names.deliveryMode, NOTHING, 0, 0)
-  else if (properties.octet(DELIVERY_MODE) !== PERSISTENT)
-    writer.addDigits(names.deliveryMode, properties.octet(DELIVERY_MODE))
+  else if (properties.octet(DELIVERY_MODE) !== PERSISTENT) writer.addDigits(names.deliveryMode, properties.octet(DELIVERY_MODE))
   if (properties.has(PRIORITY)) writer.addDigits(names.priority, properties.octet(PRIORITY))
   if (properties.has(TIMESTAMP)) addTimestamp(writer, properties)
   if (properties.has(HEADERS)) {
