@@ -1,6 +1,8 @@
 // hot path (packages/broker/test/amqp/codec-throughput.mjs)
 
-const SLAB_BYTES = 4096
+/** Each that is filled is followed by a larger one, up to this: who writes little has little. */
+const SLAB_BYTES_MIN = 512
+const SLAB_BYTES_MAX = 32_768
 const NOTHING: Uint8Array = new Uint8Array(0)
 
 /** Room for short pieces of bytes that are written one after the other: one allocation for many of them. What was written stays as it is. */
@@ -16,7 +18,8 @@ export class Slab {
   reserve(from: number, size: number): number {
     if (this.at + size <= this.bytes.length) return from
     const whole = this.at - from + size
-    const next = new Uint8Array(whole <= SLAB_BYTES / 2 ? SLAB_BYTES : whole * 2)
+    const usual = Math.min(Math.max(this.bytes.length * 2, SLAB_BYTES_MIN), SLAB_BYTES_MAX)
+    const next = new Uint8Array(Math.max(usual, whole * 2))
     next.set(this.bytes.subarray(from, this.at))
     this.bytes = next
     this.at -= from
@@ -33,7 +36,7 @@ export class Slab {
 
   /** To be called when a piece is whole: what was made for a large one is not kept for the next. */
   release(): void {
-    if (this.bytes.length <= SLAB_BYTES) return
+    if (this.bytes.length <= SLAB_BYTES_MAX) return
     this.bytes = NOTHING
     this.at = 0
   }

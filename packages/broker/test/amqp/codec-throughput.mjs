@@ -176,11 +176,11 @@ const ownWithHeaders = (n) =>
   })
 const idEach = (n) => encodeProperties({ contentType: 'application/json', deliveryMode: 2, messageId: `${n}` })
 const perMessage = [
-  ['a message id each', idEach],
-  ['ids and time each', own],
-  ['an id and text headers each', ownWithHeaders],
+  { what: 'a message id each', propertiesOf: idEach },
+  { what: 'ids and time each', propertiesOf: own },
+  { what: 'an id and text headers each', propertiesOf: ownWithHeaders },
 ]
-for (const [what, propertiesOf] of perMessage) {
+for (const { what, propertiesOf } of perMessage) {
   const chunks = publishes(propertiesOf, () => 'orders')
   measure(`frames to records, 100 B, ${what}`, publishesToRecords(chunks))
 }
@@ -221,4 +221,5 @@ measure(
   'records to deliveries, 100 B, with expiration',
   recordsToDeliveries(() => expiring),
 )
-for (const [what, propertiesOf] of perMessage) measure(`records to deliveries, 100 B, ${what}`, recordsToDeliveries(propertiesOf))
+for (const { what, propertiesOf } of perMessage)
+  measure(`records to deliveries, 100 B, ${what}`, recordsToDeliveries(propertiesOf))

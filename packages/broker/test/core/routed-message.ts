@@ -2,7 +2,7 @@ import type { HeaderValue, RoutedMessage } from '../../src/core/broker.ts'
 
 export function messageWith(
   key: string,
-  headers: Readonly<Record<string, HeaderValue>> = {},
+  headers: Readonly<Record<string, HeaderValue | null>> = {},
   moreKeys?: readonly string[],
 ): RoutedMessage {
   return {

@@ -84,6 +84,6 @@ export class CoreRoute implements Route {
     checkBatchSize(batch.length, shard.limits.batchBytesMax)
     const plain = checkBatch(shard, batch, false)!
     const dueMs = shard.platform.clock.nowMs() + delayMs
-    for (const exchange of exchanges) shard.schedule.add(exchange.schedule, -1, plain, dueMs)
+    for (const exchange of exchanges) shard.schedule.delay(exchange.schedule, -1, plain, dueMs)
   }
 }

@@ -19,12 +19,12 @@ function make(spec: ExchangeSpec, ...bindings: readonly Omit<Binding, 'source'>[
   }
 }
 
-function route(exchange: string, key: string, headers: Readonly<Record<string, HeaderValue>> = {}): Route {
+function route(exchange: string, key: string, headers: Readonly<Record<string, HeaderValue | null>> = {}): Route {
   return t.broker.router.source(exchange).route(messageWith(key, headers))
 }
 
 /** Names of the destinations, sorted. */
-function to(exchange: string, key: string, headers: Readonly<Record<string, HeaderValue>> = {}): string {
+function to(exchange: string, key: string, headers: Readonly<Record<string, HeaderValue | null>> = {}): string {
   return route(exchange, key, headers)
     .destinations.map(({ name }) => name)
     .toSorted()
@@ -100,6 +100,18 @@ test('a headers exchange looks at all, or any, of the headers', () => {
   expect(to('x', '', { format: 'txt' })).toBe('every there')
   expect(to('x', '', { 'x-kind': 'report' })).toBe('any-x every')
   expect(to('x', '')).toBe('every')
+})
+
+test('a header that is equal to nothing is there all the same', () => {
+  make(
+    { name: 'x', type: 'headers' },
+    { destination: 'queue:there', key: '', match: { mode: 'all', headers: { list: null } } },
+    { destination: 'queue:any', key: '', match: { mode: 'any', headers: { list: null, n: 1 } } },
+    { destination: 'queue:text', key: '', match: { mode: 'any', headers: { list: 'null' } } },
+    { destination: 'queue:both', key: '', match: { mode: 'all', headers: { n: 1, list: '' } } },
+  )
+  expect(to('x', '', { list: null, n: 1 })).toBe('any there')
+  expect(to('x', '', { list: '', n: 1 })).toBe('any both there')
 })
 
 test('where headers have no types, texts equal the numbers and booleans that they say', () => {

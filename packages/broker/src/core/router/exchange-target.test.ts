@@ -206,6 +206,24 @@ test('messages wait in a delayed exchange as long as their header says, on which
   expect(t.broker.router.exchange('later').counters.unroutable).toBe(1)
 })
 
+test('what a message has to live counts from when its delay has passed', async () => {
+  t.broker.router.createExchange({ name: 'later', type: 'fanout', delayed: true })
+  bound('later', '', 'q')
+  const nowMs = t.platform.clock.nowMs()
+  const headers = [
+    { key: 'x-delay', value: '1000' },
+    { key: 'expires-at', value: String(nowMs + 500) },
+  ]
+  to('exchange:later').publish(0, batchOf(['k m'], headers))
+  await t.advance(1001)
+  const consumer = t.consume('queue:q')
+  await t.settle()
+  const [message] = consumer.messages
+  expect(message!.value).toBe('m')
+  expect(message!.record.timestampMs).toBe(nowMs + 1000)
+  expect(headersOf(message!.record)).toMatchObject({ 'expires-at': String(nowMs + 1500) })
+})
+
 // ---- transactions ---------------------------------------------------------------------------------------------------
 
 test('a transaction publishes through exchanges, all or nothing', async () => {

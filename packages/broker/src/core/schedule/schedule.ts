@@ -2,7 +2,7 @@
  * Publishes batches later. Each waits in the log of a slot, a stretch of time; slots are split into finer ones as they come near,
  * and the finest are loaded, sorted and published. See README.md.
  */
-import { batchMaxTimestampMs, batchRecordCount, namesProducer, shiftBatchTimestamps } from '@millrace/wire'
+import { batchMaxTimestampMs, batchRecordCount, namesProducer } from '@millrace/wire'
 import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import { batchWithout } from '../dedup/batch-without.ts'
@@ -12,6 +12,7 @@ import type { Deadline } from '../timers.ts'
 import type { Loaded } from './due-heap.ts'
 import { ENTRY_BYTES } from './entry.ts'
 import { LOADED_BYTES_MAX, LOADED_OVERLOAD_FACTOR, LOOK_MS, SHARE_BYTES_MAX, SHARE_ENTRIES_MAX } from './limits.ts'
+import { laterBatch, laterLives } from './later-batch.ts'
 import { Loader } from './loader.ts'
 import { ScheduleCell } from './schedule-cell.ts'
 import type { ScheduleTarget } from './schedule-target.ts'
@@ -77,7 +78,19 @@ export class Schedule implements Task, Deadline {
    * @throws `bad_request`, and what `publish` throws
    */
   add(target: ScheduleTarget, partition: number, batch: Uint8Array, dueMs: number): number {
-    const { store, platform, cycle } = this.#shard
+    return this.#add(target, partition, batch, dueMs, laterBatch)
+  }
+
+  /**
+   * As `add`, for messages whose publisher does not know that they wait: what they have to live counts from `dueMs` as well.
+   * @param batch not compressed
+   */
+  delay(target: ScheduleTarget, partition: number, batch: Uint8Array, dueMs: number): number {
+    return this.#add(target, partition, batch, dueMs, laterLives)
+  }
+
+  #add(target: ScheduleTarget, partition: number, batch: Uint8Array, dueMs: number, later: typeof laterBatch): number {
+    const { store, platform, cycle, crc32c } = this.#shard
     const nowMs = platform.clock.nowMs()
     const due = checkDue(dueMs, nowMs)
     if (due <= nowMs) {
@@ -96,14 +109,12 @@ export class Schedule implements Task, Deadline {
         'more messages are due soon than the broker keeps in memory: schedule fewer at a time',
       )
     }
-    store.reserve(batch.length + ENTRY_BYTES + STATE_BYTES)
+    // Its age counts from when it appears: retention and expiry must not end it before anybody has seen it.
+    const dated = later(batch, due - batchMaxTimestampMs(batch), crc32c)
+    store.reserve(dated.length + ENTRY_BYTES + STATE_BYTES)
     const messages = batchRecordCount(batch)
     const id = this.cell.give(target.entity, messages)
     this.#targets.set(target.entity, target)
-    // Its age counts from when it appears: retention and expiry must not end it before anybody has seen it.
-    const dated = batch.slice()
-    const byMs = due - batchMaxTimestampMs(batch)
-    if (byMs > 0) shiftBatchTimestamps(dated, byMs, this.#shard.crc32c)
     this.#splitter.append(this.#slots.place(due, nowMs), [{ dueMs: due, id, messages, partition, batch: dated }])
     cycle.bound()
     // The ticket that the caller sees is that of a commit that comes, even if this one is closed by now.

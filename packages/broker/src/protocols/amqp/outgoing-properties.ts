@@ -158,7 +158,7 @@ export class OutgoingProperties {
       case DELIVERY_MODE:
         return length === 0 || this.#number(bytes, property) <= OCTET_MAX
       case PRIORITY:
-        return readPriority(bytes, this.#at[property]!, length) !== undefined
+        return readPriority(bytes, this.#at[property], length) !== undefined
       case TIMESTAMP:
       case EXPIRATION:
         return length <= EXACT_DIGITS && this.#number(bytes, property) >= 0
@@ -216,8 +216,9 @@ export class OutgoingProperties {
       }
       case EXPIRATION: {
         const ms = Math.max(this.expirationMs!, 0)
-        out[at] = digitCount(ms)
-        return writeDigits(out, at + 1, ms, out[at]!)
+        const digits = digitCount(ms)
+        out[at] = digits
+        return writeDigits(out, at + 1, ms, digits)
       }
       default:
         out[at] = this.#length(property)
