@@ -150,7 +150,7 @@ test('what the broker will never take is set aside, with the reason, and can be 
     { body: big, key: 'k' },
     { body: 'b', key: 'k' },
   ])
-  await outbox.add(both.pool, 'queue:no such/name', 'nowhere')
+  await outbox.add(both.pool, 'topic:no such name', 'nowhere')
   const { errors } = start(outbox)
   await vi.waitFor(async () => expect(await outbox.backlog(both.pool)).toMatchObject({ pending: 0, parked: 2 }), soon)
   expect(await texts(both.broker, queue)).toEqual(['a', 'b'])

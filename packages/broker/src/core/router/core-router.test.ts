@@ -157,11 +157,13 @@ test('a consistent-hash exchange may look at a header or property instead', () =
   expect(t.broker.router.source('x').byHeaders).toBe(true)
 })
 
-test('the default exchange knows every queue by its name, and none of its topics', () => {
+test('the default exchange knows every queue by its name, and topics whose name no queue has', () => {
   t.broker.createQueue({ name: 'q' })
+  t.broker.createTopic({ name: 'q' })
   t.broker.createTopic({ name: 'topic' })
   expect(to('', 'q')).toBe('q')
-  expect(to('', 'topic')).toBe('')
+  expect(route('', 'q').destinations[0]!.kind).toBe('queue')
+  expect(to('', 'topic')).toBe('topic')
   const nowhere = route('', 'later')
   t.broker.createQueue({ name: 'later' })
   expect(nowhere.isCurrent).toBe(false)
