@@ -139,26 +139,6 @@ describe.each(['memory', 'disk'] as const)('the HTTP API over the %s engine', (e
       expect((await call('GET', '/v1/topics/news/subscriptions/mail')).status).toBe(404)
     })
 
-    test('of queues whose names are any text, and which end by themselves', async () => {
-      for (const name of ['a b', 'a/b', 'a:b/c', '%41', '100%', 'ä€😀', '?x=1#y', '"quoted"', '/']) {
-        const path = `/v1/queues/${encodeURIComponent(name)}`
-        expect(await call('PUT', path, { delivery: { leaseMs: 5000 } })).toMatchObject({ status: 201, body: { name } })
-        expect((await call('POST', `${path}/messages`, 'hello')).status).toBe(201)
-        const { body } = await call('POST', `${path}/messages/receive`)
-        expect(body.messages).toMatchObject([{ body: 'hello' }])
-        expect(await call('DELETE', `${path}/messages/${body.messages[0].handle}`)).toMatchObject({ status: 204 })
-        expect((await call('GET', path)).body).toMatchObject({ name, ready: 0, inFlight: 0, durable: true, autoDelete: false })
-        expect(await call('DELETE', path)).toMatchObject({ status: 204 })
-      }
-      const settings = { durable: false, autoDelete: true, labels: { team: 'ops', list: [1, { deep: null }] } }
-      expect(await call('PUT', '/v1/queues/brief', settings)).toMatchObject({ status: 201, body: settings })
-      expect(await call('PUT', '/v1/queues/brief', { ...settings, labels: {} })).toMatchObject({ status: 409 })
-      expect((await call('PATCH', '/v1/queues/brief', { labels: {} })).body).not.toHaveProperty('labels')
-      // Requests that receive neither keep it nor end it.
-      expect(await receive('brief')).toEqual([])
-      expect(await call('DELETE', '/v1/queues/brief')).toMatchObject({ status: 204 })
-    })
-
     test('are listed in pages', async () => {
       for (const name of ['page-c', 'page-a', 'page-b']) await call('PUT', `/v1/queues/${name}`)
       const first = await call('GET', '/v1/queues?prefix=page-&limit=2')
@@ -345,17 +325,6 @@ describe.each(['memory', 'disk'] as const)('the HTTP API over the %s engine', (e
       expect(await receive('silence', '?waitMs=1200')).toEqual([])
       expect(performance.now() - before).toBeGreaterThan(1100)
       expect(await receive('silence')).toEqual([])
-    })
-
-    test('one that does not wait is answered at once, beside one that does', async () => {
-      await call('PUT', '/v1/queues/beside')
-      const waiting = receive('beside', '?waitMs=20000&max=2')
-      await expect.poll(async () => (await call('GET', '/v1/queues/beside')).body.consumers, soon).toBe(1)
-      const before = performance.now()
-      expect(await receive('beside')).toEqual([])
-      expect(performance.now() - before).toBeLessThan(900)
-      await publish('beside', 'x')
-      expect(await waiting).toMatchObject([{ body: 'x' }])
     })
 
     test('a client that leaves while it waits takes nothing with it', async () => {

@@ -43,10 +43,10 @@ export function exportDefinitions(administration: AmqpAdministration): Definitio
 export function exportVhost(administration: AmqpAdministration, vhost: string): Definitions {
   const { description = '', tags = [], defaultQueueType } = administration.vhosts.get(vhost)
   const metadata = { description, tags, ...(defaultQueueType === undefined ? {} : { default_queue_type: defaultQueueType }) }
+  const own = { default_queue_type: defaultQueueType ?? 'classic', metadata }
   const all = contents(administration, vhost)
   return {
-    default_queue_type: defaultQueueType ?? 'classic',
-    metadata,
+    ...own,
     parameters: withoutVhost(all.parameters),
     policies: withoutVhost(all.policies),
     queues: withoutVhost(all.queues),
