@@ -119,16 +119,14 @@ async function misbehave(random: FuzzRandom, broker: AmqpBroker): Promise<number
 async function expectWorking(broker: AmqpBroker): Promise<void> {
   const peer = await broker.opened()
   const queue = 'canary'
-  await peer.call(1, 'queue.declare', {
-    ...{ queue, passive: false, durable: true, exclusive: false, autoDelete: false, noWait: false, arguments: {} },
-  })
+  const declared = { passive: false, durable: true, exclusive: false, autoDelete: false, noWait: false, arguments: {} }
+  const consumption = { consumerTag: 't', noLocal: false, noAck: true, exclusive: false, noWait: false, arguments: {} }
+  await peer.call(1, 'queue.declare', { ...declared, queue })
   await peer.call(1, 'confirm.select', { noWait: false })
   peer.publish(1, '', queue, 'alive')
   await peer.settle()
   expect(peer.take('basic.ack')).toEqual({ deliveryTag: 1, multiple: false })
-  await peer.call(1, 'basic.consume', {
-    ...{ queue, consumerTag: 't', noLocal: false, noAck: true, exclusive: false, noWait: false, arguments: {} },
-  })
+  await peer.call(1, 'basic.consume', { ...consumption, queue })
   expect(peer.takeDelivery().body).toBe('alive')
   peer.cut()
 }
