@@ -1,4 +1,4 @@
-import { AMQPClient, type AMQPMessage, AMQPWebSocketClient } from '@cloudamqp/amqp-client'
+import { AMQPClient, AMQPError, type AMQPMessage, AMQPWebSocketClient } from '@cloudamqp/amqp-client'
 import { WebSocket } from 'ws'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AmqpServer } from './amqp-server.ts'
@@ -42,5 +42,5 @@ describe.each([
 })
 
 test('what is no AMQP is told so', async () => {
-  await expect(new AMQPClient(server.httpUrl.replace('http', 'amqp')).connect()).rejects.toThrow()
+  await expect(new AMQPClient(server.httpUrl.replace('http', 'amqp')).connect()).rejects.toThrow(AMQPError)
 })

@@ -84,9 +84,9 @@ class LoadedRun {
   }
 
   async start(): Promise<void> {
-    const client = await AmqpSocket.connect(this.#address)
-    for (const queue of [...this.ledgers.keys(), MARKS]) await client.call(1, 'queue.declare', declaration(queue))
-    client.destroy()
+    const declaring = await AmqpSocket.connect(this.#address)
+    for (const queue of [...this.ledgers.keys(), MARKS]) await declaring.call(1, 'queue.declare', declaration(queue))
+    declaring.destroy()
     for (const { name, proof } of QUEUES) {
       const ledger = this.ledgers.get(name)!
       for (let n = 0; n < PUBLISHERS_PER_QUEUE; n++)
@@ -111,7 +111,8 @@ class LoadedRun {
       }
       await client.call(1, 'basic.consume', consumption(queue, true))
       while (performance.now() - last < IDLE_MS) await sleep(20)
-      expect(await client.call(1, 'queue.declare', { ...declaration(queue), passive: true })).toMatchObject({ messageCount: 0 })
+      const left = await client.call(1, 'queue.declare', { ...declaration(queue), passive: true })
+      if ('messageCount' in left && left.messageCount > 0) ledger.violations.push(`${left.messageCount} messages do not come`)
       client.destroy()
     }
   }
@@ -122,7 +123,9 @@ class LoadedRun {
       const client = await AmqpSocket.connect(this.#address).catch(() => undefined)
       if (client !== undefined) {
         // What ends it is the crash.
-        await serve(client).catch((error: unknown) => expect(client.closed, String(error)).toBe(true))
+        await serve(client).catch((error: unknown) => {
+          if (!client.closed) throw error
+        })
         client.destroy()
       }
       await sleep(10)

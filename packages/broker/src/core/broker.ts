@@ -179,7 +179,9 @@ export interface Broker {
   // ---- overload ---------------------------------------------------------------------------------------------------
   /** True while publishers should not be read from. */
   readonly congested: boolean
-  /** Calls back when `congested` turned false. */
+  /** False while the disk has no room: publishes are refused with `disk_full`, and all else goes on. */
+  readonly acceptsPublishes: boolean
+  /** Calls back when `congested` turned false or `acceptsPublishes` true. */
   onRelief(listener: () => void): () => void
 
   readonly limits: BrokerLimits

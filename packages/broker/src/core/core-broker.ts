@@ -318,6 +318,10 @@ export class CoreBroker implements Broker {
     return this.#store.pendingBytes > this.#store.limits.pendingBytesHigh
   }
 
+  get acceptsPublishes(): boolean {
+    return this.#store.acceptsPublishes
+  }
+
   onRelief(listener: () => void): () => void {
     return this.#store.onRelief(listener)
   }

@@ -53,21 +53,10 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   let failure: Error | undefined
   void core.failed.then((error) => (failure = error))
   const addresses = (): Record<string, string> => Object.fromEntries(open.map(({ name, address }) => [name, address]))
-  const metrics = new Metrics({
-    broker,
-    store,
-    listeners: () => open,
-    config: config.metrics,
-    nowMs: () => platform.clock.nowMs(),
-  })
+  const { clock } = platform
+  const metrics = new Metrics({ broker, store, listeners: () => open, config: config.metrics, nowMs: () => clock.nowMs() })
   const session = sessionContext(core, platform, config, startedMs, addresses, { authorize: security.authorize, security })
-  const health = {
-    checks: () => ({
-      journal: failure === undefined ? undefined : `it failed: ${failure.message}`,
-      disk: store.acceptsPublishes ? undefined : 'there is no room for new messages',
-      serving: draining ? 'the broker is shutting down' : undefined,
-    }),
-  }
+  const health = { checks: () => healthChecks(failure, store.acceptsPublishes, draining) }
 
   let opened: OpenAmqp | undefined
   const webSockets = new Map([['/v1/native', nativeDoor]])
@@ -140,6 +129,19 @@ function logReady(log: Log, config: Config, session: SessionContext, listeners: 
 /** `kafka.advertised` is for the first listener of that door: what leads to one does not lead to another. */
 function withAdvertised({ listen, kafka: { advertised } }: Config): readonly ListenEntry[] {
   return listen.map((entry) => (entry.name === 'kafka' && advertised !== null ? { advertised, ...entry } : entry))
+}
+
+/** What is wrong, by what it is about. */
+function healthChecks(
+  failure: Error | undefined,
+  acceptsPublishes: boolean,
+  draining: boolean,
+): Record<'journal' | 'disk' | 'serving', string | undefined> {
+  return {
+    journal: failure === undefined ? undefined : `it failed: ${failure.message}`,
+    disk: acceptsPublishes ? undefined : 'there is no room for new messages',
+    serving: draining ? 'the broker is shutting down' : undefined,
+  }
 }
 
 function readySentence({ engine, data }: Config, listeners: Readonly<Record<string, string>>): string {

@@ -13,6 +13,7 @@ import type { MethodName, WrittenArguments } from '../../src/protocols/amqp/code
 import { Output } from '../../src/protocols/amqp/codec/output.ts'
 import { encodeProperties, PROPERTIES_AT, type PropertyValues } from '../../src/protocols/amqp/codec/properties.ts'
 import { writeContent } from '../../src/protocols/amqp/codec/deliveries.ts'
+import type { Journal } from '../../src/ports/journal.ts'
 import { CommitWaiters } from '../../src/protocols/commit-waiters.ts'
 import { openToAll, type Security } from '../../src/protocols/security.ts'
 import type { Action, Connection, Door, Peer, Principal, Session, SessionContext } from '../../src/protocols/session.ts'
@@ -24,6 +25,7 @@ export interface AmqpOptions extends TestOptions {
   readonly settings?: Partial<AmqpSettings>
   readonly authorize?: (principal: Principal, action: Action, resource: string) => void
   readonly security?: Security
+  readonly journal?: Journal
 }
 
 /** A frame of the broker, for people: `basic.ack 3 multiple`. */
@@ -58,8 +60,8 @@ export class AmqpBroker {
   }
 
   static async open(options: AmqpOptions = {}): Promise<AmqpBroker> {
-    const { settings: _, authorize: __, security: ___, ...core } = options
-    return new AmqpBroker(await TestBroker.open(core), options)
+    const { settings: _, authorize: __, security: ___, journal, ...core } = options
+    return new AmqpBroker(await TestBroker.open(core, 1, journal), options)
   }
 
   /** A connection on which nothing was said. */
@@ -130,13 +132,13 @@ export class AmqpPeer implements Connection {
 
   // ---- for tests ------------------------------------------------------------------------------------------------------
 
-  async open(capabilities: Readonly<Record<string, boolean>> = {}, virtualHost = '/'): Promise<void> {
+  async open(capabilities: Readonly<Record<string, boolean>> = {}, virtualHost = '/', heartbeat = 0): Promise<void> {
     this.greet()
     await this.settle()
     this.take('connection.start')
     await this.logIn('guest', 'guest', capabilities)
     this.take('connection.tune')
-    this.send(0, 'connection.tune-ok', { channelMax: 2047, frameMax: FRAME_BYTES_MAX, heartbeat: 0 })
+    this.send(0, 'connection.tune-ok', { channelMax: 2047, frameMax: FRAME_BYTES_MAX, heartbeat })
     await this.call(0, 'connection.open', { virtualHost })
   }
 

@@ -15,12 +15,18 @@ export interface SocketDelivery {
   readonly body: string
 }
 
+interface Call {
+  readonly reply: MethodName
+  readonly resolve: (args: Method['args']) => void
+  readonly reject: (error: Error) => void
+}
+
 /** A client of the AMQP door over TCP that need not behave: it reads only when told to, and never waits for confirms by itself. */
 export class AmqpSocket {
   readonly #socket: Socket
   readonly #reader = new FrameReader()
   readonly #output = new Output()
-  readonly #calls: { readonly reply: MethodName; resolve(args: Method['args']): void; reject(error: Error): void }[] = []
+  readonly #calls: Call[] = []
   #delivery: { tag: number; redelivered: boolean; left: number; readonly pieces: Buffer[] } | undefined
   #drained: (() => void) | undefined
   closed = false

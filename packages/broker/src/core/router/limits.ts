@@ -18,8 +18,6 @@ export const CACHED_KEY_LENGTH_MAX = 512
 export const ROUTES_MAX = 16_384
 /** Logs that share one stored copy. More get another. */
 export const SHARERS_MAX = 1024
-/** Runs of records with one route that a batch for an exchange is gathered into at a time. */
-export const OPEN_RUNS_MAX = 64
 
 /** What a definition takes in a commit beside its JSON, and what the end of one does, at most. */
 export const DEFINITION_BYTES = 64
@@ -30,3 +28,6 @@ export const DUE_BYTES_MAX: number = 16 * MIB
 
 /** A message is delayed so long at most. */
 export const DELAY_MS_MAX: number = 100 * 365 * 24 * 3600 * 1000
+
+/** Runs of records with one route that a batch for an exchange is gathered into at a time. */
+export const OPEN_RUNS_MAX = 64

@@ -301,6 +301,7 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
     }
     const bytes = channels.takePublishedBytes()
     if (bytes > 0 && 'client' in state) this.#pace.published(state.client.principal, bytes)
+    this.#pace.answersWait(channels.isFull)
     this.#wake()
   }
 
@@ -312,6 +313,11 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
 
   #awaitCommit(): void {
     this.#wake()
+    this.#enlist()
+  }
+
+  /** Without a flush before the commit: it would find nothing, over and over. */
+  #enlist(): void {
     if (this.#waitsForCommit) return
     this.#waitsForCommit = true
     this.#context.commits.enlist(this)
@@ -326,11 +332,12 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
     if (channels !== undefined && state.name !== 'closing') {
       try {
         channels.tell(this.#context.broker.committedTicket)
+        this.#pace.answersWait(channels.isFull)
         if (state.name === 'open') channels.feed(this.#backlogBytesHigh - this.#connection.backlogBytes)
       } catch (error) {
         this.#fail(error)
       }
-      if (channels.waiting) this.#awaitCommit()
+      if (channels.waiting) this.#enlist()
     }
     this.#end()
     this.#write()

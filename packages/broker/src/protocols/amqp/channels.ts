@@ -142,6 +142,12 @@ export class Channels {
     return false
   }
 
+  /** Whether a channel has so many answers to come that nothing more should be asked. */
+  get isFull(): boolean {
+    for (const channel of this.#busy) if (channel.isFull) return true
+    return false
+  }
+
   feed(room: number): void {
     this.#client.feeder.feed(room, this.#written)
   }

@@ -55,7 +55,7 @@ export class Publishing {
   constructor(client: Client, channel: number) {
     this.#client = client
     this.#channel = channel
-    this.content = new IncomingContent(client.door.settings.messageBytesMax)
+    this.content = new IncomingContent(Math.min(client.door.settings.messageBytesMax, client.broker.limits.batchBytesMax))
     this.#replyForms = new ReplyForms(client.messagesIn)
   }
 
