@@ -127,6 +127,6 @@ export class VirtualHosts {
   }
 
   #settings(name: string): VhostSettings {
-    return (this.#broker.documents.get(VHOSTS, name) ?? {})
+    return this.#broker.documents.get(VHOSTS, name) ?? {}
   }
 }
