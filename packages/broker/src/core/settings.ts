@@ -7,6 +7,12 @@ export function positive(what: string, value: number, max: number): number {
   throw new MillraceError('bad_request', `${what} must be a whole number from 1 to ${max}, not ${JSON.stringify(value)}`)
 }
 
+/** A whole number from 0 to `max`. */
+export function count(what: string, value: number, max: number): number {
+  if (Number.isInteger(value) && value >= 0 && value <= max) return value
+  throw new MillraceError('bad_request', `${what} must be a whole number from 0 to ${max}, not ${JSON.stringify(value)}`)
+}
+
 /** Any number from `min` to `max`. */
 export function within(what: string, value: number, min: number, max: number): number {
   if (typeof value === 'number' && value >= min && value <= max) return value

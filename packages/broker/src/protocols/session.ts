@@ -24,7 +24,7 @@ export interface Session {
    * May be called once more after `pause()` (bytes that were under way), never after `connectionClosed`.
    */
   receive(bytes: Uint8Array): void
-  /** Deadlines, heartbeats. Call it about once a second with the monotonic clock. */
+  /** Deadlines, heartbeats. Call it about twice a second with the monotonic clock. */
   tick(monotonicMs: number): void
   /** The backlog of the connection fell to or below `Connection.backlogLowBytes`. */
   writable(): void

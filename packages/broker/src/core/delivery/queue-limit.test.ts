@@ -113,6 +113,23 @@ test('or the oldest go to the dead letters, which say why', async () => {
   expect(work.taken().map((each) => each[0])).toEqual(['d', 'e'])
 })
 
+test('a limit of none leaves nothing: all is refused, or dropped', async () => {
+  for (const limits of [{ messages: 0 }, { bytes: 0 }]) {
+    const t = await withQueue(limits)
+    expect(() => t.publish('queue:work', 'a')).toThrow(expect.objectContaining({ code: 'queue_full' }))
+    t.broker.updateQueue('work', { limits: { ...limits, overflow: 'drop-head' } })
+    t.publish('queue:work', 'b', 'c')
+    await t.settle()
+    expect(t.broker.queue('work')).toMatchObject({ ready: 0, inFlight: 0 })
+    t.broker.updateQueue('work', { limits: { ...limits, overflow: 'dead-letter' } })
+    t.publish('queue:work', 'd')
+    await t.settle()
+    await t.restart()
+    expect(t.broker.queue('work')).toMatchObject({ ready: 0 })
+    expect(t.broker.queue('dead')).toMatchObject({ ready: 1 })
+  }
+})
+
 test('limits can be changed and taken away; wrong ones are refused', async () => {
   const t = await withQueue({ messages: 1 })
   t.publish('queue:work', 'a')
@@ -124,6 +141,6 @@ test('limits can be changed and taken away; wrong ones are refused', async () =>
   t.publish('queue:work', 'c', 'd', 'e')
   await t.restart()
   expect(t.broker.queue('work').limits).toBeUndefined()
-  const refused = { messages: 0 }
+  const refused = { messages: -1 }
   expect(() => t.broker.updateQueue('work', { limits: refused })).toThrow(/limits.messages must be a whole number/)
 })

@@ -3,7 +3,7 @@ import { MillraceError } from '../../base/errors.ts'
 import type { QueueLimits } from '../broker.ts'
 import type { CommitWaiter } from '../commit-cycle.ts'
 import { RecordSpans } from '../record-copy.ts'
-import { checkKeys, oneOf, positive } from '../settings.ts'
+import { checkKeys, count, oneOf } from '../settings.ts'
 import type { Shard } from '../shard.ts'
 import type { Cursor } from './cursor.ts'
 import type { OffsetRange } from './range-map.ts'
@@ -147,8 +147,8 @@ export function checkLimits(limits: QueueLimits | undefined): CheckedLimits | un
   const { messages, bytes, overflow = 'reject' } = limits
   if (messages === undefined && bytes === undefined) return undefined
   return {
-    ...(messages === undefined ? {} : { messages: positive('limits.messages', messages, Number.MAX_SAFE_INTEGER) }),
-    ...(bytes === undefined ? {} : { bytes: positive('limits.bytes', bytes, Number.MAX_SAFE_INTEGER) }),
+    ...(messages === undefined ? {} : { messages: count('limits.messages', messages, Number.MAX_SAFE_INTEGER) }),
+    ...(bytes === undefined ? {} : { bytes: count('limits.bytes', bytes, Number.MAX_SAFE_INTEGER) }),
     overflow: oneOf('limits.overflow', overflow, OVERFLOWS),
   }
 }

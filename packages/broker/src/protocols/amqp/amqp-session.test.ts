@@ -332,6 +332,25 @@ describe('deliveries', () => {
     await peer.settle()
     expect(peer.take('basic.cancel')).toEqual({ consumerTag: 't', noWait: true })
   })
+
+  test('that are asked for after a message that nothing takes come at once', async () => {
+    const { peer } = await withQueue()
+    peer.publish(1, '', 'nowhere', 'a')
+    peer.send(1, 'basic.get', { queue: 'q', noAck: true })
+    peer.send(1, 'tx.select', {})
+    peer.send(1, 'tx.commit', {})
+    await peer.settle()
+    expect(peer.takeNames()).toEqual(['basic.get-empty', 'tx.select-ok', 'tx.commit-ok'])
+  })
+
+  test('of a queue that the client itself deletes end after the answer', async () => {
+    const { peer } = await withQueue()
+    await peer.call(1, 'basic.consume', { ...consumption, queue: 'q', consumerTag: 't' })
+    peer.takeNames()
+    peer.send(1, 'queue.delete', { queue: 'q', ifUnused: false, ifEmpty: false, noWait: false })
+    await peer.settle()
+    expect(peer.takeNames()).toEqual(['queue.delete-ok', 'basic.cancel'])
+  })
 })
 
 describe('basic.get', () => {

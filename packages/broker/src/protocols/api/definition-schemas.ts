@@ -140,8 +140,8 @@ const limits: Typed<QueueLimits> = typed({
   type: 'object',
   description: 'How much the queue may hold, about. `{}` in an update takes the limits away.',
   properties: {
-    messages: { type: 'integer', minimum: 1, description: 'Messages that are not settled.' },
-    bytes: { type: 'integer', minimum: 1, description: 'Bytes that they take on disk.' },
+    messages: { type: 'integer', minimum: 0, description: 'Messages that are not settled.' },
+    bytes: { type: 'integer', minimum: 0, description: 'Bytes that they take on disk.' },
     overflow: {
       type: 'string',
       enum: ['reject', 'drop-head', 'dead-letter'],

@@ -1,7 +1,8 @@
 import type { Session } from '../../protocols/session.ts'
 import type { Log } from '../log/log.ts'
 
-const TICK_MS = 1000
+/** Half of the shortest interval between heartbeats that a client can ask for. */
+const TICK_MS = 500
 const WAIT_STEP_MS = 20
 
 export interface RegistryLimits {
@@ -79,7 +80,7 @@ export class SessionRegistry {
   #tick(): void {
     const now = performance.now()
     for (const { session } of this.#entries) session.tick(now)
-    // A flood of refused connections makes one line a second, not a flood of lines.
+    // A flood of refused connections makes two lines a second, not a flood of lines.
     if (this.#refusedUnreported === 0) return
     this.#log.warn(
       'connection.refused',

@@ -59,7 +59,7 @@ export class Channel implements ConfirmWriter {
     const exchanges = new Exchanges(client)
     const bindings = new Bindings(client, this.#queues, exchanges)
     this.publishing = new Publishing(client, number)
-    this.consuming = new Consuming(client, number, this.#queues, this.settling)
+    this.consuming = new Consuming(client, number, this.#queues, this.settling, this.answers)
     this.getting = new Getting(client, number, this.#queues, this.answers, this.consuming)
     this.publishing.replyToken = () => this.consuming.replyToken
     this.#methods = new Methods(this, client, { queues: this.#queues, exchanges, bindings })

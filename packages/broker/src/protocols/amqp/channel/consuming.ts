@@ -10,6 +10,7 @@ import { randomName, REPLY_TO } from '../definitions/names.ts'
 import type { FoundQueue, Queues } from '../definitions/queues.ts'
 import type { Feeder } from '../feeder.ts'
 import { limits } from '../limits.ts'
+import type { Answers } from './answers.ts'
 import type { ChannelConsumer, ConsumerHost } from './channel-consumer.ts'
 import { DeliveryWriter } from './delivery-writer.ts'
 import type { Holder } from './holder.ts'
@@ -31,6 +32,7 @@ export class Consuming implements ConsumerHost {
   readonly #channel: number
   readonly #queues: Queues
   readonly #settling: Settling
+  readonly #answers: Answers
   readonly #consumers = new Map<string, ChannelConsumer>()
   /** Cancelled, with deliveries that may still be settled. */
   readonly #retired = new Set<ChannelConsumer>()
@@ -45,11 +47,12 @@ export class Consuming implements ConsumerHost {
   redelivered = 0
   #sharedUnacked = 0
 
-  constructor(client: Client, channel: number, queues: Queues, settling: Settling) {
+  constructor(client: Client, channel: number, queues: Queues, settling: Settling, answers: Answers) {
     this.#client = client
     this.#channel = channel
     this.#queues = queues
     this.#settling = settling
+    this.#answers = answers
     this.feeder = client.feeder
     this.unacked = settling.unacked
   }
@@ -266,7 +269,10 @@ export class Consuming implements ConsumerHost {
 
   #tellCancelled(consumerTag: string): void {
     if (!this.#client.knowsCancel) return
-    writeMethod(this.#client.output, this.#channel, 'basic.cancel', { consumerTag, noWait: true })
+    const write = (): void => writeMethod(this.#client.output, this.#channel, 'basic.cancel', { consumerTag, noWait: true })
+    // After the answer to what caused it, such as the client's own `queue.delete`.
+    if (this.#answers.length > 0) this.#answers.add(0, write)
+    else write()
     this.wake()
   }
 

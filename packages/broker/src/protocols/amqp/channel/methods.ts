@@ -94,8 +94,12 @@ export class Methods {
       case 'queue.declare':
         return this.#declareQueue(method.args)
       case 'queue.delete': {
+        // It has its place before the cancels of the queue's consumers.
+        const answer = this.#channel.answers.add(undefined)
         const { ticket, messages } = queues.delete(this.#queueNamed(method.args.queue), method.args)
-        return this.#answerUnless(method.args.noWait, ticket, 'queue.delete-ok', { messageCount: messages })
+        answer.ticket = ticket
+        if (!method.args.noWait) answer.write = () => this.#channel.send('queue.delete-ok', { messageCount: messages })
+        return this.#client.wake()
       }
       case 'queue.purge': {
         const { ticket, messages } = queues.purge(this.#queueNamed(method.args.queue))
@@ -194,7 +198,8 @@ export class Methods {
       this.#transaction.rollback(settling.unacked)
       return this.#answer(0, 'tx.rollback-ok', {})
     }
-    this.#transaction.commit()
+    // What changes nothing has no commit to wait for.
+    if (!this.#transaction.commit()) return this.#answer(0, 'tx.commit-ok', {})
     const ticket = this.#client.broker.ticket()
     this.#client.publishedTicket = ticket
     this.#answer(ticket, 'tx.commit-ok', {})

@@ -185,7 +185,7 @@ export class Publishing {
       if (!(error instanceof MillraceError) || !this.isConfirming || error.code === 'record_too_large') throw error
       return this.confirms.refused(records)
     }
-    this.#client.publishedTicket = broker.ticket()
+    if (isStored(route, refused)) this.#client.publishedTicket = broker.ticket()
     if (!this.isConfirming) return
     // Nothing was stored, so there is no commit to wait for.
     if (route.destinations.length === 0) return this.confirms.settled(records)
@@ -222,4 +222,10 @@ export class Publishing {
     if (this.isConfirming) this.confirms.settled(1)
     this.#client.wake()
   }
+}
+
+/** Whether any destination took any of it: otherwise no commit may come. */
+function isStored({ destinations }: Route, refused: readonly RefusedByDestination[] | undefined): boolean {
+  if (refused === undefined) return destinations.length > 0
+  return refused.length < destinations.length || refused.some(({ position }) => position > 0)
 }

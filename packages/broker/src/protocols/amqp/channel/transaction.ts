@@ -42,8 +42,8 @@ export class Transaction implements BatchTaker, SettleTaker {
 
   // ---- end ----------------------------------------------------------------------------------------------------------------
 
-  /** All of it takes effect with the open commit. @throws AmqpError, and nothing of it was done */
-  commit(): void {
+  /** All of it takes effect with the open commit. @returns whether there was anything @throws AmqpError, and nothing of it was done */
+  commit(): boolean {
     const publishes = this.#publishes
     const settles = this.#settles
     this.#clear()
@@ -61,6 +61,7 @@ export class Transaction implements BatchTaker, SettleTaker {
     } finally {
       for (const { holder } of settles) holder.settled(1)
     }
+    return actions.length > 0
   }
 
   /** What was published is forgotten, and what was acknowledged is not. */
