@@ -38,15 +38,15 @@ function tick(broker: AmqpBroker, peer: AmqpPeer, ms = 0): Promise<void> {
   return peer.settle()
 }
 
-describe('a full disk', () => {
-  /** A disk that another program fills. */
-  async function shared(): Promise<{ broker: AmqpBroker; disk: { isFull: boolean } }> {
-    const inner = await openMemoryJournal()
-    const disk = { isFull: false }
-    const journal = journalOver(inner, { headroomBytes: () => (disk.isFull ? 0 : inner.headroomBytes()) })
-    return { broker: await AmqpBroker.open({ journal }), disk }
-  }
+/** A disk that another program fills. */
+async function shared(): Promise<{ broker: AmqpBroker; disk: { isFull: boolean } }> {
+  const inner = await openMemoryJournal()
+  const disk = { isFull: false }
+  const journal = journalOver(inner, { headroomBytes: () => (disk.isFull ? 0 : inner.headroomBytes()) })
+  return { broker: await AmqpBroker.open({ journal }), disk }
+}
 
+describe('a full disk', () => {
   async function blocked(): Promise<{ broker: AmqpBroker; publisher: AmqpPeer; disk: { isFull: boolean } }> {
     const { broker, disk } = await shared()
     const publisher = await declared(broker)
