@@ -46,23 +46,23 @@ async function shared(): Promise<{ broker: AmqpBroker; disk: { isFull: boolean }
   return { broker: await AmqpBroker.open({ journal }), disk }
 }
 
-describe('a full disk', () => {
-  async function blocked(): Promise<{ broker: AmqpBroker; publisher: AmqpPeer; disk: { isFull: boolean } }> {
-    const { broker, disk } = await shared()
-    const publisher = await declared(broker)
-    await publisher.call(1, 'confirm.select', { noWait: false })
-    publisher.publish(1, '', 'q', 'before')
-    await publisher.settle()
-    expect(publisher.takeNames()).toEqual(['basic.ack'])
-    disk.isFull = true
-    // The commit of this one finds it out.
-    publisher.publish(1, '', 'q', 'last')
-    await publisher.settle()
-    expect([publisher.paused, publisher.takeNames()]).toEqual([false, ['basic.ack']])
-    await tick(broker, publisher)
-    return { broker, publisher, disk }
-  }
+async function blocked(): Promise<{ broker: AmqpBroker; publisher: AmqpPeer; disk: { isFull: boolean } }> {
+  const { broker, disk } = await shared()
+  const publisher = await declared(broker)
+  await publisher.call(1, 'confirm.select', { noWait: false })
+  publisher.publish(1, '', 'q', 'before')
+  await publisher.settle()
+  expect(publisher.takeNames()).toEqual(['basic.ack'])
+  disk.isFull = true
+  // The commit of this one finds it out.
+  publisher.publish(1, '', 'q', 'last')
+  await publisher.settle()
+  expect([publisher.paused, publisher.takeNames()]).toEqual([false, ['basic.ack']])
+  await tick(broker, publisher)
+  return { broker, publisher, disk }
+}
 
+describe('a full disk', () => {
   test('blocks who publishes, until there is room; consumers and acknowledgements go on', async () => {
     const { broker, publisher, disk } = await blocked()
     expect(publisher.paused).toBe(true)
