@@ -76,22 +76,22 @@ describe('a login', () => {
   })
 })
 
-describe('heartbeats', () => {
-  async function beating(): Promise<{ peer: AmqpPeer; pass: (ms: number) => Promise<void> }> {
-    const broker = await AmqpBroker.open()
-    const peer = broker.connect()
-    await peer.open({}, '/', 10)
-    const { platform } = broker.core
-    const pass = async (ms: number): Promise<void> => {
-      for (let left = ms; left > 0; left -= 1000) {
-        await platform.advance(1000)
-        peer.session.tick(platform.clock.monotonicMs())
-        await peer.settle()
-      }
+async function beating(): Promise<{ peer: AmqpPeer; pass: (ms: number) => Promise<void> }> {
+  const broker = await AmqpBroker.open()
+  const peer = broker.connect()
+  await peer.open({}, '/', 10)
+  const { platform } = broker.core
+  const pass = async (ms: number): Promise<void> => {
+    for (let left = ms; left > 0; left -= 1000) {
+      await platform.advance(1000)
+      peer.session.tick(platform.clock.monotonicMs())
+      await peer.settle()
     }
-    return { peer, pass }
   }
+  return { peer, pass }
+}
 
+describe('heartbeats', () => {
   test('are sent when nothing else is', async () => {
     const { peer, pass } = await beating()
     await pass(13_000)

@@ -38,31 +38,31 @@ function tick(broker: AmqpBroker, peer: AmqpPeer, ms = 0): Promise<void> {
   return peer.settle()
 }
 
+/** A disk that another program fills. */
+async function shared(): Promise<{ broker: AmqpBroker; disk: { isFull: boolean } }> {
+  const inner = await openMemoryJournal()
+  const disk = { isFull: false }
+  const journal = journalOver(inner, { headroomBytes: () => (disk.isFull ? 0 : inner.headroomBytes()) })
+  return { broker: await AmqpBroker.open({ journal }), disk }
+}
+
+async function blocked(): Promise<{ broker: AmqpBroker; publisher: AmqpPeer; disk: { isFull: boolean } }> {
+  const { broker, disk } = await shared()
+  const publisher = await declared(broker)
+  await publisher.call(1, 'confirm.select', { noWait: false })
+  publisher.publish(1, '', 'q', 'before')
+  await publisher.settle()
+  expect(publisher.takeNames()).toEqual(['basic.ack'])
+  disk.isFull = true
+  // The commit of this one finds it out.
+  publisher.publish(1, '', 'q', 'last')
+  await publisher.settle()
+  expect([publisher.paused, publisher.takeNames()]).toEqual([false, ['basic.ack']])
+  await tick(broker, publisher)
+  return { broker, publisher, disk }
+}
+
 describe('a full disk', () => {
-  /** A disk that another program fills. */
-  async function shared(): Promise<{ broker: AmqpBroker; disk: { isFull: boolean } }> {
-    const inner = await openMemoryJournal()
-    const disk = { isFull: false }
-    const journal = journalOver(inner, { headroomBytes: () => (disk.isFull ? 0 : inner.headroomBytes()) })
-    return { broker: await AmqpBroker.open({ journal }), disk }
-  }
-
-  async function blocked(): Promise<{ broker: AmqpBroker; publisher: AmqpPeer; disk: { isFull: boolean } }> {
-    const { broker, disk } = await shared()
-    const publisher = await declared(broker)
-    await publisher.call(1, 'confirm.select', { noWait: false })
-    publisher.publish(1, '', 'q', 'before')
-    await publisher.settle()
-    expect(publisher.takeNames()).toEqual(['basic.ack'])
-    disk.isFull = true
-    // The commit of this one finds it out.
-    publisher.publish(1, '', 'q', 'last')
-    await publisher.settle()
-    expect([publisher.paused, publisher.takeNames()]).toEqual([false, ['basic.ack']])
-    await tick(broker, publisher)
-    return { broker, publisher, disk }
-  }
-
   test('blocks who publishes, until there is room; consumers and acknowledgements go on', async () => {
     const { broker, publisher, disk } = await blocked()
     expect(publisher.paused).toBe(true)
