@@ -1,4 +1,5 @@
 /** Routing by its definitions, without any index: what the router must do. Plain data, so that it can be copied. */
+import { unreachable } from '../../src/base/assert.ts'
 import type { Binding, ExchangeSpec, HeadersMatch, HeaderValue } from '../../src/core/broker.ts'
 import { mixed, textHash } from '../../src/core/router/matchers/text-hash.ts'
 
@@ -102,7 +103,8 @@ function exchangeText({ name, type, durable, autoDelete, alternate, hashOn }: Ex
 }
 
 function bindingText({ source, destination, key, match }: Binding): string {
-  const headers = match === undefined ? null : [match.mode, Object.entries(match.headers).toSorted()]
+  const headers =
+    match === undefined ? null : [match.mode, Object.entries(match.headers).toSorted(([a], [b]) => (a < b ? -1 : 1))]
   return `binding ${JSON.stringify([source, destination, key, headers])}`
 }
 
@@ -118,6 +120,8 @@ function fits({ type }: ExchangeSpec, { key, match }: Binding, message: NaiveMes
       return fitsHeaders(match ?? { mode: 'all', headers: {} }, message)
     case 'consistent-hash':
       return false
+    default:
+      return unreachable(type)
   }
 }
 
