@@ -23,6 +23,7 @@ beforeAll(async () => {
   const inside = { address: '127.0.0.1:0', login: 'none' }
   const outside = { address: '127.0.0.1:0', login: 'required' }
   const listen = {
+    amqp: 'none',
     native: inside,
     'native/outside': outside,
     http: inside,
