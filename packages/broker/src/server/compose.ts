@@ -44,7 +44,7 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   // Loads while the data is recovered.
   const http = config.listen.some(({ door }) => door === 'http') ? import('./open-http.ts') : undefined
   const kafka = config.listen.some(({ door }) => door === 'kafka') ? import('../protocols/kafka/kafka-door.ts') : undefined
-  const amqp = config.listen.some(({ door }) => door === 'amqp') ? import('./open-amqp.ts') : undefined
+  const amqp = config.listen.some(({ door }) => door === 'amqp' || door === 'management') ? import('./open-amqp.ts') : undefined
   const core = await openCore(config, platform, log)
   const { broker, store } = core
 
@@ -81,6 +81,18 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
       return overTcp(kafkaDoor(config.kafka))
     }
     if (entry.door === 'amqp') return overTcp(opened!.door)
+    if (entry.door === 'management') {
+      const { openManagementDoor } = await import('./management/open-management.ts')
+      return openManagementDoor(entry, {
+        config,
+        session,
+        administration: opened!.administration,
+        health,
+        listeners: () => open,
+        log,
+        tls,
+      })
+    }
     const { openHttpDoor } = await http!
     return openHttpDoor(entry, { config, session, webSockets, health, metrics: () => metrics.scrape(), log, tls })
   }

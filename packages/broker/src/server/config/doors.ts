@@ -4,6 +4,7 @@ export const doors: Readonly<Record<string, { readonly port: number; readonly su
   http: { port: 8455, summary: 'HTTP API, metrics, health and WebSockets' },
   kafka: { port: 9092, summary: 'the protocol of Apache Kafka' },
   amqp: { port: 5672, summary: 'AMQP 0-9-1, as RabbitMQ speaks it' },
+  management: { port: 15672, summary: "the HTTP API of RabbitMQ's management plugin" },
 }
 
 export const DEFAULT_HOST = '127.0.0.1'
