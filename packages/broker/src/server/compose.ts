@@ -10,6 +10,7 @@ import { openTcpListener } from './listeners/tcp-listener.ts'
 import type { Log } from './log/log.ts'
 import { openLog } from './log/open-log.ts'
 import { Metrics } from './metrics/metrics.ts'
+import type { ManagementOptions } from './management/open-management.ts'
 import { nodePlatform } from './node-platform.ts'
 import { openCore } from './open-core.ts'
 import type { OpenAmqp } from './open-amqp.ts'
@@ -42,9 +43,9 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   const certificates = new Certificates(config.tls, log)
   await refuseInsecureBinds(config, !security.users.isEmpty)
   // Loads while the data is recovered.
-  const http = config.listen.some(({ door }) => door === 'http') ? import('./open-http.ts') : undefined
-  const kafka = config.listen.some(({ door }) => door === 'kafka') ? import('../protocols/kafka/kafka-door.ts') : undefined
-  const amqp = config.listen.some(({ door }) => door === 'amqp' || door === 'management') ? import('./open-amqp.ts') : undefined
+  const http = opens(config, 'http') ? import('./open-http.ts') : undefined
+  const kafka = opens(config, 'kafka') ? import('../protocols/kafka/kafka-door.ts') : undefined
+  const amqp = opens(config, 'amqp', 'management') ? import('./open-amqp.ts') : undefined
   const core = await openCore(config, platform, log)
   const { broker, store } = core
 
@@ -61,13 +62,7 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
     nowMs: () => platform.clock.nowMs(),
   })
   const session = sessionContext(core, platform, config, startedMs, addresses, { authorize: security.authorize, security })
-  const health = {
-    checks: () => ({
-      journal: failure === undefined ? undefined : `it failed: ${failure.message}`,
-      disk: store.acceptsPublishes ? undefined : 'there is no room for new messages',
-      serving: draining ? 'the broker is shutting down' : undefined,
-    }),
-  }
+  const health = { checks: () => whatIsWrong(failure, store.acceptsPublishes, draining) }
 
   let opened: OpenAmqp | undefined
   const webSockets = new Map([['/v1/native', nativeDoor]])
@@ -81,20 +76,11 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
       return overTcp(kafkaDoor(config.kafka))
     }
     if (entry.door === 'amqp') return overTcp(opened!.door)
-    if (entry.door === 'management') {
-      const { openManagementDoor } = await import('./management/open-management.ts')
-      return openManagementDoor(entry, {
-        config,
-        session,
-        administration: opened!.administration,
-        health,
-        listeners: () => open,
-        log,
-        tls,
-      })
-    }
+    const options = { config, session, health, log, tls }
+    if (entry.door === 'management')
+      return openManagement(entry, { ...options, administration: opened!.administration, listeners: () => open })
     const { openHttpDoor } = await http!
-    return openHttpDoor(entry, { config, session, webSockets, health, metrics: () => metrics.scrape(), log, tls })
+    return openHttpDoor(entry, { ...options, webSockets, metrics: () => metrics.scrape() })
   }
 
   const stop = async (): Promise<void> => {
@@ -139,6 +125,24 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
       return closed
     },
   }
+}
+
+function opens({ listen }: Config, ...doors: readonly string[]): boolean {
+  return listen.some(({ door }) => doors.includes(door))
+}
+
+function whatIsWrong(failure: Error | undefined, acceptsPublishes: boolean, draining: boolean) {
+  return {
+    journal: failure === undefined ? undefined : `it failed: ${failure.message}`,
+    disk: acceptsPublishes ? undefined : 'there is no room for new messages',
+    serving: draining ? 'the broker is shutting down' : undefined,
+  }
+}
+
+/** Loaded when it is listened on. */
+async function openManagement(entry: ListenEntry, options: ManagementOptions): Promise<Listener | undefined> {
+  const { openManagementDoor } = await import('./management/open-management.ts')
+  return openManagementDoor(entry, options)
 }
 
 function logReady(log: Log, config: Config, session: SessionContext, listeners: Readonly<Record<string, string>>): void {

@@ -63,7 +63,7 @@ function named(items: readonly Item[], search: URLSearchParams): readonly Item[]
   if (name === null || name === '') return items
   const isPattern = search.get('use_regex') === 'true'
   const isIn = compileRegularExpression(`(?i)${isPattern ? name : escapeForPattern(name)}`)
-  return items.filter((item) => isIn(String(valueAt(item, ['name']) ?? '')))
+  return items.filter((item) => isIn(textOf(valueAt(item, ['name']))))
 }
 
 function sorted(items: readonly Item[], search: URLSearchParams): readonly Item[] {

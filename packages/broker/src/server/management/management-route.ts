@@ -16,13 +16,13 @@ export interface ManagementCall {
   readonly search: URLSearchParams
   readonly context: HttpContext
   /** A part of the path. */
-  param(name: string): string
+  readonly param: (name: string) => string
   /** A JSON object, `{}` where there is none. Read after it is clear that the user may. @throws MillraceError `bad_request` */
-  body(): Promise<Json>
+  readonly body: () => Promise<Json>
 }
 
 type Method = ServedRoute['method']
-type Handler = (call: ManagementCall, services: ManagementServices) => Promise<unknown> | unknown
+type Handler = (call: ManagementCall, services: ManagementServices) => unknown
 
 /**
  * One method on one path. What the handler returns is the answer: a `Response` as it is, a list as it is asked for in the query, other JSON with the

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type RunningServer, startServer } from '../compose.ts'
 import { loadConfig } from '../config/load.ts'
 import { silentLog } from '../log/log.ts'
+import { managementRoutes } from './management-api.ts'
 
 let server: RunningServer
 beforeEach(async () => {
@@ -209,6 +210,17 @@ describe('with users', () => {
     expect(await call('GET', '/whoami')).toMatchObject({ status: 401, body: { error: 'not_authorized' } })
     expect(await statusOf('GET', '/queues', undefined, 'bob:b')).toBe(401)
     expect(await bodyOf('/whoami', 'ann:a')).toEqual({ name: 'ann', tags: ['management'] })
+  })
+
+  test('no path is for those who have no tag', async () => {
+    const refused = await Promise.all(
+      managementRoutes.map(async ({ method, path }) => {
+        const filled = path.replaceAll(/\{\w+\}/g, 'x').replace(/^\/api/, '')
+        return [path, await statusOf(method.toUpperCase(), filled, method === 'get' ? undefined : {}, 'bob:b')] as const
+      }),
+    )
+    expect(refused.filter(([, status]) => status !== 401)).toEqual([])
+    expect(refused.length).toBeGreaterThan(90)
   })
 
   test('permissions say what may be changed', async () => {

@@ -5,7 +5,7 @@ import { get, type ManagementRoute } from '../management-route.ts'
 import type { ManagementServices } from '../services.ts'
 
 export const nodeRoutes: readonly ManagementRoute[] = [
-  get('/api/nodes', async ({}, services) => [await nodeView(services)]),
+  get('/api/nodes', async (_call, services) => [await nodeView(services)]),
   get('/api/nodes/{name}', ({ param }, services) => {
     if (param('name') !== services.node) throw notFound(`node ${param('name')}`)
     return nodeView(services)

@@ -12,7 +12,7 @@ const exchangeTypes = ['direct', 'fanout', 'headers', 'topic', 'x-consistent-has
 
 export const overviewRoutes: readonly ManagementRoute[] = [
   get('/api/overview', ({ access }, services) => overview(access, services)),
-  get('/api/cluster-name', ({}, { session }) => ({ name: clusterName(session.identity.brokerVersion) })),
+  get('/api/cluster-name', (_call, { session }) => ({ name: clusterName(session.identity.brokerVersion) })),
   get('/api/extensions', () => []),
   get('/api/whoami', ({ access, principal }) => ({ name: principal.user, tags: access.tags })),
   get('/api/auth', () => ({ oauth_enabled: false })),
