@@ -76,8 +76,8 @@ function other(path: ConfigPath): { text: string; yaml: string; parsed: unknown 
       return { text: '[::1]:7', yaml: '"[::1]:7"', parsed: { host: '::1', port: 7 } }
     case 'listen':
       return {
-        text: 'native=[::1]:1,http=none,kafka=none,amqp=none',
-        yaml: '{ native: "[::1]:1", http: none, kafka: none, amqp: none }',
+        text: 'native=[::1]:1,http=none,kafka=none,amqp=none,management=none',
+        yaml: '{ native: "[::1]:1", http: none, kafka: none, amqp: none, management: none }',
         parsed: [{ door: 'native', host: '::1', port: 1, asked: true }],
       }
     default:
