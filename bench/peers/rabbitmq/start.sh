@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A broker of RabbitMQ, to compare with: start.sh DIRECTORY PORT NODE_PORT
 #
+# MORE_CONFIGURATION: lines for its rabbitmq.conf.
 # Runs in the foreground until it gets SIGTERM; it is ready once PORT takes connections. Needs the Debian package rabbitmq-server; everything it
 # writes is below DIRECTORY, and it listens on this machine only.
 set -euo pipefail
@@ -17,6 +18,7 @@ cat >"$directory/rabbitmq.conf" <<CONF
 listeners.tcp.1 = 127.0.0.1:$port
 log.console = false
 log.file.level = warning
+${MORE_CONFIGURATION:-}
 CONF
 touch "$directory/enabled_plugins"
 export HOME=$directory

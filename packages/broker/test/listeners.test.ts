@@ -24,6 +24,7 @@ beforeAll(async () => {
   const outside = { address: '127.0.0.1:0', login: 'required' }
   const listen = {
     amqp: 'none',
+    management: 'none',
     native: inside,
     'native/outside': outside,
     http: inside,

@@ -18,14 +18,19 @@ afterAll(() => rmSync(directory, { recursive: true }))
 
 function config(flags: Record<string, unknown>): Promise<Config> {
   return loadConfig({
-    flags: { engine: 'memory', listen: ['native=0', 'http=0', 'kafka=0', 'amqp=0'], drainTimeoutMs: 1000, ...flags },
+    flags: {
+      engine: 'memory',
+      listen: ['native=0', 'http=0', 'kafka=0', 'amqp=0', 'management=0'],
+      drainTimeoutMs: 1000,
+      ...flags,
+    },
   })
 }
 
 test('opens all doors, tells where in the ready file, and takes it away at the end', async () => {
   const readyFile = join(directory, 'ready.json')
   const server = await startServer(await config({ readyFile }), silentLog)
-  expect(Object.keys(server.listeners)).toEqual(['native', 'http', 'kafka', 'amqp'])
+  expect(Object.keys(server.listeners)).toEqual(['native', 'http', 'kafka', 'amqp', 'management'])
   expect(JSON.parse(readFileSync(readyFile, 'utf8'))).toEqual({ pid: process.pid, listeners: server.listeners })
   await Promise.all([server.close(), server.close()])
   expect(existsSync(readyFile)).toBe(false)

@@ -10,6 +10,7 @@ import { openTcpListener } from './listeners/tcp-listener.ts'
 import type { Log } from './log/log.ts'
 import { openLog } from './log/open-log.ts'
 import { Metrics } from './metrics/metrics.ts'
+import type { ManagementOptions } from './management/open-management.ts'
 import { nodePlatform } from './node-platform.ts'
 import { openCore } from './open-core.ts'
 import type { OpenAmqp } from './open-amqp.ts'
@@ -42,9 +43,9 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   const certificates = new Certificates(config.tls, log)
   await refuseInsecureBinds(config, !security.users.isEmpty)
   // Loads while the data is recovered.
-  const http = config.listen.some(({ door }) => door === 'http') ? import('./open-http.ts') : undefined
-  const kafka = config.listen.some(({ door }) => door === 'kafka') ? import('../protocols/kafka/kafka-door.ts') : undefined
-  const amqp = config.listen.some(({ door }) => door === 'amqp') ? import('./open-amqp.ts') : undefined
+  const http = opens(config, 'http') ? import('./open-http.ts') : undefined
+  const kafka = opens(config, 'kafka') ? import('../protocols/kafka/kafka-door.ts') : undefined
+  const amqp = opens(config, 'amqp', 'management') ? import('./open-amqp.ts') : undefined
   const core = await openCore(config, platform, log)
   const { broker, store } = core
 
@@ -67,6 +68,17 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   const openListener = async (entry: ListenEntry): Promise<Listener | undefined> => {
     const tls = certificates.for(entry)
     if (entry.door === 'http') return (await httpDoor!).open(entry, tls)
+    if (entry.door === 'management') {
+      return openManagement(entry, {
+        config,
+        session,
+        health,
+        log,
+        tls,
+        administration: opened!.administration,
+        listeners: () => open,
+      })
+    }
     const door = entry.door === 'kafka' ? await kafkaDoor! : entry.door === 'amqp' ? opened!.door : nativeDoor
     return openTcpListener(door, entry, session, config.limits, log, tls)
   }
@@ -113,6 +125,16 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
       return closed
     },
   }
+}
+
+function opens({ listen }: Config, ...doors: readonly string[]): boolean {
+  return listen.some(({ door }) => doors.includes(door))
+}
+
+/** Loaded when it is listened on. */
+async function openManagement(entry: ListenEntry, options: ManagementOptions): Promise<Listener | undefined> {
+  const { openManagementDoor } = await import('./management/open-management.ts')
+  return openManagementDoor(entry, options)
 }
 
 function logReady(log: Log, config: Config, session: SessionContext, listeners: Readonly<Record<string, string>>): void {

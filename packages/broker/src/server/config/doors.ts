@@ -4,6 +4,7 @@ export const doors: Readonly<Record<string, DoorDefaults>> = {
   http: { port: 8455, summary: 'HTTP API, metrics, health and WebSockets' },
   kafka: { port: 9092, summary: 'the protocol of Apache Kafka', advertises: true },
   amqp: { port: 5672, summary: 'AMQP 0-9-1, as RabbitMQ speaks it' },
+  management: { port: 15672, summary: "the HTTP API of RabbitMQ's management plugin" },
 }
 
 interface DoorDefaults {

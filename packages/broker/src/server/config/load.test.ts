@@ -39,7 +39,9 @@ test('defaults need no source at all', async () => {
   expect(config.security.allowRemoteWithoutUsers).toBe(false)
   expect(config.limits.batchBytesMax).toBe(8 * 1024 * 1024)
   expect(config.readyFile).toBeNull()
-  expect(listening(config)).toBe('native=127.0.0.1:6455 http=127.0.0.1:8455 kafka=127.0.0.1:9092 amqp=127.0.0.1:5672')
+  expect(listening(config)).toBe(
+    'native=127.0.0.1:6455 http=127.0.0.1:8455 kafka=127.0.0.1:9092 amqp=127.0.0.1:5672 management=127.0.0.1:15672',
+  )
   expect(config.listen.every(({ asked }) => !asked)).toBe(true)
 })
 
@@ -74,8 +76,8 @@ function other(path: ConfigPath): { text: string; yaml: string; parsed: unknown 
       return { text: '[::1]:7', yaml: '"[::1]:7"', parsed: { host: '::1', port: 7 } }
     case 'listen':
       return {
-        text: 'native=[::1]:1,http=none,kafka=none,amqp=none',
-        yaml: '{ native: "[::1]:1", http: none, kafka: none, amqp: none }',
+        text: 'native=[::1]:1,http=none,kafka=none,amqp=none,management=none',
+        yaml: '{ native: "[::1]:1", http: none, kafka: none, amqp: none, management: none }',
         parsed: [{ door: 'native', name: 'native', host: '::1', port: 1, asked: true }],
       }
     default:
@@ -155,16 +157,18 @@ describe('listen', () => {
   test('overrides door by door, source by source', async () => {
     const yaml = file('listen:\n  native: 127.0.0.1:1\n  http: 127.0.0.1:2\n')
     expect(listening(await loadConfig({ file: yaml, env: { MILLRACE_LISTEN: 'http=127.0.0.1:3' } }))).toBe(
-      'native=127.0.0.1:1 http=127.0.0.1:3 kafka=127.0.0.1:9092 amqp=127.0.0.1:5672',
+      'native=127.0.0.1:1 http=127.0.0.1:3 kafka=127.0.0.1:9092 amqp=127.0.0.1:5672 management=127.0.0.1:15672',
     )
     const config = await loadConfig({ flags: { listen: ['http=0.0.0.0:0'] } })
-    expect(listening(config)).toBe('native=127.0.0.1:6455 http=0.0.0.0:0 kafka=127.0.0.1:9092 amqp=127.0.0.1:5672')
-    expect(config.listen.map(({ asked }) => asked)).toEqual([false, true, false, false])
+    expect(listening(config)).toBe(
+      'native=127.0.0.1:6455 http=0.0.0.0:0 kafka=127.0.0.1:9092 amqp=127.0.0.1:5672 management=127.0.0.1:15672',
+    )
+    expect(config.listen.map(({ asked }) => asked)).toEqual([false, true, false, false, false])
   })
 
   test('none closes one door or all', async () => {
     expect(listening(await loadConfig({ flags: { listen: ['native=none'] } }))).toBe(
-      'http=127.0.0.1:8455 kafka=127.0.0.1:9092 amqp=127.0.0.1:5672',
+      'http=127.0.0.1:8455 kafka=127.0.0.1:9092 amqp=127.0.0.1:5672 management=127.0.0.1:15672',
     )
     expect(listening(await loadConfig({ flags: { listen: 'none' } }))).toBe('')
     expect(listening(await loadConfig({ flags: { listen: ['none', 'native=9'] } }))).toBe('native=127.0.0.1:9')

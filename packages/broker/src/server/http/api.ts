@@ -23,20 +23,43 @@ const securityHeaders: Readonly<Record<string, string>> = {
 
 export type HttpApp = Hono<{ Bindings: HttpBindings }>
 
+/** What is served; the rest of a route is for its document. */
+export type ServedRoute = Pick<Route, 'method' | 'path' | 'query' | 'open' | 'handle'>
+
+/** How an API talks about itself and about what went wrong. */
+export interface ApiStyle {
+  /** What `GET /` answers. */
+  readonly home: object
+  /** Where all paths are listed. */
+  readonly pathsHint: string
+  problem(error: MillraceError): Response
+  /** Whether the handlers look at the query by themselves. By default it is read by the route's schema, and nothing else may be in it. */
+  readonly readsQueryItself?: boolean
+  /** Whether, as long as there are no users, whatever name and password is given is taken. */
+  readonly takesAnyName?: boolean
+}
+
+export const millraceStyle: ApiStyle = {
+  home: { service: 'millrace', openapi: '/v1/openapi.json', health: '/readyz?verbose', metrics: '/metrics' },
+  pathsHint: 'GET /v1/openapi.json lists all paths.',
+  problem: problemResponse,
+}
+
 /** The HTTP application of a listener over a table of routes. */
 export function createHttpApi(
-  routes: readonly Route[],
+  routes: readonly ServedRoute[],
   rules: BrowserRules,
   security: Security,
   log: Log,
-  login?: LoginRule,
+  login: LoginRule | undefined,
+  style: ApiStyle = millraceStyle,
 ): HttpApp {
   const app: HttpApp = new Hono<{ Bindings: HttpBindings }>()
 
   app.use('*', async (context, next) => {
     const answer = refuseForeignBrowser(context.req.raw, rules)
     if (answer.kind === 'preflight') context.res = new Response(null, { status: 204 })
-    else if (answer.kind === 'refused') context.res = problemResponse(answer.error)
+    else if (answer.kind === 'refused') context.res = style.problem(answer.error)
     else await next()
     for (const [name, value] of Object.entries(securityHeaders)) context.res.headers.set(name, value)
     for (const [name, value] of Object.entries(answer.headers)) context.res.headers.set(name, value)
@@ -46,20 +69,16 @@ export function createHttpApi(
   const methods = new Map<string, string[]>()
   for (const route of routes) {
     const path = route.path.replace(/\{(\w+)\}/g, ':$1')
-    app.on(route.method.toUpperCase(), path, (context) => serve(route, context, security, login))
+    app.on(route.method.toUpperCase(), path, (context) => serve(route, context, security, login, style))
     methods.set(path, [...(methods.get(path) ?? []), route.method.toUpperCase()])
   }
-  for (const [path, allowed] of methods) app.all(path, (context) => problemResponse(wrongMethod(context, allowed)))
+  for (const [path, allowed] of methods) app.all(path, (context) => style.problem(wrongMethod(context, allowed)))
 
-  app.get('/', () =>
-    json(200, { service: 'millrace', openapi: '/v1/openapi.json', health: '/readyz?verbose', metrics: '/metrics' }),
-  )
-  app.notFound((context) =>
-    problemResponse(new MillraceError('not_found', `There is no ${context.req.path}. GET /v1/openapi.json lists all paths.`)),
-  )
+  app.get('/', () => json(200, style.home))
+  app.notFound((context) => style.problem(new MillraceError('not_found', `There is no ${context.req.path}. ${style.pathsHint}`)))
   app.onError((error, context) => {
     if (error instanceof MillraceError) {
-      const response = problemResponse(error)
+      const response = style.problem(error)
       if (response.status === 500)
         log.warn('http.failed', `${context.req.method} ${context.req.path} failed: ${error.message}`, { error })
       return response
@@ -70,9 +89,15 @@ export function createHttpApi(
   return app
 }
 
-async function serve(route: Route, context: HttpContext, security: Security, login: LoginRule | undefined): Promise<Response> {
-  const principal = principalOf(context, route, security, login)
-  const query = parseQuery(route.query ?? noQuery, new URL(context.req.url).searchParams)
+async function serve(
+  route: ServedRoute,
+  context: HttpContext,
+  security: Security,
+  login: LoginRule | undefined,
+  style: ApiStyle,
+): Promise<Response> {
+  const principal = principalOf(context, route, security, login, style)
+  const query = style.readsQueryItself === true ? {} : parseQuery(route.query ?? noQuery, new URL(context.req.url).searchParams)
   return route.handle({
     context,
     params: paramsOf(context),
@@ -93,9 +118,17 @@ function paramsOf({ req }: HttpContext): Record<string, string> {
 }
 
 /** @throws MillraceError `unauthorized`, `overloaded` after too many failures */
-function principalOf(context: HttpContext, route: Route, security: Security, login: LoginRule | undefined): Principal {
+function principalOf(
+  context: HttpContext,
+  route: ServedRoute,
+  security: Security,
+  login: LoginRule | undefined,
+  style: ApiStyle,
+): Principal {
   const peer = peerOf(context.env.incoming.socket, 'tcp', login)
   const header = context.req.header('authorization')
+  const isAnybody = style.takesAnyName === true && security.mechanisms(peer).length === 0
+  if (isAnybody) return { user: security.unnamed(peer), peer }
   if (header === undefined) return { user: route.open === true ? ANONYMOUS : security.unnamed(peer), peer }
   const [, scheme, value] = /^(basic|bearer) +(\S+)$/i.exec(header) ?? []
   if (value === undefined)

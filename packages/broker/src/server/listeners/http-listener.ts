@@ -21,7 +21,7 @@ const HEADER_BYTES_MAX = 16 * 1024
 const IDLE_CHECK_MS = 20
 
 export interface HttpListenerOptions {
-  readonly app: HttpApp
+  readonly app: Pick<HttpApp, 'fetch'>
   readonly webSockets: WebSocketDoor
   /** Ends answers that would go on for ever: streams, long polls. */
   readonly endOpenAnswers: () => void
@@ -33,7 +33,9 @@ export interface HttpListenerOptions {
 /** @returns undefined when a default port is taken @throws MillraceError `address_in_use`, `bad_config` */
 export async function openHttpListener(entry: ListenEntry, options: HttpListenerOptions): Promise<Listener | undefined> {
   const { app, webSockets, limits, log } = options
-  const handle = getRequestListener(app.fetch, { errorHandler: (error) => unexpected(error, log) })
+  const handle = getRequestListener((request, bindings) => app.fetch(request, bindings), {
+    errorHandler: (error) => unexpected(error, log),
+  })
   const settings = {
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,

@@ -1,0 +1,1 @@
+export function missingFrom(actual: unknown, expected: unknown): readonly string[]

@@ -1,0 +1,63 @@
+import { splitScopedName } from '../../../base/scoped-names.ts'
+import type { AmqpAdministration } from '../../../protocols/amqp/administration.ts'
+import { declaredOf, type FoundQueue } from '../../../protocols/amqp/definitions/queues.ts'
+import { effectiveDefinition } from '../../../protocols/amqp/policies/effective-arguments.ts'
+import type { PolicyTarget } from '../../../protocols/amqp/policies/policy.ts'
+import type { ManagementServices } from '../services.ts'
+import type { ConsumerPlace } from './connection-view.ts'
+import { countsOf } from './counted.ts'
+
+/** @param consumers its own */
+export function queueView(found: FoundQueue, consumers: readonly ConsumerPlace[], services: ManagementServices): object {
+  const { administration, node, rates } = services
+  const { vhost, name } = splitScopedName(found.info.name)
+  const { type, durable, autoDelete, exclusive, arguments: declared = {} } = declaredOf(found)
+  const of = `queue ${found.info.name}`
+  return {
+    arguments: type === 'classic' ? declared : { ...declared, 'x-queue-type': type },
+    auto_delete: autoDelete,
+    consumers: found.kind === 'queue' ? found.info.consumers : consumers.length,
+    durable,
+    ...policiesOf(administration, vhost, type, name),
+    exclusive,
+    exclusive_consumer_tag: consumers.find(({ consumer }) => consumer.isExclusive)?.consumer.tag ?? null,
+    single_active_consumer_tag: singleActive(found, consumers),
+    message_bytes: bytesOf(found),
+    ...messageStats(found, of, services),
+    ...rates.withDetails(of, { ...countsOf(found) }),
+    name,
+    node,
+    state: 'running',
+    type,
+    vhost,
+  }
+}
+
+/** Which policies count for it, and what they say. */
+export function policiesOf({ policies }: AmqpAdministration, vhost: string, target: PolicyTarget, name: string): object {
+  const { policy, operatorPolicy } = policies.current.matching(vhost, target, name)
+  return {
+    policy: policy?.name ?? null,
+    operator_policy: operatorPolicy?.name ?? null,
+    effective_policy_definition: effectiveDefinition(policy, operatorPolicy),
+  }
+}
+
+function singleActive(found: FoundQueue, consumers: readonly ConsumerPlace[]): string | null {
+  if (found.kind === 'topic' || found.info.delivery.consumers !== 'single') return null
+  return consumers.find(({ consumer }) => consumer.isActive)?.consumer.tag ?? null
+}
+
+function bytesOf(found: FoundQueue): number {
+  if (found.kind === 'queue') return found.info.bytes
+  return found.info.partitionInfo.reduce((sum, { bytes }) => sum + bytes, 0)
+}
+
+/** Nothing is counted of streams. */
+function messageStats(found: FoundQueue, of: string, { rates }: ManagementServices): object {
+  if (found.kind === 'topic') return {}
+  const { published, delivered, acked, redelivered } = found.info.counters
+  return {
+    message_stats: rates.withDetails(of, { publish: published, deliver_get: delivered, ack: acked, redeliver: redelivered }),
+  }
+}
