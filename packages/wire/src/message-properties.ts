@@ -44,8 +44,8 @@ export interface DeathEntry {
   readonly exchange: string
   /** What it had been published with. */
   readonly keys: readonly string[]
-  /** Milliseconds that it had to live, if it said so. */
-  readonly expiration?: number
+  /** Milliseconds that it had to live, in decimal, if it said so. */
+  readonly expiration?: string
 }
 
 const names: ReadonlySet<string> = new Set(Object.values(messageProperties))

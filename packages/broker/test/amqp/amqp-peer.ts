@@ -1,5 +1,5 @@
 /** A client of the AMQP door in virtual time: the other end of the codec. */
-import { openAdministration } from '../../src/protocols/amqp/administration.ts'
+import { type AmqpAdministration, openAdministration } from '../../src/protocols/amqp/administration.ts'
 import { amqpDoor, type AmqpSettings } from '../../src/protocols/amqp/amqp-door.ts'
 import {
   FRAME_BODY,
@@ -40,6 +40,7 @@ const inProcess: Peer = { address: 'test', transport: 'in-process', secure: true
 /** A broker with the AMQP door. */
 export class AmqpBroker {
   readonly core: TestBroker
+  readonly administration: AmqpAdministration
   readonly #context: SessionContext
   readonly #door: Door
 
@@ -56,7 +57,8 @@ export class AmqpBroker {
       security,
       status: () => ({ version: '0', pid: 1, uptimeMs: 0, engine: 'memory', durability: 'none', listeners: {} }),
     }
-    this.#door = amqpDoor(openAdministration(broker, security), options.settings ?? {})
+    this.administration = openAdministration(broker, security)
+    this.#door = amqpDoor(this.administration, options.settings ?? {})
   }
 
   static async open(options: AmqpOptions = {}): Promise<AmqpBroker> {
@@ -70,9 +72,12 @@ export class AmqpBroker {
   }
 
   /** A connection that is open, with its channel 1. */
-  async opened(capabilities: Readonly<Record<string, boolean>> = { consumer_cancel_notify: true }): Promise<AmqpPeer> {
+  async opened(
+    capabilities: Readonly<Record<string, boolean>> = { consumer_cancel_notify: true },
+    virtualHost: string = '/',
+  ): Promise<AmqpPeer> {
     const peer = this.connect()
-    await peer.open(capabilities)
+    await peer.open(capabilities, virtualHost)
     await peer.call(1, 'channel.open', {})
     return peer
   }

@@ -1,5 +1,6 @@
 import { parseExchangeAddress } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
+import { scopedName, splitScopedName } from '../../base/scoped-names.ts'
 import type { Ticket } from '../../storage/log-store.ts'
 import { alreadyExists } from '../definition-errors.ts'
 import { DefinitionCell } from '../definitions.ts'
@@ -160,8 +161,18 @@ export class CoreRouter implements Router {
 
   // ---- for dead letters ---------------------------------------------------------------------------------------------
 
+  /** @param name '' for the default exchange, `VHOST::` for that of a virtual host: letters find the queues there by their bare names */
   letterBox(name: string, key: string | undefined): LetterBox {
-    if (name === '') return new ExchangeBox(name, key, (message) => this.#home.default.route(message))
+    const byName = this.#home.default
+    if (name === '')
+      return new ExchangeBox(
+        name,
+        key,
+        (message) => byName.route(message),
+        (queue) => queue,
+      )
+    const { vhost, name: own } = splitScopedName(name)
+    if (own === '') return new ExchangeBox('', key, (message) => byName.named(scopedName(vhost, message.key)))
     return new ExchangeBox(name, key, (message) => this.#exchanges.get(name)?.routes.dueRoute(message))
   }
 

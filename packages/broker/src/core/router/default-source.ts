@@ -20,8 +20,8 @@ export class DefaultSource implements ExchangeSource {
   }
 
   route({ key, moreKeys }: RoutedMessage): CoreRoute {
+    if (moreKeys === undefined) return this.named(key)
     const first = this.#queue(key)
-    if (moreKeys === undefined) return first === undefined ? this.#nowhere : this.#routeTo(first)
     const targets = new Set<PublishTarget>()
     if (first !== undefined) targets.add(first)
     for (const more of moreKeys) {
@@ -30,6 +30,12 @@ export class DefaultSource implements ExchangeSource {
     }
     if (targets.size === 0) return this.#nowhere
     return targets.size === 1 ? this.#routeTo([...targets][0]!) : new CoreRoute(this.#home, undefined, [...targets])
+  }
+
+  /** @param name of a queue or topic */
+  named(name: string): CoreRoute {
+    const target = this.#queue(name)
+    return target === undefined ? this.#nowhere : this.#routeTo(target)
   }
 
   #routeTo(target: PublishTarget): CoreRoute {

@@ -1,5 +1,6 @@
 /** Dead letters that go to an exchange. */
 import { encodeText } from '@millrace/wire'
+import { splitScopedName } from '../../base/scoped-names.ts'
 import { isCircle, nameIn } from '../delivery/death-history.ts'
 import { EXCHANGE_HEADER, headerText } from '../delivery/dead-letter-headers.ts'
 import type { DeadMessage, LetterBox, Mailing } from '../delivery/letter-box.ts'
@@ -16,27 +17,41 @@ export class ExchangeBox implements LetterBox {
   readonly #name: string
   readonly #key: string | undefined
   readonly #route: (message: RoutedMessage) => CoreRoute | undefined
+  readonly #keyOfQueue: (name: string) => string
   readonly #places = new WeakMap<CoreRoute, readonly Place[]>()
 
   /**
    * @param name '' for the default exchange
    * @param key of all letters; undefined: each has its own
    * @param route undefined when there is no such exchange
+   * @param keyOfQueue the key of what was published to a queue by its name: keys know no virtual hosts
    */
-  constructor(name: string, key: string | undefined, route: (message: RoutedMessage) => CoreRoute | undefined) {
+  constructor(
+    name: string,
+    key: string | undefined,
+    route: (message: RoutedMessage) => CoreRoute | undefined,
+    keyOfQueue: (name: string) => string = (queue) => splitScopedName(queue).name,
+  ) {
     this.#name = name
     this.#key = key
     this.#route = route
+    this.#keyOfQueue = keyOfQueue
   }
 
   mail(message: DeadMessage): Mailing {
-    const key = this.#key ?? keyOf(message)
+    const key = this.#key ?? this.#keyOf(message)
     const isNamed = this.#name !== ''
     const headers = message.headers.filter((header) => header.key !== EXCHANGE_HEADER)
     if (isNamed) headers.push({ key: EXCHANGE_HEADER, value: encodeText(this.#name) })
     const route = this.#route(new RoutedHeaders(key, headers))
     const places = route === undefined ? NOWHERE : this.#placesFor(route, message)
     return { places, key: isNamed && key !== '' ? encodeText(key) : null, headers }
+  }
+
+  /** What the default exchange gave to a queue had the queue's name as its key. */
+  #keyOf({ key, source, headers }: DeadMessage): string {
+    if (key !== null) return decoder.decode(key)
+    return headerText(headers, EXCHANGE_HEADER) === undefined ? this.#keyOfQueue(nameIn(source)) : ''
   }
 
   #placesFor(route: CoreRoute, { key, headers, history }: DeadMessage): readonly Place[] {
@@ -49,10 +64,4 @@ export class ExchangeBox implements LetterBox {
     if (isSimple) this.#places.set(route, places)
     return places
   }
-}
-
-/** What the default exchange gave to a queue had the queue's name as its key. */
-function keyOf({ key, source, headers }: DeadMessage): string {
-  if (key !== null) return decoder.decode(key)
-  return headerText(headers, EXCHANGE_HEADER) === undefined ? nameIn(source) : ''
 }

@@ -234,3 +234,22 @@ test('such letters go to queues and topics as well', async () => {
   expect(() => t.publish('queue:work', '2')).toThrow('full')
   expect((await lettersOf('dead')).map(({ value, history }) => [value, history])).toEqual([['2', undefined]])
 })
+
+test('the default exchange of a virtual host finds queues there by the keys that letters have', async () => {
+  queue('v::work', { delivery: { deadLetter: 'exchange:v::' } })
+  queue('v::failed')
+  queue('failed')
+  t.publishKeyed('queue:v::work', -1, [['failed', 'm']])
+  await reject('v::work')
+  expect(await lettersOf('v::failed')).toMatchObject([{ key: null, value: 'm' }])
+  expect(await values('failed')).toEqual([])
+})
+
+test('the key of what was published to a queue of a virtual host is its name there', async () => {
+  queue('v::work', { delivery: { deadLetter: 'exchange:v::dlx' } })
+  queue('v::dead')
+  exchange('v::dlx', ['work', 'v::dead'])
+  t.publishKeyed('queue:v::work', -1, [[null, 'm']])
+  await reject('v::work')
+  expect(await lettersOf('v::dead')).toMatchObject([{ key: 'work', value: 'm', headers: { exchange: 'v::dlx' } }])
+})

@@ -567,6 +567,25 @@ describe('a transaction', () => {
     expect(broker.core.broker.queue('done').ready).toBe(1)
     expect(broker.core.broker.queue('q')).toMatchObject({ ready: 0, inFlight: 0 })
   })
+
+  test('return what nothing takes when they are committed, and not when they are rolled back', async () => {
+    const { peer } = await withQueue()
+    await peer.call(1, 'tx.select', {})
+    peer.publish(1, '', 'nowhere', 'rolled back', {}, true)
+    await peer.call(1, 'tx.rollback', {})
+    peer.publish(1, '', 'nowhere', 'lost', { correlationId: '7' }, true)
+    peer.publish(1, '', 'q', 'kept', {}, true)
+    await peer.settle()
+    expect(peer.received).toEqual([])
+    peer.send(1, 'tx.commit', {})
+    await peer.settle()
+    expect(peer.take('basic.return')).toMatchObject({ replyCode: 312, routingKey: 'nowhere' })
+    expect(new TextDecoder().decode(peer.take('header')['properties'] as Uint8Array)).toContain('7')
+    expect(peer.take('body')).toEqual({ text: 'lost' })
+    expect(peer.takeNames()).toEqual(['tx.commit-ok'])
+    expect(await peer.call(1, 'tx.commit', {})).toEqual({})
+    expect(peer.received).toEqual([])
+  })
 })
 
 describe('direct replies', () => {

@@ -33,8 +33,8 @@ function deathTable(death: DeathEntry): PlainTable {
     queue: queueOf(death),
     time: timestampValue(Math.floor(death.firstMs / 1000)),
     exchange: splitScopedName(death.exchange).name,
-    'routing-keys': death.keys,
-    'original-expiration': death.expiration === undefined ? undefined : String(death.expiration),
+    'routing-keys': keysOf(death),
+    'original-expiration': death.expiration,
   }
 }
 
@@ -48,6 +48,13 @@ function deathOf(which: 'first' | 'last', death: DeathEntry): PlainTable {
 
 function reasonOf({ reason }: DeathEntry): string {
   return reasons[reason] ?? reason
+}
+
+/** The default exchange knows a queue by its name in the core; clients know it by that of their virtual host. */
+function keysOf({ source, exchange, keys }: DeathEntry): readonly string[] {
+  if (exchange !== '') return keys
+  const name = source.slice(source.indexOf(':') + 1)
+  return keys.map((key) => (key === name ? splitScopedName(name).name : key))
 }
 
 /** A source is `queue:NAME`; of a subscription of a topic the whole of `NAME/SUBSCRIPTION` stands for the queue. */
@@ -73,7 +80,7 @@ function isDeath(entry: unknown): entry is DeathEntry {
   const isText = [source, reason, exchange, ...(Array.isArray(keys) ? keys : [undefined])].every(
     (value) => typeof value === 'string',
   )
-  return isText && isCount(count) && isCount(firstMs) && (expiration === undefined || isCount(expiration))
+  return isText && isCount(count) && isCount(firstMs) && (expiration === undefined || typeof expiration === 'string')
 }
 
 function isCount(value: unknown): boolean {

@@ -135,12 +135,17 @@ function readExpiration(properties: Properties): number {
   const ms = end - at > EXPIRATION_DIGITS_MAX ? Number.NaN : readDigits(properties.bytes, at, end)
   if (!(ms <= EXPIRATION_MS_MAX)) {
     const text = properties.text(PROPERTY.expiration)
-    throw new AmqpError(
-      'precondition-failed',
-      `invalid expiration '${text}': not a number of milliseconds up to ${EXPIRATION_MS_MAX}`,
-    )
+    throw new AmqpError('precondition-failed', `invalid expiration '${text}': ${wrongExpiration(text)}`)
   }
   return ms
+}
+
+/** What is wrong with it, as RabbitMQ says it. */
+function wrongExpiration(text: string): string {
+  const [, number, rest] = /^([+-]?\d+)(.*)$/s.exec(text) ?? []
+  if (number === undefined) return 'no_integer'
+  if (rest !== '') return `{leftover_string,${JSON.stringify(rest)}}`
+  return `{${number.startsWith('-') ? 'value_negative' : 'value_too_big'},${BigInt(number)}}`
 }
 
 function moreKeys(bytes: Uint8Array, tableAt: number, tableEnd: number): readonly string[] {

@@ -138,6 +138,16 @@ test.each<readonly [string, PropertyValues, string]>([
   expect(() => formOf(values, 'x', messages)).toThrow(refused)
 })
 
+test.each([
+  ['soon', 'no_integer'],
+  ['', 'no_integer'],
+  ['5s', '{leftover_string,"s"}'],
+  ['-1', '{value_negative,-1}'],
+  ['4294967296', '{value_too_big,4294967296}'],
+])('the expiration %j is refused as RabbitMQ refuses it', (expiration, why) => {
+  expect(() => formOf({ expiration })).toThrow(`invalid expiration '${expiration}': ${why}`)
+})
+
 test('the longest expiration, and none', () => {
   expect(formOf({ expiration: '4294967295' }).expirationMs).toBe(4_294_967_295)
   expect(formOf({ expiration: '0' }).expirationMs).toBe(0)

@@ -112,7 +112,7 @@ const second: DeathEntry = {
   firstMs: 9_999,
   exchange: 'tenant::dlx',
   keys: ['k'],
-  expiration: 500,
+  expiration: '500',
 }
 const first: DeathEntry = {
   source: 'queue:tenant::work',

@@ -198,11 +198,15 @@ export class Methods {
       this.#transaction.rollback(settling.unacked)
       return this.#answer(0, 'tx.rollback-ok', {})
     }
+    const { changes, returned } = this.#transaction.commit()
     // What changes nothing has no commit to wait for.
-    if (!this.#transaction.commit()) return this.#answer(0, 'tx.commit-ok', {})
-    const ticket = this.#client.broker.ticket()
-    this.#client.publishedTicket = ticket
-    this.#answer(ticket, 'tx.commit-ok', {})
+    const ticket = changes ? this.#client.broker.ticket() : 0
+    if (changes) this.#client.publishedTicket = ticket
+    this.#channel.answers.add(ticket, () => {
+      for (const message of returned) publishing.writeReturned(message)
+      this.#channel.send('tx.commit-ok', {})
+    })
+    this.#client.wake()
   }
 
   // ---- answers ------------------------------------------------------------------------------------------------------------

@@ -13,11 +13,12 @@ import { RoutedForm } from '../message-in.ts'
 import { Confirms } from './confirms.ts'
 import { IncomingContent } from './incoming-content.ts'
 import { ReplyForms } from './reply-forms.ts'
-import { writeReturned } from './returned.ts'
+import { type Returned, writeReturned } from './returned.ts'
 
-/** Takes batches that are not to be published yet. */
+/** Takes batches that are not to be published yet, and messages that nothing takes, to be returned then. */
 export interface BatchTaker {
   takeBatch(route: Route, batch: Uint8Array): void
+  takeReturned(message: Returned): void
 }
 
 /** The publishes of one channel: those that go the same way are gathered over a call of `receive`, and stored as one batch. */
@@ -194,12 +195,19 @@ export class Publishing {
     if (taken < records) this.confirms.refused(records - taken)
   }
 
-  /** Before its confirm. */
+  /** Before its confirm, or that of the transaction. */
   #return({ properties }: MessageForm): void {
-    this.returned++
     const { exchange, routingKey } = this.#method
     const { bytes, at, length } = this.content
-    writeReturned(this.#client, this.#channel, exchange, routingKey, properties, bytes, at, length)
+    // The body is in the buffer of the connection, and large ones are passed on as they are.
+    const message = { exchange, routingKey, properties, body: bytes.slice(at, at + length) }
+    if (this.taker !== undefined) return this.taker.takeReturned({ ...message, properties: properties.slice() })
+    this.writeReturned(message)
+  }
+
+  writeReturned(message: Returned): void {
+    this.returned++
+    writeReturned(this.#client, this.#channel, message)
     this.#client.wake()
   }
 

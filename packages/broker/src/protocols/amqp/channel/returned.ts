@@ -3,19 +3,21 @@ import type { Client } from '../client.ts'
 import { writeContent, writeReturn } from '../codec/deliveries.ts'
 import { shortStrings } from './channel-consumer.ts'
 
-/** A mandatory message that nothing took goes back to its publisher. */
+/** A mandatory message that nothing took. */
+export interface Returned {
+  readonly exchange: string
+  readonly routingKey: string
+  /** Flags and properties, as they came. */
+  readonly properties: Uint8Array
+  readonly body: Uint8Array
+}
+
+/** It goes back to its publisher. */
 export function writeReturned(
   { output, frameBytesMax }: Client,
   channel: number,
-  exchange: string,
-  routingKey: string,
-  properties: Uint8Array,
-  bytes: Uint8Array,
-  at: number,
-  length: number,
+  { exchange, routingKey, properties, body }: Returned,
 ): void {
-  // The body is in the buffer of the connection, and large ones are passed on as they are.
-  const body = bytes.slice(at, at + length)
   writeReturn(output, channel, replyCodes['no-route'].code, 'NO_ROUTE', shortStrings(exchange, routingKey))
-  writeContent(output, channel, properties, body, 0, length, frameBytesMax)
+  writeContent(output, channel, properties, body, 0, body.length, frameBytesMax)
 }

@@ -4,6 +4,7 @@ import { AmqpError } from '../amqp-error.ts'
 import { limits } from '../limits.ts'
 import type { Holder } from './holder.ts'
 import type { BatchTaker } from './publishing.ts'
+import type { Returned } from './returned.ts'
 import { outcomes, type SettleKind, type SettleTaker } from './settling.ts'
 import type { HeldDelivery, Unacked } from './unacked.ts'
 
@@ -11,11 +12,19 @@ interface Settle extends HeldDelivery<Holder> {
   readonly kind: SettleKind
 }
 
+export interface Committed {
+  /** Whether there is a commit to wait for. */
+  readonly changes: boolean
+  /** What goes back to its publisher before it is told. */
+  readonly returned: readonly Returned[]
+}
+
 /** Publishes and acknowledgements of one channel that wait for `tx.commit`, and are then done all or not at all. */
 export class Transaction implements BatchTaker, SettleTaker {
   readonly #broker: Broker
   #publishes: { readonly route: Route; readonly batch: Uint8Array }[] = []
   #settles: Settle[] = []
+  #returned: Returned[] = []
   #bytes = 0
 
   constructor(broker: Broker) {
@@ -25,11 +34,20 @@ export class Transaction implements BatchTaker, SettleTaker {
   // ---- what comes in ------------------------------------------------------------------------------------------------------
 
   takeBatch(route: Route, batch: Uint8Array): void {
-    this.#bytes += batch.length
+    this.#take(batch.length)
+    if (route.destinations.length > 0) this.#publishes.push({ route, batch: batch.slice() })
+  }
+
+  takeReturned(message: Returned): void {
+    this.#take(message.properties.length + message.body.length)
+    this.#returned.push(message)
+  }
+
+  #take(bytes: number): void {
+    this.#bytes += bytes
     if (this.#bytes > limits.transactionBytesMax) {
       throw new AmqpError('precondition-failed', `a transaction holds at most ${limits.transactionBytesMax} bytes of messages`)
     }
-    if (route.destinations.length > 0) this.#publishes.push({ route, batch: batch.slice() })
   }
 
   takeSettle(place: number, unacked: Unacked<Holder>, kind: SettleKind): void {
@@ -42,10 +60,11 @@ export class Transaction implements BatchTaker, SettleTaker {
 
   // ---- end ----------------------------------------------------------------------------------------------------------------
 
-  /** All of it takes effect with the open commit. @returns whether there was anything @throws AmqpError, and nothing of it was done */
-  commit(): boolean {
+  /** All of it takes effect with the open commit. @throws AmqpError, and nothing of it was done */
+  commit(): Committed {
     const publishes = this.#publishes
     const settles = this.#settles
+    const returned = this.#returned
     this.#clear()
     const actions: TransactionAction[] = []
     for (const { route, batch } of publishes) {
@@ -61,7 +80,7 @@ export class Transaction implements BatchTaker, SettleTaker {
     } finally {
       for (const { holder } of settles) holder.settled(1)
     }
-    return actions.length > 0
+    return { changes: actions.length > 0, returned }
   }
 
   /** What was published is forgotten, and what was acknowledged is not. */
@@ -74,6 +93,7 @@ export class Transaction implements BatchTaker, SettleTaker {
   #clear(): void {
     this.#publishes = []
     this.#settles = []
+    this.#returned = []
     this.#bytes = 0
   }
 }

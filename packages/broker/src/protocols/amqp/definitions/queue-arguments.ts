@@ -99,8 +99,10 @@ function deliveryPolicy(args: Arguments, type: QueueType, names: VhostNames): De
   }
 }
 
+/** With a key the default exchange leads to one queue; without, to that of the virtual host that has the key of each letter as its name. */
 function deadLetterAddress(exchange: string, key: string | undefined, names: VhostNames): string {
-  return exchangeAddress(exchange === '' ? '' : names.core(exchange), key)
+  if (exchange === '' && key !== undefined) return exchangeAddress('', names.core(key))
+  return exchangeAddress(names.core(exchange), key)
 }
 
 function limitsOf(args: Arguments): { readonly limits?: QueueLimits } {
@@ -108,14 +110,22 @@ function limitsOf(args: Arguments): { readonly limits?: QueueLimits } {
   const bytes = args.count('x-max-length-bytes', 0)
   const overflow = args.choice('x-overflow', ['drop-head', 'reject-publish', 'reject-publish-dlx']) ?? 'drop-head'
   if (messages === undefined && bytes === undefined) return {}
-  const dropped = args.has('x-dead-letter-exchange') ? 'dead-letter' : 'drop-head'
+  const hasDeadLetters = args.has('x-dead-letter-exchange')
   return {
     limits: {
       ...(messages === undefined ? {} : { messages }),
       ...(bytes === undefined ? {} : { bytes }),
-      overflow: overflow === 'drop-head' ? dropped : 'reject',
+      overflow: overflowOf(overflow, hasDeadLetters),
     },
   }
+}
+
+function overflowOf(
+  overflow: 'drop-head' | 'reject-publish' | 'reject-publish-dlx',
+  hasDeadLetters: boolean,
+): NonNullable<QueueLimits['overflow']> {
+  if (overflow === 'drop-head') return hasDeadLetters ? 'dead-letter' : 'drop-head'
+  return overflow === 'reject-publish-dlx' && hasDeadLetters ? 'reject-dead-letter' : 'reject'
 }
 
 function dedupOf(args: Arguments): Pick<QueueSpec, 'dedup'> {
