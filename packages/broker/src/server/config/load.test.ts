@@ -180,7 +180,7 @@ describe('listen', () => {
   test('opens further listeners of a door, by name, each with what it has of its own', async () => {
     const external = '{ address: 0.0.0.0:9093, advertised: "broker.example:9093", tls: { cert: c, key: k }, login: required }'
     const yaml = file(
-      `listen:\n  kafka/external: ${external}\n  kafka: 127.0.0.1:1\n  native/far: 127.0.0.1:2\n  http: none\n  amqp: none\n`,
+      `listen:\n  kafka/external: ${external}\n  kafka: 127.0.0.1:1\n  native/far: 127.0.0.1:2\n  http: none\n  amqp: none\n  management: none\n`,
     )
     const env = { MILLRACE_LISTEN: 'kafka/second=127.0.0.1:3,native/far=none' }
     const { listen } = await loadConfig({ file: yaml, env })
