@@ -169,7 +169,7 @@ export interface Broker {
   purgeQueue(name: string): Purge
 
   // ---- durability -------------------------------------------------------------------------------------------------
-  /** Ticket of the open commit. */
+  /** Ticket of the open commit, which comes even if there is nothing in it: ask for it when something waits for it. */
   ticket(): Ticket
   readonly committedTicket: Ticket
   onCommitted(listener: (ticket: Ticket) => void): () => void

@@ -23,6 +23,8 @@ export class CommittedWaiters {
   wait(ticket: Ticket): Promise<void> {
     if (ticket <= this.#store.committedTicket) return Promise.resolve()
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    // A commit with nothing in it would never come.
+    if (ticket === this.#store.ticket()) this.#store.touch()
     return new Promise((resolve, reject) => {
       this.#waiters.push({ ticket, resolve, reject })
     })

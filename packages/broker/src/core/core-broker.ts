@@ -299,6 +299,8 @@ export class CoreBroker implements Broker {
   // ---- durability and overload --------------------------------------------------------------------------------------
 
   ticket(): Ticket {
+    // Who asks for it waits for it, and a commit with nothing in it would never come.
+    this.#store.touch()
     return this.#store.ticket()
   }
 

@@ -1,7 +1,9 @@
 import { encodeBatch } from '@millrace/wire'
 import { describe, expect, test } from 'vitest'
+import { VirtualPlatform } from '../../sim/virtual-platform.ts'
 import { TestBroker } from '../../test/core/harness.ts'
 import { journalOver } from '../../test/core/journal-over.ts'
+import { smallJournals } from '../../test/core/small-journals.ts'
 import { openMemoryJournal } from '../engines/memory/index.ts'
 import type { AppendResult, Journal } from '../ports/journal.ts'
 
@@ -21,28 +23,65 @@ async function controlled(): Promise<{ journal: Journal; state: { answer: 'ok' |
   return { journal, state }
 }
 
-describe('when the disk is full', () => {
-  test('publishes are refused with disk_full, and consuming goes on until there is room again', async () => {
-    const journal = await openMemoryJournal({ bytesMax: 512 * KIB, batchBytesMax: 64 * KIB })
-    const t = await TestBroker.open({ storage: { headroomReserveBytes: 256 * KIB } }, 1, journal)
-    let published = 0
-    let code = ''
-    for (; code === '' && published < 1000;) {
-      try {
-        t.publish('queue:work', 'x'.repeat(4000))
-        published++
-        await t.settle()
-      } catch (error) {
-        code = (error as { code: string }).code
+describe.each(smallJournals)('when the journal of the %s engine is full', (_, openJournal) => {
+  test.each([
+    [512 * KIB, 128 * KIB],
+    [4096 * KIB, 1024 * KIB],
+  ])(
+    'of %i bytes, publishes are refused with disk_full, consuming goes on, and when all is acknowledged there is room again',
+    async (bytesMax, reserve) => {
+      const platform = new VirtualPlatform()
+      const journal = await platform.until(openJournal(platform, bytesMax))
+      const t = await TestBroker.open({ storage: { headroomReserveBytes: reserve } }, 1, journal, platform)
+      const consumer = t.consume('queue:work')
+      let relieved = 0
+      t.broker.onRelief(() => relieved++)
+      let published = 0
+      for (let round = 1; round <= 3; round++) {
+        const before = published
+        await expect(publishUntilRefused()).rejects.toThrow(expect.objectContaining({ code: 'disk_full' }))
+        expect(published - before).toBeGreaterThan(10)
+        expect(consumer.messages).toHaveLength(published)
+        expect(t.broker.acceptsPublishes).toBe(false)
+        for (let offset = before; offset < published; offset++) consumer.ack(offset)
+        await t.advance(5000)
+        expect(t.broker.queue('work')).toMatchObject({ ready: 0, inFlight: 0 })
+        expect([t.broker.acceptsPublishes, relieved]).toEqual([true, round])
       }
-    }
-    expect(code).toBe('disk_full')
-    const consumer = t.consume('queue:work')
+
+      async function publishUntilRefused(): Promise<never> {
+        for (; ; published++) {
+          t.publish('queue:work', 'x'.repeat(4000))
+          await t.settle()
+        }
+      }
+    },
+  )
+})
+
+describe('a ticket of a commit with nothing in it', () => {
+  test('is committed all the same, however it is waited for', async () => {
+    const t = await TestBroker.open()
+    const ticket = t.broker.ticket()
+    await t.platform.until(t.broker.whenCommitted(ticket))
+    expect(t.broker.committedTicket).toBe(ticket)
+    const told: number[] = []
+    t.broker.onCommitted((committed) => told.push(committed))
+    const next = t.broker.ticket()
     await t.settle()
-    expect(consumer.messages).toHaveLength(published)
-    for (let offset = 0; offset < published; offset++) consumer.ack(offset)
-    await t.advance(5000)
-    expect(t.broker.queue('work')).toMatchObject({ ready: 0, inFlight: 0 })
+    expect(told).toEqual([next])
+    await t.platform.until(t.broker.whenCommitted(t.store.ticket()))
+    expect(told).toEqual([next, next + 1])
+  })
+
+  test('is written once for all who wait for it, and not again', async () => {
+    const t = await TestBroker.open()
+    const { commits } = t.store.stats
+    const waits = [1, 2, 3].map(() => t.broker.whenCommitted(t.broker.ticket()))
+    await t.platform.until(Promise.all(waits))
+    await t.platform.until(t.broker.whenCommitted(t.broker.committedTicket))
+    await t.settle()
+    expect(t.store.stats.commits).toBe(commits + 1)
   })
 })
 

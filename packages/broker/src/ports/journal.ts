@@ -68,6 +68,8 @@ export interface JournalLimits {
   readonly batchBytesMax: number
   /** Appends that may wait for an answer at once. */
   readonly inFlightMax: number
+  /** Bytes of batches it holds at most, where that never changes. Absent where it is what the file system has left. */
+  readonly bytesMax?: number
 }
 
 export interface JournalBounds {

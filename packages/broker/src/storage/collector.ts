@@ -105,7 +105,7 @@ export class Collector {
       const extent = ledger.extents[n]!
       if (this.#damaged.has(extent.first) || extent.next === extent.first) continue
       const least = Math.max(0, extent.live - extent.drift)
-      const enough = Math.min(shareMax * extent.bytes, SEEN_AGAIN_SHARE * extent.seenLive)
+      const enough = Math.min(shareMax * extent.bytes, SEEN_AGAIN_SHARE * extent.seenLive, this.#mostThatPays(extent))
       if (least >= 1 && (least >= enough || !mayCopy)) continue
       if (extent.next > floor) {
         wouldHelp = true
@@ -120,6 +120,14 @@ export class Collector {
       this.#pipeline.touch()
     }
     return best
+  }
+
+  /**
+   * Copies, and the checkpoints between them, leave a little room unused too. Were an extent copied again only to win that back, and then
+   * its copy, this would never end: enough must have died since it was written.
+   */
+  #mostThatPays(extent: LedgerExtent): number {
+    return Math.max(this.#limits.liveShareMin * extent.bytes, SEEN_AGAIN_SHARE * extent.peakLive)
   }
 
   #isWorthCopying(): boolean {

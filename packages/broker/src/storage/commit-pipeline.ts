@@ -20,6 +20,8 @@ export interface PipelineHooks {
   nextLogId(): number
   checkpointFirst(): number
   checkpointLast(): number
+  /** Publishes wait for room: wins some back, if there is any. Called again and again until they are accepted. */
+  makeRoom(): void
 }
 
 /**
@@ -177,6 +179,8 @@ export class CommitPipeline {
     this.#headroomBytes = this.#journal.headroomBytes()
     if (this.#isFull && !this.#isWriting) this.#write()
     this.#relieve()
+    // With all publishers waiting there may be no commits, in whose course space is won back otherwise.
+    if (this.#isFull || this.#owesRelief) this.#hooks.makeRoom()
   }
 
   stop(): void {

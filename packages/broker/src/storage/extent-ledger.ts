@@ -12,6 +12,8 @@ export interface LedgerExtent {
   drift: number
   /** `live` when it was last looked at closely. */
   seenLive: number
+  /** The most that `live` has been, as far as is known; Infinity when that was before a restart. */
+  peakLive: number
 }
 
 /**
@@ -90,7 +92,7 @@ export class ExtentLedger {
     const old = new Map(this.#extents.map((extent) => [extent.first, extent]))
     this.#extents = extents.map(({ first, next, bytes }) => {
       const known = old.get(first)
-      if (known === undefined) return { first, next, bytes, live: 0, drift: 0, seenLive: Infinity }
+      if (known === undefined) return { first, next, bytes, live: 0, drift: 0, seenLive: Infinity, peakLive: 0 }
       known.next = next
       known.bytes = bytes
       return known
@@ -103,11 +105,12 @@ export class ExtentLedger {
       if (this.#window[seq - seqs] !== 0) this.#attribute(seq, this.#window[seq - seqs]!)
     }
     this.#balance()
+    for (const extent of this.#extents) extent.peakLive = Math.max(extent.peakLive, extent.live)
   }
 
   /** Takes over what a checkpoint says; later commits go on top of it. Call before `refresh`. */
   restore(first: number, next: number, live: number, drift: number): void {
-    this.#extents.push({ first, next, bytes: 0, live, drift, seenLive: Infinity })
+    this.#extents.push({ first, next, bytes: 0, live, drift, seenLive: Infinity, peakLive: Infinity })
     this.#liveBytes += live
   }
 

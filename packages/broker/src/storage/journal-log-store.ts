@@ -315,6 +315,10 @@ export class JournalLogStore implements LogStore {
     this.#collector.look()
   }
 
+  makeRoom(): void {
+    this.#collector.look()
+  }
+
   nextLogId(): number {
     return this.#nextLogId
   }

@@ -28,16 +28,20 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
   return store
 }
 
-/** What the journal's largest batch leaves of the limits. */
+/** What the journal's largest batch, and its size where that is fixed, leave of the limits. */
 function limitsFor(journal: Journal, wanted: StorageLimits): StorageLimits {
-  const { batchBytesMax } = journal.limits
+  const { batchBytesMax, bytesMax } = journal.limits
   return {
     ...wanted,
     batchBytesMax: Math.min(wanted.batchBytesMax, Math.floor((batchBytesMax * 3) / 4)),
     commitBytesMax: Math.min(wanted.commitBytesMax, Math.floor(batchBytesMax / 2)),
     sliceBytes: Math.min(wanted.sliceBytes, Math.floor(batchBytesMax / 8)),
+    headroomReserveBytes: Math.min(wanted.headroomReserveBytes, Math.floor((bytesMax ?? Infinity) * RESERVE_SHARE_MAX)),
   }
 }
+
+/** Most of a small journal is for messages. */
+const RESERVE_SHARE_MAX = 0.25
 
 /** The first commit of an owner fences out the one before. With a full journal it waits in the store, like every other commit. */
 async function takeOver(store: JournalLogStore, platform: Platform): Promise<void> {

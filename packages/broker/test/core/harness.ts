@@ -36,8 +36,13 @@ export class TestBroker {
     this.#options = options
   }
 
-  static async open(options: TestOptions = {}, seed = 1, journal?: Journal): Promise<TestBroker> {
-    const test = new TestBroker(journal ?? (await openMemoryJournal()), new VirtualPlatform(seed), options)
+  static async open(
+    options: TestOptions = {},
+    seed = 1,
+    journal?: Journal,
+    platform: VirtualPlatform = new VirtualPlatform(seed),
+  ): Promise<TestBroker> {
+    const test = new TestBroker(journal ?? (await openMemoryJournal()), platform, options)
     await test.#open()
     return test
   }

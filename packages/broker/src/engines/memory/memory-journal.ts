@@ -6,13 +6,13 @@ import type { AppendResult, Journal, JournalBounds, JournalExtent, JournalLimits
 export interface MemoryJournalOptions {
   /** Batch bytes the journal holds at most, in whole extents that are not forgotten. Default 1 GiB. */
   readonly bytesMax?: number
-  /** Default 16 MiB. */
+  /** Default 16 MiB, or 1/8 of `bytesMax` if that is less. */
   readonly batchBytesMax?: number
   /** Bytes after which a new extent begins. Default 16 MiB, or 1/8 of `bytesMax` if that is less. */
   readonly extentBytes?: number
 }
 
-/** So that forgetting old batches gives space back also in a small journal. */
+/** So that forgetting old batches gives space back also in a small journal, and that no batch takes too much of it. */
 const EXTENTS_MIN = 8
 
 /** A journal that lives and dies with the process: the reference that the other engines are compared with. */
@@ -40,9 +40,11 @@ class MemoryJournal implements Journal {
   #closed = false
 
   constructor(options: MemoryJournalOptions) {
-    this.limits = { batchBytesMax: options.batchBytesMax ?? 16 * MIB, inFlightMax: 1 }
-    this.#bytesMax = options.bytesMax ?? GIB
-    this.#extentBytes = options.extentBytes ?? Math.min(16 * MIB, this.#bytesMax / EXTENTS_MIN)
+    const bytesMax = options.bytesMax ?? GIB
+    const partBytes = Math.min(16 * MIB, Math.floor(bytesMax / EXTENTS_MIN))
+    this.limits = { batchBytesMax: options.batchBytesMax ?? partBytes, inFlightMax: 1, bytesMax }
+    this.#bytesMax = bytesMax
+    this.#extentBytes = options.extentBytes ?? partBytes
   }
 
   append(seq: number, parts: readonly Uint8Array[]): Promise<AppendResult> {

@@ -12,9 +12,6 @@ import type { Policies } from './policies/policies.ts'
 import { VhostNames } from './vhost-names.ts'
 import type { VirtualHosts } from './vhosts/virtual-hosts.ts'
 
-/** A ticket that has been committed for ever: the open commit may never come when there is nothing in it. */
-const NOTHING_CHANGED: Ticket = 0
-
 export interface QueueDeclaration {
   readonly durable: boolean
   readonly autoDelete: boolean
@@ -65,7 +62,8 @@ export class Declarations {
       checkSame(what, 'auto_delete', declaration.autoDelete, current.autoDelete)
       checkSame(what, 'x-queue-type', type, current.type)
       if (current.arguments !== undefined) checkSameArguments(what, KNOWN_ARGUMENTS, declared.json, current.arguments)
-      return NOTHING_CHANGED
+      // It may be in the open commit.
+      return this.#broker.ticket()
     }
     this.#vhosts.checkQueues(vhost)
     const { durable, autoDelete } = declaration
@@ -90,7 +88,8 @@ export class Declarations {
       checkSame(what, 'internal', internal, found.internal)
       const { amqp } = (found.labels ?? {}) as { readonly amqp?: { readonly arguments: ArgumentsJson } }
       checkSameArguments(what, KNOWN_EXCHANGE_ARGUMENTS, declaration.arguments, amqp?.arguments ?? {})
-      return NOTHING_CHANGED
+      // It may be in the open commit.
+      return this.#broker.ticket()
     }
     const effective = this.#policies.current.effective(vhost, 'exchange', name, declaration.arguments)
     const settings = exchangeSettings(type, new Arguments(effective, what), names)

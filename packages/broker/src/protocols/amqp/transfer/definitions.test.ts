@@ -125,6 +125,17 @@ describe('definitions of RabbitMQ', () => {
     expect(first.queues).toHaveLength(3)
   })
 
+  it('that are all there already have a ticket that is committed too', async () => {
+    const { administration, test } = world
+    await test.platform.until(test.broker.whenCommitted(importDefinitions(administration, exported)))
+    await test.settle()
+    const ticket = importDefinitions(administration, { queues: exported.queues, exchanges: exported.exchanges })
+    await test.platform.until(test.broker.whenCommitted(ticket))
+    expect(test.broker.committedTicket).toBe(ticket)
+    await test.platform.until(test.broker.whenCommitted(administration.policyApplication.changing(() => {})))
+    expect(test.broker.committedTicket).toBe(ticket + 1)
+  })
+
   it('of one virtual host go into any', () => {
     importDefinitions(world.administration, exported)
     const one = exportVhost(world.administration, 'prod')
