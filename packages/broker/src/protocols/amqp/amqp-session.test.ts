@@ -353,6 +353,44 @@ describe('deliveries', () => {
   })
 })
 
+describe('queue.purge', () => {
+  test('drops what its client published before it, and nothing that it published after it', async () => {
+    const { broker, peer } = await withQueue()
+    for (const body of ['a', 'b']) peer.publish(1, '', 'q', body)
+    peer.send(1, 'queue.purge', { queue: 'q', noWait: false })
+    peer.publish(1, '', 'q', 'c')
+    await peer.settle()
+    expect(peer.take('queue.purge-ok')).toEqual({ messageCount: 2 })
+    expect(broker.core.broker.queue('q').ready).toBe(1)
+    await peer.call(1, 'basic.get', { queue: 'q', noAck: true })
+    expect([peer.take('header')['size'], peer.take('body')['text']]).toEqual([1, 'c'])
+  })
+
+  test('of a queue that is deleted and made again before it is done leaves the new one alone', async () => {
+    const { broker, peer } = await withQueue()
+    peer.publish(1, '', 'q', 'a')
+    peer.send(1, 'queue.purge', { queue: 'q', noWait: false })
+    peer.send(1, 'queue.delete', { queue: 'q', ifUnused: false, ifEmpty: false, noWait: false })
+    peer.send(1, 'queue.declare', { ...declaration, queue: 'q' })
+    peer.publish(1, '', 'q', 'b')
+    await peer.settle()
+    expect(peer.take('queue.purge-ok')).toEqual({ messageCount: 0 })
+    expect(peer.takeNames()).toEqual(['queue.delete-ok', 'queue.declare-ok'])
+    expect(broker.core.broker.queue('q').ready).toBe(1)
+  })
+
+  test('is done also when its channel is closed at once', async () => {
+    const { broker, peer } = await withQueue()
+    peer.publish(1, '', 'q', 'a')
+    await peer.settle()
+    peer.send(1, 'queue.purge', { queue: 'q', noWait: true })
+    peer.send(1, 'channel.close', { replyCode: 200, replyText: '', classId: 0, methodId: 0 })
+    await peer.settle()
+    expect(peer.takeNames()).toEqual(['channel.close-ok'])
+    expect(broker.core.broker.queue('q').ready).toBe(0)
+  })
+})
+
 describe('basic.get', () => {
   test('takes messages one by one, in the order of the requests', async () => {
     const { broker, peer } = await withQueue()
