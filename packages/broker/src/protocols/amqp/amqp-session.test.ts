@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { AmqpBroker, type AmqpPeer } from '../../../test/amqp/amqp-peer.ts'
+import { encodeTable } from './codec/field-table.ts'
 import { writeMethod } from './codec/method-codec.ts'
 import { limits } from './limits.ts'
 
@@ -623,6 +624,20 @@ describe('a transaction', () => {
     expect(peer.takeNames()).toEqual(['tx.commit-ok'])
     expect(await peer.call(1, 'tx.commit', {})).toEqual({})
     expect(peer.received).toEqual([])
+  })
+
+  test('cannot publish with a delay, and then publish nothing', async () => {
+    const { broker, peer } = await withQueue()
+    const type = 'x-delayed-message'
+    await peer.call(1, 'exchange.declare', { ...exchange, exchange: 'later', type, arguments: { 'x-delayed-type': 'direct' } })
+    await peer.call(1, 'queue.bind', { queue: 'q', exchange: 'later', routingKey: 'k', noWait: false, arguments: {} })
+    await peer.call(1, 'tx.select', {})
+    peer.publish(1, 'later', 'k', 'a', { headers: encodeTable({ 'x-delay': 1000 }) })
+    peer.publish(1, '', 'q', 'b')
+    peer.send(1, 'tx.commit', {})
+    expect(await ended(peer)).toMatchObject({ replyCode: 406, replyText: expect.stringContaining('a delayed exchange') })
+    await broker.core.advance(2000)
+    expect(broker.core.broker.queue('q').ready).toBe(0)
   })
 })
 
