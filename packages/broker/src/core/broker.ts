@@ -1,3 +1,4 @@
+import type { QueueEnd } from './delivery/queue-end.ts'
 import type { MillraceError } from '../base/errors.ts'
 import type { Ticket } from '../storage/log-store.ts'
 import type { PartitionProducer, StoredPartition, StoredTopic } from './stored-topic.ts'
@@ -165,8 +166,10 @@ export interface Broker {
   whenRedriven(id: number): Promise<RedriveInfo>
   /** @returns whether it was still under way. @throws `not_found` */
   cancelRedrive(id: number): boolean
-  /** Drops all messages of a queue that are committed and that no consumer holds. @throws `not_found` */
-  purgeQueue(name: string): Purge
+  /** Where a queue ends now, with what is published and not committed yet. @throws `not_found` */
+  endOfQueue(name: string): QueueEnd
+  /** Drops all messages of a queue that are committed and that no consumer holds; with `end`, of those before it. @throws `not_found` */
+  purgeQueue(name: string, end?: QueueEnd): Purge
 
   // ---- durability -------------------------------------------------------------------------------------------------
   /** Ticket of the open commit, which comes even if there is nothing in it: ask for it when something waits for it. */

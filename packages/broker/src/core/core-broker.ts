@@ -31,6 +31,7 @@ import type {
 import type { CommittedWaiters } from './committed-waiters.ts'
 import { checkConsumerPriority, checkLease } from './delivery-policy.ts'
 import type { DeliveryGroup } from './delivery/delivery-group.ts'
+import { QueueEnd } from './delivery/queue-end.ts'
 import type { Queue, Subscription, Topic } from './entities.ts'
 import type { GroupCoordinator } from './groups/group-coordinator.ts'
 import type { LogTail } from './log-tail.ts'
@@ -289,10 +290,16 @@ export class CoreBroker implements Broker {
     return this.#redrives.cancel(id)
   }
 
-  purgeQueue(name: string): Purge {
+  endOfQueue(name: string): QueueEnd {
+    return new QueueEnd(this.#registry.queue(name).group)
+  }
+
+  purgeQueue(name: string, end?: QueueEnd): Purge {
     this.#checkOpen()
     let messages = 0
-    for (const cursor of this.#registry.queue(name).group.cursors) messages += cursor.purge()
+    for (const cursor of this.#registry.queue(name).group.cursors) {
+      messages += cursor.purge(end === undefined ? Infinity : end.offsetIn(cursor))
+    }
     return { messages, ticket: this.#changed() }
   }
 

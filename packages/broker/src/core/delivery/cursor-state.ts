@@ -255,9 +255,9 @@ export abstract class CursorState extends StateCell implements CommitMember, Sna
     this.shard.store.touch()
   }
 
-  /** Drops all that is committed and not held. @returns how many messages that were */
-  purge(): number {
-    const purged = this.#takeOutBefore(this.shard.store.bounds(this.log.id).end)
+  /** Drops all below `end` that is committed and not held. @returns how many messages that were */
+  purge(end: number): number {
+    const purged = this.#takeOutBefore(Math.min(end, this.shard.store.bounds(this.log.id).end))
     this.count('dropped', purged)
     return purged
   }

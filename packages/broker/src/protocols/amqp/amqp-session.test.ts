@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { AmqpBroker, type AmqpPeer } from '../../../test/amqp/amqp-peer.ts'
+import { encodeTable } from './codec/field-table.ts'
 import { writeMethod } from './codec/method-codec.ts'
 import { limits } from './limits.ts'
 
@@ -353,6 +354,44 @@ describe('deliveries', () => {
   })
 })
 
+describe('queue.purge', () => {
+  test('drops what its client published before it, and nothing that it published after it', async () => {
+    const { broker, peer } = await withQueue()
+    for (const body of ['a', 'b']) peer.publish(1, '', 'q', body)
+    peer.send(1, 'queue.purge', { queue: 'q', noWait: false })
+    peer.publish(1, '', 'q', 'c')
+    await peer.settle()
+    expect(peer.take('queue.purge-ok')).toEqual({ messageCount: 2 })
+    expect(broker.core.broker.queue('q').ready).toBe(1)
+    await peer.call(1, 'basic.get', { queue: 'q', noAck: true })
+    expect([peer.take('header')['size'], peer.take('body')['text']]).toEqual([1, 'c'])
+  })
+
+  test('of a queue that is deleted and made again before it is done leaves the new one alone', async () => {
+    const { broker, peer } = await withQueue()
+    peer.publish(1, '', 'q', 'a')
+    peer.send(1, 'queue.purge', { queue: 'q', noWait: false })
+    peer.send(1, 'queue.delete', { queue: 'q', ifUnused: false, ifEmpty: false, noWait: false })
+    peer.send(1, 'queue.declare', { ...declaration, queue: 'q' })
+    peer.publish(1, '', 'q', 'b')
+    await peer.settle()
+    expect(peer.take('queue.purge-ok')).toEqual({ messageCount: 0 })
+    expect(peer.takeNames()).toEqual(['queue.delete-ok', 'queue.declare-ok'])
+    expect(broker.core.broker.queue('q').ready).toBe(1)
+  })
+
+  test('is done also when its channel is closed at once', async () => {
+    const { broker, peer } = await withQueue()
+    peer.publish(1, '', 'q', 'a')
+    await peer.settle()
+    peer.send(1, 'queue.purge', { queue: 'q', noWait: true })
+    peer.send(1, 'channel.close', { replyCode: 200, replyText: '', classId: 0, methodId: 0 })
+    await peer.settle()
+    expect(peer.takeNames()).toEqual(['channel.close-ok'])
+    expect(broker.core.broker.queue('q').ready).toBe(0)
+  })
+})
+
 describe('basic.get', () => {
   test('takes messages one by one, in the order of the requests', async () => {
     const { broker, peer } = await withQueue()
@@ -585,6 +624,20 @@ describe('a transaction', () => {
     expect(peer.takeNames()).toEqual(['tx.commit-ok'])
     expect(await peer.call(1, 'tx.commit', {})).toEqual({})
     expect(peer.received).toEqual([])
+  })
+
+  test('cannot publish with a delay, and then publish nothing', async () => {
+    const { broker, peer } = await withQueue()
+    const type = 'x-delayed-message'
+    await peer.call(1, 'exchange.declare', { ...exchange, exchange: 'later', type, arguments: { 'x-delayed-type': 'direct' } })
+    await peer.call(1, 'queue.bind', { queue: 'q', exchange: 'later', routingKey: 'k', noWait: false, arguments: {} })
+    await peer.call(1, 'tx.select', {})
+    peer.publish(1, 'later', 'k', 'a', { headers: encodeTable({ 'x-delay': 1000 }) })
+    peer.publish(1, '', 'q', 'b')
+    peer.send(1, 'tx.commit', {})
+    expect(await ended(peer)).toMatchObject({ replyCode: 406, replyText: expect.stringContaining('a delayed exchange') })
+    await broker.core.advance(2000)
+    expect(broker.core.broker.queue('q').ready).toBe(0)
   })
 })
 

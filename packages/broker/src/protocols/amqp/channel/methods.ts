@@ -102,8 +102,17 @@ export class Methods {
         return this.#client.wake()
       }
       case 'queue.purge': {
-        const { ticket, messages } = queues.purge(this.#queueNamed(method.args.queue))
-        return this.#answerUnless(method.args.noWait, ticket, 'queue.purge-ok', { messageCount: messages })
+        const purge = queues.purge(this.#queueNamed(method.args.queue))
+        let messageCount = 0
+        // What its client published before it is in the queue once that is durable.
+        const answer = this.#channel.answers.add(this.#client.publishedTicket)
+        answer.act = () => {
+          const { ticket, messages } = purge()
+          messageCount = messages
+          return ticket
+        }
+        if (!method.args.noWait) answer.write = () => this.#channel.send('queue.purge-ok', { messageCount })
+        return this.#client.wake()
       }
       case 'queue.bind':
         return this.#answerUnless(method.args.noWait, bindings.bindQueue(this.#queueBinding(method.args)), 'queue.bind-ok', {})

@@ -1,5 +1,5 @@
 import { MillraceError } from '../../../base/errors.ts'
-import type { Labels, QueueInfo, TopicInfo } from '../../../core/broker.ts'
+import type { Labels, Purge, QueueInfo, TopicInfo } from '../../../core/broker.ts'
 import type { Ticket } from '../../commit-waiters.ts'
 import { AmqpError } from '../amqp-error.ts'
 import type { Client } from '../client.ts'
@@ -137,12 +137,16 @@ export class Queues {
 
   // ---- emptying and deleting ------------------------------------------------------------------------------------------------
 
-  purge(name: string): QueueCounts {
+  /** @returns what drops the messages that it has now, as far as they are durable by then */
+  purge(name: string): () => Purge {
     const found = this.get(name)
     if (found.kind === 'topic') throw new AmqpError('not-implemented', `queue.purge not supported by stream ${this.#told(name)}`)
     this.#client.access.check('consume', 'queue', name)
-    const { ticket, messages } = this.#client.broker.purgeQueue(this.#client.names.core(name))
-    return { ticket, name, messages, consumers: 0 }
+    const { broker, names } = this.#client
+    const core = names.core(name)
+    const end = broker.endOfQueue(core)
+    // When it is gone by then, so are they.
+    return () => orUndefined(() => broker.purgeQueue(core, end)) ?? { ticket: 0, messages: 0 }
   }
 
   /** What is not there is deleted already. */
