@@ -108,7 +108,7 @@ describe('amqplib', () => {
       arguments: { 'x-overflow': 'reject-publish-dlx' },
     })
     await send('full', 'first')
-    await expect(send('full', 'second')).rejects.toThrow()
+    await expect(send('full', 'second')).rejects.toThrow(/nacked/)
     const { content, properties } = await next('dead', { noAck: true })
     expect(content.toString()).toBe('second')
     expect(deaths(properties.headers)).toMatchObject([{ queue: 'full', reason: 'maxlen' }])
