@@ -43,7 +43,11 @@ public class WordCount {
 
     KafkaStreams streams = new KafkaStreams(builder.build(), settings);
     streams.setStateListener((now, before) -> System.out.println(now));
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> streams.close(Duration.ofSeconds(20))));
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+      streams.close(Duration.ofSeconds(20));
+      // The listener may not be told any more.
+      System.out.println(streams.state());
+    }));
     streams.start();
   }
 }
