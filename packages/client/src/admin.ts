@@ -11,6 +11,7 @@ import type {
   TopicInfo,
   TopicSpec,
 } from './api.ts'
+import type { Binding, ExchangeInfo, ExchangeSpec } from './exchanges.ts'
 import type { GroupInfo, GroupPartition, GroupReset, GroupSummary } from './groups.ts'
 import type { Link } from './link.ts'
 import type { ProducerTransactionInfo, ProducerTransactionSummary } from './producer-transactions.ts'
@@ -147,6 +148,34 @@ export class AdminCalls implements Admin {
 
   subscriptions(topic?: string): Promise<readonly SubscriptionInfo[]> {
     return this.#list('subscription.list', topic === undefined ? {} : { topic })
+  }
+
+  async createExchange(spec: ExchangeSpec): Promise<void> {
+    await this.#call('exchange.create', spec)
+  }
+
+  async deleteExchange(name: string, options: { readonly ifUnused?: boolean } = {}): Promise<void> {
+    await this.#delete('exchange.delete', { name, ...options })
+  }
+
+  exchange(name: string): Promise<ExchangeInfo> {
+    return this.#call('exchange.get', { name })
+  }
+
+  exchanges(): Promise<readonly ExchangeInfo[]> {
+    return this.#list('exchange.list', {})
+  }
+
+  async bind(binding: Binding): Promise<void> {
+    await this.#call('binding.create', binding)
+  }
+
+  async unbind(binding: Binding): Promise<void> {
+    await this.#call('binding.delete', binding)
+  }
+
+  bindings(where: { readonly source?: string; readonly destination?: string } = {}): Promise<readonly Binding[]> {
+    return this.#list('binding.list', where)
   }
 
   async purgeQueue(name: string): Promise<number> {

@@ -1,14 +1,16 @@
 import type { Declaration } from './typed/declarations.ts'
+import type { Exchange, ExchangeAdmin } from './exchanges.ts'
 import type { GroupInfo, GroupPartition, GroupReset, GroupSummary } from './groups.ts'
 import type { PreparedProducer, PreparedProducerOptions } from './prepared/types.ts'
 import type { RedriveInfo, RedriveOptions } from './redrive.ts'
 import type { Requesting } from './request/types.ts'
 import type { Transaction, TransactionOptions, TransactionPublishOptions } from './transactions/types.ts'
-import type { SecurityOptions } from './security-options.ts'
 import type { ProducerTransactionInfo, ProducerTransactionSummary } from './producer-transactions.ts'
 import type { QuotaAdmin } from './quotas.ts'
 import type { UserAdmin } from './users.ts'
 
+export type * from './connect-options.ts'
+export type * from './exchanges.ts'
 export type * from './groups.ts'
 export type * from './producer-transactions.ts'
 export type * from './security-options.ts'
@@ -26,6 +28,8 @@ export type * from './transactions/types.ts'
 export interface Millrace extends AsyncDisposable, Requesting {
   queue(name: string): Queue
   topic(name: string): Topic
+  /** @param key by which all messages go; without it, each goes by its own */
+  exchange(name: string, key?: string): Exchange
   /** The typed queue or topic of a declaration: `client.use(orders).publish(...)`. */
   use<Handle>(declaration: Declaration<Handle>): Handle
   /** A publisher for many messages: batches them and keeps a bounded number unconfirmed. */
@@ -60,27 +64,6 @@ export interface Millrace extends AsyncDisposable, Requesting {
 }
 
 export type ConnectionState = 'connecting' | 'connected' | 'closed'
-
-export interface ConnectOptions extends SecurityOptions {
-  /** Shown in the broker's lists and logs. */
-  readonly clientId?: string
-  /** TCP connections to spread publishers and consumers over. Default 1. */
-  readonly connections?: number
-  /** How long to try before giving up: a number of milliseconds, or `false` to try for ever. Applies to the first connect (default 10,000). */
-  readonly connectTimeoutMs?: number | false
-  /** Wait between attempts to reconnect: doubles from `min` to `max`, with jitter. Default 50 to 5,000. */
-  readonly reconnectDelayMs?: { readonly min: number; readonly max: number }
-  /** How long `close` waits for a connection that is lost while something is unconfirmed; then its outcome is unknown. Default 10,000. */
-  readonly closeTimeoutMs?: number
-  /**
-   * A faster CRC-32C than the portable one: `crc32c` of `@node-rs/crc32`, for instance. It pays for those who publish more than
-   * about 100 MB a second.
-   */
-  readonly crc32c?: (bytes: Uint8Array, previous?: number) => number
-  /** Constructor for `ws:` and `wss:` URLs where the platform has no global WebSocket (Node 20). */
-  readonly WebSocket?: unknown
-  readonly signal?: AbortSignal
-}
 
 /** Strings are UTF-8; anything else that is not bytes is sent as JSON with content-type application/json. */
 export type Body = Uint8Array | string | number | boolean | null | readonly unknown[] | { readonly [key: string]: unknown }
@@ -289,7 +272,7 @@ export interface Publisher extends AsyncDisposable {
 }
 
 /** Definitions; JSON shapes are those of the HTTP API. */
-export interface Admin extends UserAdmin, QuotaAdmin {
+export interface Admin extends UserAdmin, QuotaAdmin, ExchangeAdmin {
   createTopic(spec: TopicSpec): Promise<void>
   updateTopic(name: string, change: Omit<Partial<TopicSpec>, 'name'>): Promise<void>
   deleteTopic(name: string): Promise<void>
@@ -359,7 +342,7 @@ export interface DedupPolicy {
 export interface DeliveryPolicy {
   readonly leaseMs?: number
   readonly maxAttempts?: number
-  /** `queue:NAME` or `topic:NAME`. */
+  /** `queue:NAME`, `topic:NAME` or `exchange:NAME[/KEY]`. */
   readonly deadLetter?: string
   /** `headers`: a dead letter of a subscription has headers that tell of the death, and nothing of the message. Default `copy`. */
   readonly deadLetterContent?: 'copy' | 'headers'
@@ -402,8 +385,8 @@ export interface QueueLimits {
   readonly messages?: number
   /** Bytes that they take on disk. */
   readonly bytes?: number
-  /** What is too much is refused with `queue_full` (default), or the oldest are dropped, or go to the dead letters. */
-  readonly overflow?: 'reject' | 'drop-head' | 'dead-letter'
+  /** What is too much is refused with `queue_full` (default; `reject-dead-letter`: and goes to the dead letters), or the oldest are dropped, or go to the dead letters. */
+  readonly overflow?: 'reject' | 'drop-head' | 'dead-letter' | 'reject-dead-letter'
 }
 
 export interface QueueSpec {

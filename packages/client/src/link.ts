@@ -1,5 +1,5 @@
 // hot path (bench/src/native.ts)
-import type { RefusedRest } from './receipts.ts'
+import type { RefusedMessages } from './receipts.ts'
 import {
   type Checksum,
   ConfirmFrame,
@@ -84,7 +84,7 @@ export class Link implements FrameHandler {
   readonly #sent = new Fifo<SentBatch>()
   #postponed: SentBatch[] = []
   #publishOrdinal = 0
-  readonly #refusals = new Map<number, RefusedRest>()
+  readonly #refusals = new Map<number, RefusedMessages[]>()
   readonly #duplicates = new Map<number, readonly RecordPlace[]>()
   readonly #placed = new Map<number, readonly RecordPlace[]>()
   readonly #subscribers = new Map<number, Subscriber>()
@@ -357,8 +357,8 @@ export class Link implements FrameHandler {
       if (Number.isNaN(baseOffset)) this.#refused(batch, ordinal)
       else {
         this.pool.giveBack(batch.bytes)
-        const rest = take(this.#refusals, ordinal)
-        batch.publisher.confirmed(batch, baseOffset, take(this.#duplicates, ordinal), take(this.#placed, ordinal), rest)
+        const refused = take(this.#refusals, ordinal)
+        batch.publisher.confirmed(batch, baseOffset, take(this.#duplicates, ordinal), take(this.#placed, ordinal), refused)
       }
     }
   }
@@ -370,8 +370,7 @@ export class Link implements FrameHandler {
       case 'openFailed':
         return this.#publishers.get(frame.publisher)?.openFailed(errorOf(reasonOf(frame.reason)))
       case 'refused':
-        this.#refusals.set(frame.publish, { position: frame.position, error: errorOf(reasonOf(frame.reason)) })
-        return
+        return this.#noteRefusal(frame.publish, frame.position, frame.reason)
       case 'duplicates':
         this.#duplicates.set(frame.publish, frame.records)
         return
@@ -429,9 +428,18 @@ export class Link implements FrameHandler {
     void this.#reconnect()
   }
 
+  #noteRefusal(ordinal: number, position: number, reason: JsonObject): void {
+    const { records } = reason
+    const count = typeof records === 'number' ? records : Infinity
+    const refused = this.#refusals.get(ordinal) ?? []
+    refused.push({ position, count, error: errorOf(reasonOf(reason)) })
+    this.#refusals.set(ordinal, refused)
+  }
+
   #refused(batch: SentBatch, ordinal: number): void {
     const error =
-      take(this.#refusals, ordinal)?.error ?? new MillraceError('outcome_unknown', 'The broker refused this without a reason.')
+      take(this.#refusals, ordinal)?.[0]?.error ??
+      new MillraceError('outcome_unknown', 'The broker refused this without a reason.')
     // The broker is going away: this was not stored, and goes to the next one in its place in the order.
     if (error.code === 'draining') this.#postponed.push(batch)
     else batch.publisher.refused(batch, error)

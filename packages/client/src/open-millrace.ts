@@ -5,6 +5,7 @@ import type {
   ConnectionState,
   ConnectOptions,
   Consumption,
+  Exchange,
   Millrace,
   Publisher,
   PublisherOptions,
@@ -28,7 +29,7 @@ import { Link } from './link.ts'
 import { PublishChannel } from './publish-channel.ts'
 import { ClientPreparedProducer } from './prepared/client-prepared-producer.ts'
 import { Requests } from './request/requests.ts'
-import { type Hub, QueueHandle, TopicHandle } from './sources.ts'
+import { ExchangeHandle, type Hub, QueueHandle, TopicHandle } from './sources.ts'
 import { ClientTransaction } from './transactions/client-transaction.ts'
 import type { Dial } from './transport.ts'
 import type { Declaration } from './typed/declarations.ts'
@@ -116,6 +117,10 @@ class MillraceClient implements Millrace, Hub {
 
   topic(name: string): Topic {
     return new TopicHandle(this, name)
+  }
+
+  exchange(name: string, key?: string): Exchange {
+    return new ExchangeHandle(this, name, key)
   }
 
   use<Handle>(declaration: Declaration<Handle>): Handle {

@@ -12,7 +12,17 @@ import { IdempotentProducer } from './idempotent-producer.ts'
 import { dueTimeMs } from './due-time.ts'
 import type { SentBatch } from './sent-batch.ts'
 import { unlessAborted } from './unless-aborted.ts'
-import { ReceiptCollector, SingleReceipt, tellReceipts, tellScheduled, type ReceiptWaiter, type RefusedRest } from './receipts.ts'
+import {
+  NONE_REFUSED,
+  ReceiptCollector,
+  SingleReceipt,
+  takenMessages,
+  tellReceipts,
+  tellScheduled,
+  type ReceiptWaiter,
+  type RefusedMessages,
+  takenWaiters,
+} from './receipts.ts'
 
 const WINDOW = 65_536
 const WINDOW_BYTES = 32 * 1024 * 1024
@@ -41,7 +51,8 @@ export class PublishChannel implements Publisher {
   readonly number: number
   unconfirmed = 0
   readonly #link: Link
-  readonly #isQueue: boolean
+  /** A queue has one partition, and so has an exchange, whatever the broker answers. */
+  readonly #isOne: boolean
   readonly #window: number
   readonly #windowBytes: number
   readonly #batchBytes: number
@@ -76,7 +87,7 @@ export class PublishChannel implements Publisher {
   constructor(link: Link, destination: string, options: PublisherOptions = {}) {
     checkDestination(destination)
     this.destination = destination
-    this.#isQueue = destination.startsWith('queue:')
+    this.#isOne = !destination.startsWith('topic:')
     this.#link = link
     this.#window = options.window ?? WINDOW
     this.#windowBytes = options.windowBytes ?? WINDOW_BYTES
@@ -235,21 +246,21 @@ export class PublishChannel implements Publisher {
   /**
    * @param duplicates its messages that were published before
    * @param placed where the others are, unless side by side from the base offset on
-   * @param rest those for which the queue had no room
+   * @param refused those for which a queue had no room, or an exchange no way, in order
    */
   confirmed(
     batch: SentBatch,
     baseOffset: number,
     duplicates?: readonly RecordPlace[],
     placed?: readonly RecordPlace[],
-    rest?: RefusedRest,
+    refused: readonly RefusedMessages[] = NONE_REFUSED,
   ): void {
     const { waiters: awaited, partition } = batch
-    const messages = rest?.position ?? batch.messages
-    const waiters = rest === undefined ? awaited : awaited?.slice(0, messages)
+    const waiters = takenWaiters(awaited, refused)
+    const messages = takenMessages(batch.messages, refused)
     this.#producer?.confirmed()
     if (waiters !== undefined && batch.dueMs !== 0) tellScheduled(waiters, partition, baseOffset)
-    else if (waiters !== undefined && (duplicates !== undefined || placed !== undefined)) {
+    else if (waiters !== undefined && (duplicates !== undefined || placed !== undefined || baseOffset < 0)) {
       tellReceipts(waiters, placed ?? [{ position: 0, partition, offset: baseOffset }], duplicates ?? [])
     } else if (waiters !== undefined) {
       for (let n = 0; n < waiters.length; n++) waiters[n]?.confirmed({ partition, offset: baseOffset + n })
@@ -258,8 +269,10 @@ export class PublishChannel implements Publisher {
     this.#unconfirmedBytes -= batch.weight
     this.#finished += messages
     callUser(this.#onConfirm, messages)
-    if (rest === undefined) this.#roomMade()
-    else this.#tellRefused(awaited?.slice(messages), batch.messages - messages, rest.error)
+    if (refused.length === 0) return this.#roomMade()
+    for (const { position, count, error } of refused) {
+      this.#tellRefused(awaited?.slice(position, position + count), Math.min(count, batch.messages - position), error)
+    }
   }
 
   refused(batch: SentBatch, error: MillraceError): void {
@@ -351,8 +364,7 @@ export class PublishChannel implements Publisher {
       this.#state = 'opening'
       this.#link.open(this)
     }
-    // A queue has one partition, whatever the broker answers.
-    if (this.#state === 'open' || this.#isQueue) return this.#gather(key, value, headers, timestampMs, dueMs, weight, waiter)
+    if (this.#state === 'open' || this.#isOne) return this.#gather(key, value, headers, timestampMs, dueMs, weight, waiter)
     // Bytes of the caller's are only borrowed.
     this.#early.push({
       key: key?.slice() ?? null,
@@ -385,7 +397,7 @@ export class PublishChannel implements Publisher {
     weight: number,
     waiter: ReceiptWaiter | undefined,
   ): void {
-    const partition = this.#isQueue ? 0 : key === null ? this.#stickyPartition : this.#partitionOf(key)
+    const partition = this.#isOne ? 0 : key === null ? this.#stickyPartition : this.#partitionOf(key)
     const gathering =
       dueMs === 0 ? (this.#gatherings[partition] ??= newGathering(partition, 0)) : this.#gatheringFor(partition, dueMs)
     const bytesMax = this.#link.facts?.batchBytesMax ?? Infinity

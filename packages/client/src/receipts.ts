@@ -9,10 +9,30 @@ export interface ReceiptWaiter {
 }
 
 /** Messages of a batch that were refused, when others were not. */
-export interface RefusedRest {
+export interface RefusedMessages {
   /** Of the first of them in the batch. */
   readonly position: number
+  /** How many, side by side; Infinity: all that follow. */
+  readonly count: number
   readonly error: MillraceError
+}
+
+export const NONE_REFUSED: readonly RefusedMessages[] = []
+
+/** How many messages of a batch were not refused. */
+export function takenMessages(messages: number, refused: readonly RefusedMessages[]): number {
+  return refused.reduce((taken, { position, count }) => taken - Math.min(count, messages - position), messages)
+}
+
+/** Those of a batch who are told where their messages are. */
+export function takenWaiters(
+  waiters: readonly (ReceiptWaiter | undefined)[] | undefined,
+  refused: readonly RefusedMessages[],
+): readonly (ReceiptWaiter | undefined)[] | undefined {
+  if (waiters === undefined || refused.length === 0) return waiters
+  return waiters.map((waiter, n) =>
+    refused.some(({ position, count }) => n >= position && n < position + count) ? undefined : waiter,
+  )
 }
 
 export class SingleReceipt implements ReceiptWaiter {

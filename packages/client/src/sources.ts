@@ -1,7 +1,9 @@
+import { exchangeAddress } from '@millrace/wire'
 import type {
   Body,
   Consumption,
   ConsumeOptions,
+  Exchange,
   Handler,
   Message,
   Millrace,
@@ -122,6 +124,24 @@ export class QueueHandle extends ConsumeSource implements Queue {
 
   peek(options: PeekOptions = {}): Promise<Peeked<StoredMessage>> {
     return peek(this.hub.link(), `queue:${this.name}`, options)
+  }
+}
+
+export class ExchangeHandle implements Exchange {
+  readonly name: string
+  readonly #publisher: SharedPublisher
+
+  constructor(hub: Hub, name: string, key: string | undefined) {
+    this.name = name
+    this.#publisher = new SharedPublisher(hub, exchangeAddress(name, key))
+  }
+
+  publish(body: Body, options?: PublishOptions): Promise<Receipt> {
+    return this.#publisher.get().publish(body, options)
+  }
+
+  publishBatch(messages: readonly OutgoingMessage[]): Promise<readonly Receipt[]> {
+    return this.#publisher.get().publishAll(messages)
   }
 }
 

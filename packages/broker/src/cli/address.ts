@@ -1,3 +1,4 @@
+import { parseExchangeAddress } from '@millrace/wire'
 import { usageError } from './failure.ts'
 
 /** What `pub`, `sub` and `peek` are told to work on. */
@@ -26,6 +27,16 @@ export function parseDestination(text: string): Exclude<Address, { kind: 'subscr
   const address = parseAddress(text)
   if (address.kind !== 'subscription') return address
   throw usageError(`'${text}' is a subscription. Publish to its topic: topic:${address.topic}.`)
+}
+
+/** Where `pub` publishes: also an exchange, and with which key. @throws CommandError */
+export function parsePublishTarget(
+  text: string,
+): ReturnType<typeof parseDestination> | { readonly kind: 'exchange'; readonly name: string; readonly key: string | undefined } {
+  const exchange = parseExchangeAddress(text)
+  if (exchange === undefined) return parseDestination(text)
+  if (exchange.name === '' && exchange.key === undefined) throw usageError(`'${text}' names no exchange. Write exchange:NAME.`)
+  return { kind: 'exchange', ...exchange }
 }
 
 /** `TOPIC/NAME`, or the same as an address. @throws CommandError */

@@ -22,6 +22,7 @@ const commandFiles: Readonly<Record<string, () => Promise<AddCommand>>> = {
   dlq: async () => (await import('./commands/dlq.ts')).addDlq,
   msg: async () => (await import('./commands/msg.ts')).addMsg,
   scheduled: async () => (await import('./commands/scheduled.ts')).addScheduled,
+  exchange: async () => (await import('./commands/exchange.ts')).addExchange,
   quota: async () => (await import('./commands/quota.ts')).addQuota,
   user: async () => (await import('./commands/user.ts')).addUser,
   status: async () => (await import('./commands/status.ts')).addStatus,

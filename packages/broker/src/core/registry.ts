@@ -346,6 +346,7 @@ export class Registry {
     this.topics.set(name, topic)
     this.#topicsById.set(id, topic)
     this.deadLetters.reconsider(`topic:${name}`)
+    this.router.targetMade()
     return topic
   }
 
@@ -375,7 +376,7 @@ export class Registry {
     this.queues.set(name, queue)
     this.#watchUse(queue)
     this.deadLetters.reconsider(group.address)
-    this.router.queueMade()
+    this.router.targetMade()
     return queue
   }
 

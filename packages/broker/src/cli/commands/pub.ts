@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { Millrace, Publisher, PublishOptions, Receipt } from '@millrace/client'
 import type { Command } from 'commander'
-import { parseDestination } from '../address.ts'
+import { parsePublishTarget } from '../address.ts'
 import { usageError } from '../failure.ts'
 import { formatCount } from '../output/figures.ts'
 import { collectHeader, parseCount, parseDurationMs, parsePriority, parseTime } from '../quantities.ts'
@@ -26,11 +26,11 @@ export function addPub(program: Command): void {
   program
     .command('pub')
     .description('Publish messages, and wait until the broker has them safely')
-    .argument('<destination>', 'queue:NAME or topic:NAME')
+    .argument('<destination>', 'queue:NAME, topic:NAME or exchange:NAME[/KEY]')
     .argument('[body]', "the message's body; - reads it from standard input, and so does nothing at all when input is piped")
     .option('--lines', 'publish each line of the input as one message')
     .option('--file <file>', 'read the body (or the lines) from a file')
-    .option('--key <key>', 'key of the message: decides the partition of a topic')
+    .option('--key <key>', 'key of the message: decides the partition of a topic, and where an exchange sends it')
     .option('-H, --header <name=value>', 'add a header; may be repeated', collectHeader)
     .option('--ttl <duration>', 'do not deliver it any more after so long: 90s, 10m, 2d', parseDurationMs)
     .option('--priority <n>', '0 to 255: queues with priorities deliver higher ones first', parsePriority)
@@ -39,7 +39,7 @@ export function addPub(program: Command): void {
     .option('--to <destination>', 'also to this one, all or none; may be repeated', collectDestination)
     .option('--count <n>', 'publish the message so many times', parseCount, 1)
     .action(async (destination: string, body: string | undefined, options: PubOptions, command: Command) => {
-      parseDestination(destination)
+      parsePublishTarget(destination)
       if (options.file !== undefined && body !== undefined) throw usageError('Give either a body or --file, not both.')
       if (options.delay !== undefined && options.at !== undefined) throw usageError('Give either --delay or --at, not both.')
       if (options.lines === true && options.count > 1) throw usageError('--lines and --count do not go together.')
@@ -63,7 +63,7 @@ async function publishOne(command: Command, destination: string, body: string | 
     command,
     { destination, ...receipt },
     receipt.scheduled === undefined
-      ? `${receipt.duplicate === true ? 'was published before' : 'published'} to ${destination}, partition ${receipt.partition}, offset ${receipt.offset}`
+      ? `${receipt.duplicate === true ? 'was published before' : 'published'} to ${placeText(destination, receipt)}`
       : `scheduled for ${destination} as ${receipt.scheduled}`,
   )
 }
@@ -76,8 +76,13 @@ async function publishToAll(
 ): Promise<void> {
   const receipts = await withBroker(command, (client) => client.multicast(destinations, body, publishOptions(options)))
   const where = destinations.map((destination, n) => ({ destination, ...receipts[n]! }))
-  const note = where.map(({ destination, partition, offset }) => `${destination}, partition ${partition}, offset ${offset}`)
+  const note = where.map(({ destination, ...receipt }) => placeText(destination, receipt))
   await report(command, { receipts: where }, `published to ${note.join('; ')}`)
+}
+
+/** Where an exchange sent it is not told. */
+function placeText(destination: string, { partition, offset }: Receipt): string {
+  return offset < 0 ? destination : `${destination}, partition ${partition}, offset ${offset}`
 }
 
 function checkMulticast({ lines, count, delay, at }: PubOptions): void {
@@ -86,7 +91,7 @@ function checkMulticast({ lines, count, delay, at }: PubOptions): void {
 }
 
 function collectDestination(destination: string, before: readonly string[] = []): readonly string[] {
-  parseDestination(destination)
+  parsePublishTarget(destination)
   return [...before, destination]
 }
 
@@ -119,7 +124,9 @@ async function publishMany(
 }
 
 function publishTo(client: Millrace, destination: string, body: string | Uint8Array, options: PublishOptions): Promise<Receipt> {
-  const { kind, name } = parseDestination(destination)
+  const target = parsePublishTarget(destination)
+  if (target.kind === 'exchange') return client.exchange(target.name, target.key).publish(body, options)
+  const { kind, name } = target
   return kind === 'queue' ? client.queue(name).publish(body, options) : client.topic(name).publish(body, options)
 }
 

@@ -19,6 +19,7 @@ export function addLimitOptions(command: Command): Command {
         'reject',
         'drop-head',
         'dead-letter',
+        'reject-dead-letter',
       ]),
     )
 }

@@ -1,8 +1,8 @@
 /** Bindings: what is allowed, when two are the same, and their stored JSON form (docs/formats/state-log.md). */
 import { MillraceError } from '../../base/errors.ts'
+import { checkLabels } from '../labels.ts'
 import { checkKeys, oneOf } from '../settings.ts'
 import { canonicalJson } from './canonical-json.ts'
-import { checkLabels } from './exchange-spec.ts'
 import { BINDING_KEY_BYTES_MAX, JSON_BYTES_MAX, MATCHED_HEADERS_MAX, WEIGHT_MAX } from './limits.ts'
 import type { Binding, ExchangeType, HeadersMatch, HeaderValue, Labels } from './router.ts'
 
@@ -31,7 +31,8 @@ const encoder = new TextEncoder()
  */
 export function checkBinding(binding: Binding, type: ExchangeType): Binding {
   checkKeys('a binding', binding, KEYS)
-  const { source, destination, key, match, labels } = binding
+  const { source, destination, key, match } = binding
+  const labels = checkLabels(binding.labels)
   if (typeof key !== 'string' || encoder.encode(key).length > BINDING_KEY_BYTES_MAX)
     throw new MillraceError('bad_request', `the key of a binding is a text of at most ${BINDING_KEY_BYTES_MAX} bytes`)
   if (type === 'consistent-hash') weightOf(key)
@@ -45,7 +46,7 @@ export function checkBinding(binding: Binding, type: ExchangeType): Binding {
     destination,
     key,
     ...(match === undefined ? {} : { match: checkMatch(match) }),
-    ...(labels === undefined ? {} : { labels: checkLabels(labels) }),
+    ...(labels === undefined ? {} : { labels }),
   }
 }
 

@@ -391,10 +391,15 @@ test('a key decides the partition of a topic, also when there is no other destin
   expect(t.broker.topic('t').partitionInfo[partition]!.end).toBe(5)
 })
 
-test('what nothing takes is counted', () => {
+test('what nothing takes is counted, and has a ticket that comes', async () => {
   make({ name: 'x', type: 'direct' })
   expect(route('x', 'k').publish(batchOf('1', '2'))).toBeUndefined()
   expect(t.broker.router.exchange('x').counters).toEqual({ in: 2, out: 0, unroutable: 2 })
+  await t.settle()
+  route('x', 'k').publish(batchOf('3'))
+  const ticket = t.broker.ticket()
+  await t.settle()
+  expect(t.broker.committedTicket).toBe(ticket)
 })
 
 test('a destination that is full does not keep the others from taking it', async () => {

@@ -6,6 +6,7 @@ import { alreadyExists } from '../definition-errors.ts'
 import { DefinitionCell } from '../definitions.ts'
 import type { Destination } from '../destination.ts'
 import type { LetterBox } from '../delivery/letter-box.ts'
+import { checkLabels } from '../labels.ts'
 import type { PublishTarget } from '../publish-target.ts'
 import type { ScheduleTarget } from '../schedule/schedule-target.ts'
 import type { Shard } from '../shard.ts'
@@ -19,7 +20,7 @@ import { type BoundBinding, Exchange, type Targets } from './exchange.ts'
 import type { RoutesHome } from './exchange-routes.ts'
 import { ExchangeBox } from './exchange-box.ts'
 import { ExchangeTarget } from './exchange-target.ts'
-import { checkAlternate, type CheckedExchange, checkExchange, checkLabels } from './exchange-spec.ts'
+import { checkAlternate, type CheckedExchange, checkExchange } from './exchange-spec.ts'
 import { BINDINGS_MAX, DEFINITION_BYTES, REMOVAL_BYTES } from './limits.ts'
 import { RouteSearch } from './route-search.ts'
 import type { Binding, ExchangeChange, ExchangeInfo, ExchangeSource, ExchangeSpec, Router } from './router.ts'
@@ -31,7 +32,7 @@ export class CoreRouter implements Router {
   readonly #exchanges = new Map<string, Exchange>()
   readonly #bindings = new Bindings()
   readonly #home: RoutesHome
-  /** Those whose alternate is the default exchange: what they lead to changes with every queue. */
+  /** Those whose alternate is the default exchange: what they lead to changes with every queue and topic. */
   readonly #toDefault = new Set<Exchange>()
   /** Bindings whose exchange, topic or queue a restart did not bring back; and exchanges that lost bindings so. */
   readonly #dangling: number[] = []
@@ -41,9 +42,9 @@ export class CoreRouter implements Router {
     this.#shard = shard
     this.#targets = targets
     this.#newEntity = newEntity
-    const queue = (name: string): PublishTarget | undefined => targets.queues.get(name)?.target
-    const search = new RouteSearch({ exchange: (name) => this.#exchanges.get(name), queue })
-    this.#home = newHome(shard, search, (name) => queue(name) ?? targets.topics.get(name)?.target)
+    const byName = (name: string): PublishTarget | undefined => (targets.queues.get(name) ?? targets.topics.get(name))?.target
+    const search = new RouteSearch({ exchange: (name) => this.#exchanges.get(name), byName })
+    this.#home = newHome(shard, search, byName)
   }
 
   // ---- exchanges ----------------------------------------------------------------------------------------------------
@@ -69,11 +70,12 @@ export class CoreRouter implements Router {
   updateExchange(name: string, change: ExchangeChange): Ticket {
     this.#checkOpen()
     const exchange = this.#exchange(name)
-    const { alternate, labels, ...kept } = { ...exchange.spec, ...change }
+    const { alternate, labels: asked, ...kept } = { ...exchange.spec, ...change }
+    const labels = checkLabels(asked)
     exchange.spec = {
       ...kept,
       ...(alternate === undefined ? {} : { alternate: checkAlternate(alternate) }),
-      ...(labels === undefined ? {} : { labels: checkLabels(labels) }),
+      ...(labels === undefined ? {} : { labels }),
     }
     if (exchange.cell !== undefined) this.#store(exchange)
     this.#noteAlternate(exchange)
@@ -186,7 +188,8 @@ export class CoreRouter implements Router {
     this.#home.generation++
   }
 
-  queueMade(): void {
+  /** A topic or queue is new. */
+  targetMade(): void {
     if (this.#toDefault.size > 0) this.#home.generation++
   }
 

@@ -1,10 +1,9 @@
 /** Settings of exchanges: what is allowed, and their stored JSON form (docs/formats/state-log.md). */
 import { MillraceError } from '../../base/errors.ts'
+import { checkLabels } from '../labels.ts'
 import { checkExchangeName } from '../names.ts'
 import { checkKeys, oneOf } from '../settings.ts'
-import { canonicalJson } from './canonical-json.ts'
-import { JSON_BYTES_MAX } from './limits.ts'
-import type { ExchangeSpec, ExchangeType, Labels } from './router.ts'
+import type { ExchangeSpec, ExchangeType } from './router.ts'
 
 /** Settings with defaults filled in. What is absent is not set. */
 export interface CheckedExchange extends ExchangeSpec {
@@ -32,14 +31,14 @@ const KEYS: readonly (keyof ExchangeSpec)[] = [
   'labels',
 ]
 const PROPERTIES = ['message-id', 'correlation-id', 'timestamp'] as const
-const encoder = new TextEncoder()
 
 /** @throws MillraceError `bad_request`, `illegal_name` */
 export function checkExchange(spec: ExchangeSpec): CheckedExchange {
   checkKeys('an exchange', spec, KEYS)
   checkExchangeName(spec.name)
   const type = oneOf('the type of an exchange', spec.type, TYPES)
-  const { alternate, hashOn, labels } = spec
+  const { alternate, hashOn } = spec
+  const labels = checkLabels(spec.labels)
   if (hashOn !== undefined && type !== 'consistent-hash') {
     throw new MillraceError('bad_request', `hashOn is for exchanges of the type consistent-hash, not ${type}`)
   }
@@ -52,7 +51,7 @@ export function checkExchange(spec: ExchangeSpec): CheckedExchange {
     ...(alternate === undefined ? {} : { alternate: checkAlternate(alternate) }),
     ...(oneOf('delayed', spec.delayed ?? false, [true, false]) ? { delayed: true } : {}),
     ...(hashOn === undefined ? {} : { hashOn: checkHashOn(hashOn) }),
-    ...(labels === undefined ? {} : { labels: checkLabels(labels) }),
+    ...(labels === undefined ? {} : { labels }),
   }
 }
 
@@ -60,17 +59,6 @@ export function checkExchange(spec: ExchangeSpec): CheckedExchange {
 export function checkAlternate(alternate: string): string {
   if (alternate !== '') checkExchangeName(alternate)
   return alternate
-}
-
-/** @throws MillraceError `bad_request` */
-export function checkLabels(labels: Labels): Labels {
-  if (typeof labels !== 'object' || labels === null || Array.isArray(labels))
-    throw new MillraceError('bad_request', 'labels are an object of JSON values')
-  const json = canonicalJson(labels)
-  if (encoder.encode(json).length > JSON_BYTES_MAX)
-    throw new MillraceError('bad_request', `labels take at most ${JSON_BYTES_MAX} bytes as JSON`)
-  // A copy, as it will be after a restart.
-  return JSON.parse(json) as Labels
 }
 
 function checkHashOn(hashOn: NonNullable<ExchangeSpec['hashOn']>): NonNullable<ExchangeSpec['hashOn']> {

@@ -4,7 +4,7 @@ export const BINDINGS_MAX = 1_000_000
 /** Of a binding, in UTF-8. */
 export const BINDING_KEY_BYTES_MAX = 255
 export const MATCHED_HEADERS_MAX = 256
-/** Labels, or the headers that a binding matches, as JSON. */
+/** The headers that a binding matches, as JSON. */
 export const JSON_BYTES_MAX: number = 64 * KIB
 export const WEIGHT_MAX = 1_000_000
 

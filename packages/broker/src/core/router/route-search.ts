@@ -13,8 +13,8 @@ export const DELAY_HEADER = 'x-delay'
 /** Where alternate exchanges are looked up. */
 export interface Exchanges {
   exchange(name: string): Exchange | undefined
-  /** The queue that the default exchange gives a message with this key. */
-  queue(key: string): PublishTarget | undefined
+  /** The queue, or else the topic, that the default exchange gives a message with this key. */
+  byName(key: string): PublishTarget | undefined
 }
 
 /** Holds what the last search found, until the next. */
@@ -91,8 +91,8 @@ export class RouteSearch implements Found {
     if (alternate === undefined) return
     if (alternate === '') {
       for (const key of [message.key, ...(message.moreKeys ?? [])]) {
-        const queue = this.exchanges.queue(key)
-        if (queue !== undefined) this.targets.add(queue)
+        const target = this.exchanges.byName(key)
+        if (target !== undefined) this.targets.add(target)
       }
       return
     }

@@ -34,7 +34,12 @@ export const deliveryPolicy: Typed<DeliveryPolicy> = typed({
       description: 'A delivery that is not settled for so long goes to another consumer. Default 60,000.',
     },
     maxAttempts: { type: 'integer', minimum: 1, description: 'Deliveries before a message is dead-lettered. Default: no limit.' },
-    deadLetter: { type: 'string', minLength: 1, maxLength: 600, description: '`queue:NAME` or `topic:NAME`.' },
+    deadLetter: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 600,
+      description: '`queue:NAME`, `topic:NAME` or `exchange:NAME[/KEY]`.',
+    },
     deadLetterContent: {
       type: 'string',
       enum: ['copy', 'headers'],
@@ -144,8 +149,9 @@ const limits: Typed<QueueLimits> = typed({
     bytes: { type: 'integer', minimum: 0, description: 'Bytes that they take on disk.' },
     overflow: {
       type: 'string',
-      enum: ['reject', 'drop-head', 'dead-letter'],
-      description: 'What is too much is refused (default), or the oldest are dropped, or go to the dead letters.',
+      enum: ['reject', 'drop-head', 'dead-letter', 'reject-dead-letter'],
+      description:
+        'What is too much is refused (default), or the oldest are dropped, or go to the dead letters; `reject-dead-letter`: it is refused and goes to the dead letters.',
     },
   },
   additionalProperties: false,

@@ -3,8 +3,10 @@
  * `runOperation` checks the parameters, asks for access, runs, and waits until what it changed is durable.
  */
 import { MillraceError } from '../../base/errors.ts'
+import { destinationResource } from '../destination-resource.ts'
 import type { Principal, SessionContext } from '../session.ts'
 import { type DeadLetterOperation, deadLetterOperations } from './dead-letter-operations.ts'
+import { type ExchangeOperation, exchangeOperations } from './exchange-operations.ts'
 import { type GroupOperation, groupOperations } from './group-operations.ts'
 import { check, type Typed } from './json-schema.ts'
 import { define, type Operation } from './operation.ts'
@@ -19,6 +21,7 @@ import { type UserOperation, userOperations } from './user-operations.ts'
 export type OperationName =
   | `${'topic' | 'queue' | 'subscription'}.${'create' | 'update' | 'delete' | 'get' | 'list'}`
   | DeadLetterOperation
+  | ExchangeOperation
   | GroupOperation
   | TransactionOperation
   | UserOperation
@@ -49,7 +52,7 @@ export async function runOperation(
   check(operation.params as Typed<unknown>, params, `the parameters of ${name}`)
   context.authorize(principal, operation.action, operation.resource(params, context.broker))
   const target = operation.publishesTo?.(params)
-  if (target !== undefined) context.authorize(principal, 'publish', target)
+  if (target !== undefined) context.authorize(principal, 'publish', destinationResource(target))
   return operation.run(context, params, signal, principal)
 }
 
@@ -211,6 +214,8 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
 
   ...deadLetterOperations,
 
+  ...exchangeOperations,
+
   ...groupOperations,
   ...transactionOperations,
 
@@ -222,7 +227,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     action: 'publish',
     params: schemas.producerOpenParams,
     result: schemas.producerIdentity,
-    resource: ({ destination }) => destination,
+    resource: ({ destination }) => destinationResource(destination),
     async run({ broker }, { destination, name, current }) {
       broker.destination(destination, true)
       // Names count per destination: who may publish there may open them.
@@ -237,7 +242,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     action: 'publish',
     params: schemas.scheduledParams,
     result: schemas.scheduledCancelled,
-    resource: ({ id }, broker) => broker.scheduled(id) ?? 'broker',
+    resource: ({ id }, broker) => destinationResource(broker.scheduled(id) ?? 'broker'),
     async run({ broker }, { id }) {
       const cancelled = broker.cancelScheduled(id)
       if (cancelled) await broker.whenCommitted(broker.ticket())

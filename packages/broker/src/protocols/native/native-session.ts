@@ -11,6 +11,7 @@ import {
 } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import { runOperation } from '../api/operations.ts'
+import { destinationResource } from '../destination-resource.ts'
 import type { CommitWaiter, Ticket } from '../commit-waiters.ts'
 import type { Connection, Principal, Session, SessionContext } from '../session.ts'
 import { Consuming } from './consuming.ts'
@@ -199,7 +200,7 @@ export class NativeSession implements Session, CommitWaiter {
       this.#goodbye('unauthorized', `There is no user ${JSON.stringify(principal.user)} any more.`)
       return false
     }
-    this.#publishing.review((destination) => context.authorize(principal, 'publish', destination))
+    this.#publishing.review((destination) => context.authorize(principal, 'publish', destinationResource(destination)))
     this.#consuming.review((mode, source) => context.authorize(principal, mode, source))
     return true
   }
@@ -216,7 +217,7 @@ export class NativeSession implements Session, CommitWaiter {
         return
       case 'open':
         this.#publishing.open(frame.publisher, frame.destination, frame.create !== 0, () =>
-          context.authorize(principal, 'publish', frame.destination),
+          context.authorize(principal, 'publish', destinationResource(frame.destination)),
         )
         return this.#wake()
       case 'publishLater':
@@ -234,7 +235,7 @@ export class NativeSession implements Session, CommitWaiter {
         return this.#wake()
       case 'transact':
         this.#transacting.transact(frame.transaction, frame.request, frame.batches, (destination) =>
-          context.authorize(principal, 'publish', destination),
+          context.authorize(principal, 'publish', destinationResource(destination)),
         )
         return this.#wake()
       case 'call':

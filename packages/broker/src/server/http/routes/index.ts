@@ -4,6 +4,7 @@ import type { HttpServices } from '../services.ts'
 import { consumeRoutes } from './consume.ts'
 import { deadLetterRoutes } from './dead-letters.ts'
 import { definitionRoutes } from './definitions.ts'
+import { exchangeRoutes } from './exchanges.ts'
 import { groupRoutes } from './groups.ts'
 import { messageRoutes } from './messages.ts'
 import { observeRoutes } from './observe.ts'
@@ -17,6 +18,7 @@ import { userRoutes } from './users.ts'
 export function httpRoutes(services: HttpServices): readonly Route[] {
   const routes: readonly Route[] = [
     ...definitionRoutes(services),
+    ...exchangeRoutes(services),
     ...messageRoutes(services),
     ...consumeRoutes(services),
     ...deadLetterRoutes(services),

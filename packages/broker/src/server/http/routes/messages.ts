@@ -1,4 +1,5 @@
-import { MillraceError } from '../../../base/errors.ts'
+import { exchangeAddress } from '@millrace/wire'
+import { type ErrorCode, MillraceError } from '../../../base/errors.ts'
 import type { ObjectSchema } from '../../../protocols/api/json-schema.ts'
 import { messageSchema } from '../../../protocols/api/message-json.ts'
 import { runOperation } from '../../../protocols/api/operations.ts'
@@ -21,7 +22,8 @@ export const receiptSchema: { readonly type: 'object'; readonly properties: obje
     offset: {
       type: 'integer',
       minimum: -1,
-      description: '-1: not known, because the message is scheduled or a duplicate of one whose place is not known any more.',
+      description:
+        '-1: not known, because the message is scheduled, went through an exchange, or is a duplicate of one whose place is not known any more.',
     },
     scheduled: { type: 'integer', description: 'Id of a scheduled message: DELETE /v1/scheduled/{id} takes it back.' },
     duplicate: {
@@ -80,14 +82,63 @@ const tailQuery: ObjectSchema = {
 
 /** Publish, peek and tail: the same for queues and topics. */
 export function messageRoutes(services: HttpServices): readonly Route[] {
-  return (['queue', 'topic'] as const).flatMap((kind) => [
-    publishRoute(services, kind),
-    peekRoute(services, kind),
-    tailRoute(services, kind),
-  ])
+  return [
+    ...publishTo.map((to) => publishRoute(services, to)),
+    ...(['queue', 'topic'] as const).flatMap((kind) => [peekRoute(services, kind), tailRoute(services, kind)]),
+  ]
 }
 
-function publishRoute(services: HttpServices, kind: 'queue' | 'topic'): Route {
+/** What is published to. */
+interface PublishTo {
+  readonly kind: 'queue' | 'topic' | 'exchange'
+  /** What becomes of one that does not exist. */
+  readonly missing: string
+  readonly query: ObjectSchema
+  readonly errors: readonly ErrorCode[]
+}
+
+const created = (kind: string): string =>
+  `A ${kind} that does not exist is created, unless the broker is configured with autoCreate: false.`
+const properties = Object.entries(publishQuery.properties).filter(([name]) => name !== 'partition')
+const publishTo: readonly PublishTo[] = [
+  { kind: 'queue', missing: created('queue'), query: publishQuery, errors: [] },
+  { kind: 'topic', missing: created('topic'), query: publishQuery, errors: [] },
+  {
+    kind: 'exchange',
+    missing:
+      'The key of a message says where it goes. When nothing takes one of them (unroutable), none is published; when a queue is full (queue_full), the others have got it.',
+    query: { ...publishQuery, properties: Object.fromEntries(properties) },
+    errors: ['forbidden', 'unroutable', 'queue_full'],
+  },
+]
+
+const publishBody: NonNullable<Route['body']> = {
+  description: 'One message or a batch.',
+  required: false,
+  content: {
+    '*/*': { description: 'The body of one message.' },
+    'application/json': {
+      anyOf: [
+        { description: 'The body of one message.' },
+        {
+          type: 'object',
+          properties: { messages: { type: 'array', items: newMessageSchema, maxItems: MESSAGES_MAX } },
+          required: ['messages'],
+          additionalProperties: false,
+        },
+      ],
+    },
+    'application/x-ndjson': newMessageSchema,
+  },
+}
+const receipts = {
+  anyOf: [
+    receiptSchema,
+    { type: 'object', properties: { receipts: { type: 'array', items: receiptSchema } }, required: ['receipts'] },
+  ],
+}
+
+function publishRoute(services: HttpServices, { kind, missing, query: accepted, errors }: PublishTo): Route {
   const { session, publisher, bodies } = services
   const { broker } = session
   return {
@@ -95,53 +146,36 @@ function publishRoute(services: HttpServices, kind: 'queue' | 'topic'): Route {
     path: `/v1/${kind}s/{name}/messages`,
     id: `${kind}.publish`,
     tag: kind,
-    summary: `Publish to a ${kind}; the answer comes when the messages are durable`,
+    summary: `Publish to ${kind === 'exchange' ? 'an exchange' : `a ${kind}`}; the answer comes when the messages are durable`,
     description:
       `The body is one message, byte for byte, whatever its content type; its content type is kept as the header content-type. ` +
-      `JSON of the shape { "messages": [...] } and NDJSON are batches of at most ${MESSAGES_MAX} messages. ` +
-      `A ${kind} that does not exist is created, unless the broker is configured with autoCreate: false.`,
-    query: publishQuery,
+      `JSON of the shape { "messages": [...] } and NDJSON are batches of at most ${MESSAGES_MAX} messages. ${missing}`,
+    query: accepted,
     headers: {
       'Millrace-Key': 'Key of the message.',
       'Millrace-Header-NAME': 'Header NAME of the message, in lower case. Any number of them.',
     },
-    body: {
-      description: 'One message or a batch.',
-      required: false,
-      content: {
-        '*/*': { description: 'The body of one message.' },
-        'application/json': {
-          anyOf: [
-            { description: 'The body of one message.' },
-            {
-              type: 'object',
-              properties: { messages: { type: 'array', items: newMessageSchema, maxItems: MESSAGES_MAX } },
-              required: ['messages'],
-              additionalProperties: false,
-            },
-          ],
-        },
-        'application/x-ndjson': newMessageSchema,
-      },
-    },
+    body: publishBody,
     answers: {
       201: {
         description: 'Durable. One receipt for one message, { "receipts": [...] } in order for a batch.',
-        content: {
-          'application/json': {
-            anyOf: [
-              receiptSchema,
-              { type: 'object', properties: { receipts: { type: 'array', items: receiptSchema } }, required: ['receipts'] },
-            ],
-          },
-        },
+        content: { 'application/json': receipts },
       },
     },
-    errors: ['illegal_name', 'not_found', 'record_too_large', 'overloaded', 'disk_full', 'draining', 'outcome_unknown'],
+    errors: [
+      'illegal_name',
+      'not_found',
+      'record_too_large',
+      'overloaded',
+      'disk_full',
+      'draining',
+      'outcome_unknown',
+      ...errors,
+    ],
     async handle(call) {
       const { context, query, params, principal } = call
-      const target = `${kind}:${params['name']!}`
-      session.authorize(principal, 'publish', target)
+      const target = kind === 'exchange' ? exchangeAddress(params['name']!) : `${kind}:${params['name']!}`
+      session.authorize(principal, 'publish', `${kind}:${params['name']!}`)
       await admission(services)
       const body = await bodies.read(context.env.incoming)
       const { messages, isBatch } = readPublishRequest({
@@ -156,9 +190,9 @@ function publishRoute(services: HttpServices, kind: 'queue' | 'topic'): Route {
       })
       const destination = findOrExplain(kind, params['name']!, () => broker.destination(target, true))
       const dueMs = dueTime(query, session.platform.clock.nowMs())
-      const receipts = publisher.publish(destination, messages, query['partition'] as number | undefined, dueMs)
+      const published = publisher.publish(destination, messages, query['partition'] as number | undefined, dueMs)
       await Promise.all([broker.whenCommitted(broker.ticket()), quotaWait(services, principal, body.length)])
-      return json(201, isBatch ? { receipts } : receipts[0])
+      return json(201, isBatch ? { receipts: published } : published[0])
     },
   }
 }
@@ -258,6 +292,7 @@ function findOrExplain<T>(kind: Call['params'][string], name: string, find: () =
     return find()
   } catch (error) {
     if (!(error instanceof MillraceError) || error.code !== 'not_found') throw error
+    if (kind === 'exchange') throw error
     throw new MillraceError(
       'not_found',
       `There is no ${kind} "${name}", and publishing does not create it here (autoCreate: false). Create it with PUT /v1/${kind}s/${name}.`,

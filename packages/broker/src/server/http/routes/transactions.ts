@@ -1,6 +1,7 @@
 import { MillraceError } from '../../../base/errors.ts'
 import type { Outcome, Published, TransactionAction } from '../../../core/broker.ts'
 import { check, type Typed, typed } from '../../../protocols/api/json-schema.ts'
+import { destinationResource } from '../../../protocols/destination-resource.ts'
 import type { Principal } from '../../../protocols/session.ts'
 import { json } from '../problem.ts'
 import { type NewMessage, newMessageSchema, parseMessage } from '../publish-request.ts'
@@ -14,7 +15,7 @@ const PUBLISHES_MAX = 10_000
 const destinations = {
   type: 'array',
   items: { type: 'string', minLength: 1, maxLength: 600 },
-  description: '`queue:NAME` and `topic:NAME`. One named twice gets the message once.',
+  description: '`queue:NAME`, `topic:NAME` and `exchange:NAME[/KEY]`. One named twice gets the message once.',
 } as const
 const receiptsSchema = {
   type: 'array',
@@ -34,6 +35,7 @@ const errors = [
   'illegal_name',
   'not_found',
   'stale_delivery',
+  'unroutable',
   'record_too_large',
   'limit_reached',
   'overloaded',
@@ -134,7 +136,8 @@ async function transact(
 ): Promise<readonly object[]> {
   const { session, leases, publisher } = services
   const { broker } = session
-  for (const destination of publishes.flatMap(({ to }) => to)) session.authorize(principal, 'publish', destination)
+  for (const destination of publishes.flatMap(({ to }) => to))
+    session.authorize(principal, 'publish', destinationResource(destination))
   const batches = publishes.map(({ message }) => publisher.batchOf(message))
   const actions: TransactionAction[] = publishes.map(({ to }, n) => ({
     kind: 'multicast',
