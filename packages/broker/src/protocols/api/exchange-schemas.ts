@@ -146,7 +146,7 @@ export const bindingListParams: Typed<ListParams & { readonly source?: string; r
       ...listParams.properties,
     },
     additionalProperties: false,
-  }) as Typed<ListParams & { readonly source?: string; readonly destination?: string }, ObjectSchema>
+  })
 
 export const bindingList: object = {
   type: 'object',

@@ -1,5 +1,6 @@
 import { type ErrorCode, errorCatalogue } from '../../base/errors.ts'
 import { messageSchema } from '../../protocols/api/message-json.ts'
+import { binding, exchangeInfo } from '../../protocols/api/exchange-schemas.ts'
 import * as definitions from '../../protocols/api/definition-schemas.ts'
 import * as schemas from '../../protocols/api/schemas.ts'
 import { statusOf } from './problem.ts'
@@ -12,6 +13,8 @@ const API_VERSION = '1.0.0'
 const components: Readonly<Record<string, object>> = {
   Message: messageSchema,
   TopicInfo: definitions.topicInfo,
+  ExchangeInfo: exchangeInfo,
+  Binding: binding,
   QueueInfo: definitions.queueInfo,
   SubscriptionInfo: definitions.subscriptionInfo,
   BrokerStatus: schemas.brokerStatus,
@@ -36,6 +39,7 @@ export function openapiDocument(routes: readonly Route[]): object {
       { name: 'queue', description: 'Each message goes to one consumer.' },
       { name: 'topic', description: 'Partitioned logs that many read.' },
       { name: 'subscription', description: 'Delivery state of one group of consumers over a topic.' },
+      { name: 'exchange', description: 'Gives messages to the queues and topics that are bound to it.' },
       { name: 'group', description: 'Consumers that share the partitions of topics, and how far they are.' },
       { name: 'redrive', description: 'Messages on their way back from the dead letters.' },
       { name: 'scheduled', description: 'Messages that wait for their time.' },
