@@ -1,7 +1,6 @@
 /** Routing by its definitions, without any index: what the router must do. Plain data, so that it can be copied. */
 import { unreachable } from '../../src/base/assert.ts'
 import type { Binding, ExchangeSpec, HeadersMatch, HeaderValue } from '../../src/core/broker.ts'
-import { unreachable } from '../../src/base/assert.ts'
 import { mixed, textHash } from '../../src/core/router/matchers/text-hash.ts'
 
 export interface NaiveMessage {
@@ -104,7 +103,8 @@ function exchangeText({ name, type, durable, autoDelete, alternate, hashOn }: Ex
 }
 
 function bindingText({ source, destination, key, match }: Binding): string {
-  const headers = match === undefined ? null : [match.mode, Object.entries(match.headers).toSorted(([a], [b]) => (a < b ? -1 : 1))]
+  const headers =
+    match === undefined ? null : [match.mode, Object.entries(match.headers).toSorted(([a], [b]) => (a < b ? -1 : 1))]
   return `binding ${JSON.stringify([source, destination, key, headers])}`
 }
 
