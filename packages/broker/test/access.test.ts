@@ -55,6 +55,15 @@ const bodies: Readonly<Record<string, object | undefined>> = {
   'queue.ack': {},
   'queue.purge': {},
   'queue.redrive': {},
+  'exchange.list': {},
+  'exchange.create': { type: 'topic' },
+  'exchange.get': {},
+  'exchange.delete': {},
+  'exchange.publish': {},
+  'binding.list': {},
+  'exchange.bindings.list': {},
+  'binding.create': { destination: 'queue:q' },
+  'binding.delete': { destination: 'queue:q' },
   'subscription.list': {},
   'topic.subscriptions.list': {},
   'subscription.create': {},
@@ -177,11 +186,18 @@ const params: Readonly<Record<string, object>> = {
       'quota.list',
       'transaction.list',
       'status',
+      'exchange.list',
+      'binding.list',
     ].map((name) => [name, {}]),
   ),
   ...Object.fromEntries(
     ['subscription.create', 'subscription.get', 'subscription.delete'].map((name) => [name, { topic: 't', name: 's' }]),
   ),
+  'exchange.create': { name: 'x', type: 'topic' },
+  'exchange.get': { name: 'x' },
+  'exchange.delete': { name: 'x' },
+  'binding.create': { source: 'x', destination: 'queue:q' },
+  'binding.delete': { source: 'x', destination: 'queue:q' },
   'topic.update': { name: 't', change: {} },
   'queue.update': { name: 'q', change: {} },
   'user.update': { name: 'q', change: {} },
@@ -286,6 +302,33 @@ test('dead letters go only where who defines them may publish, and redriven ones
   }
   expect(await (await put('/v1/queues/mine-dead/redrive', 'POST', {})).json()).toMatchObject({ moved: 1, left: 1 })
   expect(broker.queue('mine').ready).toBe(1)
+})
+
+test('exchanges have rules of their own: to publish to one, and to bind what one may publish to', async () => {
+  const { users } = server.security
+  const rules = ['allow create,publish,read exchange:mine/*', 'allow publish queue:free']
+  users.create({ name: 'router', password: 'router', rules })
+  for (const name of ['free', 'other']) server.broker.createQueue({ name })
+  const ask = async (path: string, method: string, body: object): Promise<number> => {
+    const headers = { authorization: as('router', 'router'), 'content-type': 'application/json' }
+    return (await fetch(http + path, { method, headers, body: JSON.stringify(body) })).status
+  }
+  const mine = '/v1/exchanges/mine%2Fa'
+  expect(await ask('/v1/exchanges/yours', 'PUT', { type: 'fanout' })).toBe(403)
+  expect(await ask(mine, 'PUT', { type: 'fanout', alternate: 'yours' })).toBe(403)
+  expect(await ask(mine, 'PUT', { type: 'fanout', alternate: 'mine/b' })).toBe(201)
+  expect(await ask(`${mine}/bindings`, 'PUT', { destination: 'queue:other' })).toBe(403)
+  expect(await ask(`${mine}/bindings`, 'PUT', { destination: 'queue:free' })).toBe(200)
+  expect(await ask(`${mine}/messages`, 'POST', {})).toBe(201)
+  for (const [to, status] of [
+    ['exchange:mine%2Fa/some key', 201],
+    ['exchange:/free', 201],
+    ['exchange:/other', 403],
+    ['exchange:yours', 403],
+  ] as const) {
+    expect([to, await ask('/v1/multicast', 'POST', { to: [to], body: 'x' })]).toEqual([to, status])
+  }
+  expect(server.broker.queue('free').ready).toBe(3)
 })
 
 test('changed rules act on what is open', async () => {

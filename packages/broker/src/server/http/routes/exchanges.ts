@@ -3,6 +3,7 @@ import { binding, bindingListParams, exchangeSpec } from '../../../protocols/api
 import type { ObjectSchema } from '../../../protocols/api/json-schema.ts'
 import { type OperationName, operations, runOperation } from '../../../protocols/api/operations.ts'
 import { listParams } from '../../../protocols/api/schemas.ts'
+import type { Action } from '../../../protocols/session.ts'
 import { json } from '../problem.ts'
 import type { Call, Route } from '../route.ts'
 import type { HttpServices } from '../services.ts'
@@ -36,7 +37,7 @@ function definitionsOf(services: HttpServices): readonly Route[] {
       answers: { 200: answer('It existed with these settings.', info), 201: answer('Created.', info) },
       errors: ['illegal_name', 'already_exists', 'limit_reached'],
       async handle(call) {
-        const spec = await bodyOf(services, call)
+        const spec = await bodyOf(services, call, 'create')
         const { name } = call.params
         const existed = session.broker.router.exchanges().some((exchange) => exchange.name === name)
         return json(existed ? 200 : 201, await run(services, call, 'exchange.create', { ...spec, name }))
@@ -107,7 +108,7 @@ function bindingsOf(services: HttpServices): readonly Route[] {
       answers: { 200: answer('The binding.', operations['binding.create'].result) },
       errors: ['not_found', 'limit_reached'],
       async handle(call) {
-        const given = await bodyOf(services, call)
+        const given = await bodyOf(services, call, 'read')
         return json(200, await run(services, call, 'binding.create', { ...given, source: call.params['name'] }))
       },
     },
@@ -119,7 +120,7 @@ function bindingsOf(services: HttpServices): readonly Route[] {
       answers: { 204: { description: 'There is no such binding any more.' } },
       errors: ['not_found'],
       async handle(call) {
-        const given = await bodyOf(services, call)
+        const given = await bodyOf(services, call, 'read')
         await run(services, call, 'binding.delete', { ...given, source: call.params['name'] })
         return new Response(null, { status: 204 })
       },
@@ -131,8 +132,9 @@ function run({ session }: HttpServices, call: Call, name: OperationName, params:
   return runOperation(session, call.principal, name, params)
 }
 
-/** @throws MillraceError `bad_request` */
-async function bodyOf({ bodies }: HttpServices, { context }: Call): Promise<object> {
+/** @param action that whoever sends it may do with the exchange, at least. @throws MillraceError `bad_request`, `forbidden` */
+async function bodyOf({ bodies, session }: HttpServices, { context, params, principal }: Call, action: Action): Promise<object> {
+  session.authorize(principal, action, `exchange:${params['name']!}`)
   const body = await bodies.readJson(context.env.incoming)
   if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body
   throw new MillraceError(
