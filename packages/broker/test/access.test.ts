@@ -272,13 +272,15 @@ describe('the native protocol', () => {
   })
 })
 
-/** As the user `def`. */
-const put = (path: string, method: string, body: object): Promise<Response> =>
-  fetch(http + path, {
-    method,
-    headers: { authorization: as('def', 'def'), 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  })
+/** @param user whose password is the same */
+function put(path: string, method: string, body: object, user = 'def'): Promise<Response> {
+  const headers = { authorization: as(user, user), 'content-type': 'application/json' }
+  return fetch(http + path, { method, headers, body: JSON.stringify(body) })
+}
+
+async function statusFor(user: string, path: string, method: string, body: object): Promise<number> {
+  return (await put(path, method, body, user)).status
+}
 
 test('dead letters go only where who defines them may publish, and redriven ones where who redrives may', async () => {
   const { users } = server.security
@@ -309,24 +311,20 @@ test('exchanges have rules of their own: to publish to one, and to bind what one
   const rules = ['allow create,publish,read exchange:mine/*', 'allow publish queue:free']
   users.create({ name: 'router', password: 'router', rules })
   for (const name of ['free', 'other']) server.broker.createQueue({ name })
-  const ask = async (path: string, method: string, body: object): Promise<number> => {
-    const headers = { authorization: as('router', 'router'), 'content-type': 'application/json' }
-    return (await fetch(http + path, { method, headers, body: JSON.stringify(body) })).status
-  }
   const mine = '/v1/exchanges/mine%2Fa'
-  expect(await ask('/v1/exchanges/yours', 'PUT', { type: 'fanout' })).toBe(403)
-  expect(await ask(mine, 'PUT', { type: 'fanout', alternate: 'yours' })).toBe(403)
-  expect(await ask(mine, 'PUT', { type: 'fanout', alternate: 'mine/b' })).toBe(201)
-  expect(await ask(`${mine}/bindings`, 'PUT', { destination: 'queue:other' })).toBe(403)
-  expect(await ask(`${mine}/bindings`, 'PUT', { destination: 'queue:free' })).toBe(200)
-  expect(await ask(`${mine}/messages`, 'POST', {})).toBe(201)
+  expect(await statusFor('router', '/v1/exchanges/yours', 'PUT', { type: 'fanout' })).toBe(403)
+  expect(await statusFor('router', mine, 'PUT', { type: 'fanout', alternate: 'yours' })).toBe(403)
+  expect(await statusFor('router', mine, 'PUT', { type: 'fanout', alternate: 'mine/b' })).toBe(201)
+  expect(await statusFor('router', `${mine}/bindings`, 'PUT', { destination: 'queue:other' })).toBe(403)
+  expect(await statusFor('router', `${mine}/bindings`, 'PUT', { destination: 'queue:free' })).toBe(200)
+  expect(await statusFor('router', `${mine}/messages`, 'POST', {})).toBe(201)
   for (const [to, status] of [
     ['exchange:mine%2Fa/some key', 201],
     ['exchange:/free', 201],
     ['exchange:/other', 403],
     ['exchange:yours', 403],
   ] as const) {
-    expect([to, await ask('/v1/multicast', 'POST', { to: [to], body: 'x' })]).toEqual([to, status])
+    expect([to, await statusFor('router', '/v1/multicast', 'POST', { to: [to], body: 'x' })]).toEqual([to, status])
   }
   expect(server.broker.queue('free').ready).toBe(3)
 })

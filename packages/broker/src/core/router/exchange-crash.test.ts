@@ -47,7 +47,9 @@ test('whichever commit is the last, a dead letter is in its queue or in all that
     cut.left = Infinity
     await t.crash()
     const [work, both, even] = await valuesOf(t, 'work', 'both', 'even')
-    expect([...work!, ...both!].toSorted()).toEqual(VALUES.toSorted())
+    const found = [...work!, ...both!]
+    expect(found).toHaveLength(VALUES.length)
+    expect(new Set(found)).toEqual(new Set(VALUES))
     expect(even).toEqual(both!.filter((value) => VALUES.indexOf(value!) % 2 === 0))
     places.add(work!.length)
   }
