@@ -2,7 +2,7 @@ import { MATCH_ALL } from '../binding-spec.ts'
 import type { HeadersMatch, HeaderValue, RoutedMessage } from '../router.ts'
 import type { Found, MatchedBinding, Matcher } from './matcher.ts'
 
-/** A binding that was prepared: what of its headers counts. */
+/** A binding that was prepared: what of its headers counts. In mode `all` it is found by the first of them. */
 interface Pattern {
   readonly binding: MatchedBinding
   readonly isAny: boolean
@@ -22,8 +22,8 @@ class HeaderIndex {
 }
 
 /**
- * Headers of the message against those of bindings. A binding of mode `all` is looked at when its first header fits, one of mode `any` when one
- * of them does: work goes by the names that bindings have and by what fits, not by the number of bindings.
+ * Headers of the message against those of bindings. A binding of mode `all` is looked at when the rarest of its headers fits, one of mode `any` when
+ * one of them does: work goes by the names that bindings have and by what fits, not by the number of bindings.
  */
 export class HeadersMatcher implements Matcher {
   readonly readsHeaders = true
@@ -33,7 +33,7 @@ export class HeadersMatcher implements Matcher {
   readonly #byName = new Map<string, HeaderIndex>()
 
   add(binding: MatchedBinding): void {
-    const pattern = patternOf(binding)
+    const pattern = this.#rarestFirst(patternOf(binding))
     this.#patterns.set(binding, pattern)
     if (pattern.entries.length === 0) {
       if (!pattern.isAny) this.#always.add(pattern)
@@ -72,6 +72,18 @@ export class HeadersMatcher implements Matcher {
       if (value === null) continue
       for (const key of valueKeys(value, isText)) this.#look(index.byValue.get(key), message, found)
     }
+  }
+
+  /** The header by which the fewest are found so far goes first. */
+  #rarestFirst(pattern: Pattern): Pattern {
+    const { entries, isAny } = pattern
+    if (isAny || entries.length < 2) return pattern
+    const sizes = entries.map(([name, value]) => {
+      const index = this.#byName.get(name)
+      return (value === null ? index?.present : index?.byValue.get(valueKey(value)))?.size ?? 0
+    })
+    const rarest = sizes.indexOf(Math.min(...sizes))
+    return { ...pattern, entries: [entries[rarest]!, ...entries.filter((_, n) => n !== rarest)] }
   }
 
   #look(patterns: ReadonlySet<Pattern> | undefined, message: RoutedMessage, found: Found): void {
