@@ -3,7 +3,7 @@
  * (docs/mapping.md). Values are text unless it is said otherwise.
  */
 export const messageProperties = {
-  /** Name of the exchange that it was published to; absent for the default exchange. */
+  /** Name of the exchange that it was published to; absent for the default exchange, and for what was published to a queue or topic itself. */
   exchange: 'exchange',
   contentType: 'content-type',
   contentEncoding: 'content-encoding',

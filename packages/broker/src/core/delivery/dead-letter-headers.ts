@@ -1,4 +1,4 @@
-import type { RecordHeader } from '@millrace/wire'
+import { DEAD_HISTORY_HEADER, type RecordHeader } from '@millrace/wire'
 
 /** Headers of a dead letter. They replace those of an earlier death. Values are text. */
 export const DEAD_LETTER_HEADERS = {
@@ -18,14 +18,10 @@ export const DEAD_LETTER_HEADERS = {
   error: 'millrace-dead-error',
   /** How often it died since it was published or redriven. */
   count: 'millrace-dead-count',
-  /** Of what went through exchanges: all its deaths, JSON: see death-history.ts. */
-  history: 'millrace-dead-history',
 } as const
 
-/** The exchange that a message was published to; absent for the default exchange, and for what was published to a queue or topic itself. */
-export const EXCHANGE_HEADER = 'exchange'
-
-const KEYS: ReadonlySet<string> = new Set(Object.values(DEAD_LETTER_HEADERS))
+/** What went through exchanges tells of all its deaths: death-history.ts. */
+const KEYS: ReadonlySet<string> = new Set([...Object.values(DEAD_LETTER_HEADERS), DEAD_HISTORY_HEADER])
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 

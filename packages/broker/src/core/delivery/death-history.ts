@@ -1,23 +1,7 @@
 /** What a message that died more than once tells of its deaths: the header `millrace-dead-history` (docs/retries-delays-dead-letters.md). */
-import { encodeText, type RecordHeader } from '@millrace/wire'
-import { DEAD_LETTER_HEADERS, EXCHANGE_HEADER, headerText, textHeader } from './dead-letter-headers.ts'
+import { DEAD_HISTORY_HEADER, type DeathEntry, encodeText, messageProperties, type RecordHeader } from '@millrace/wire'
+import { headerText, textHeader } from './dead-letter-headers.ts'
 import { type Death, DEATHS } from './ranges.ts'
-
-/** Deaths in one place of one cause. */
-export interface DeathEntry {
-  /** `queue:NAME` or `topic:NAME/SUBSCRIPTION`. */
-  readonly source: string
-  readonly reason: Death
-  readonly count: number
-  /** When it was the first time, milliseconds since 1970. */
-  readonly firstMs: number
-  /** What it had been published to, the first time: the name of an exchange, '' for the default exchange or none at all. */
-  readonly exchange: string
-  /** What it had been published with. */
-  readonly keys: readonly string[]
-  /** How long it had to live by its own header, in milliseconds. */
-  readonly expiration?: string
-}
 
 /** What the header takes at most: there is room for it beside the largest batch. */
 const HISTORY_BYTES_MAX = 2048
@@ -25,7 +9,7 @@ const encoder = new TextEncoder()
 
 /** The newest first. What somebody else wrote there and makes no sense is no history. */
 export function historyOf(headers: readonly RecordHeader[]): readonly DeathEntry[] {
-  const text = headerText(headers, DEAD_LETTER_HEADERS.history)
+  const text = headerText(headers, DEAD_HISTORY_HEADER)
   if (text === undefined) return []
   try {
     const entries: unknown = JSON.parse(text)
@@ -48,7 +32,7 @@ export function withDeath(history: readonly DeathEntry[], death: Omit<DeathEntry
 export function historyHeader(history: readonly DeathEntry[]): RecordHeader {
   let kept = history
   while (kept.length > 2 && sizeOf(kept) > HISTORY_BYTES_MAX) kept = [...kept.slice(0, -2), kept.at(-1)!]
-  return textHeader(DEAD_LETTER_HEADERS.history, JSON.stringify(kept))
+  return textHeader(DEAD_HISTORY_HEADER, JSON.stringify(kept))
 }
 
 /**
@@ -70,14 +54,14 @@ export function asPublished(
 ): { readonly key: Uint8Array | null; readonly headers: readonly RecordHeader[] } {
   const first = historyOf(headers).at(-1)
   if (first === undefined) return { key, headers }
-  const others = headers.filter((header) => header.key !== EXCHANGE_HEADER)
+  const others = headers.filter((header) => header.key !== messageProperties.exchange)
   const [published = ''] = first.keys
   // What was published to the queue itself, without a key, was not published with its name.
   if (first.exchange === '' && published === nameIn(first.source)) return { key: null, headers: others }
   if (first.exchange === '') return { key: encodeText(published), headers: others }
   return {
     key: published === '' ? null : encodeText(published),
-    headers: [...others, textHeader(EXCHANGE_HEADER, first.exchange)],
+    headers: [...others, textHeader(messageProperties.exchange, first.exchange)],
   }
 }
 

@@ -1,7 +1,6 @@
-import type { RecordHeader } from '@millrace/wire'
+import type { DeathEntry, RecordHeader } from '@millrace/wire'
 import type { PublishTarget } from '../publish-target.ts'
 import type { Place } from '../shared-append.ts'
-import type { DeathEntry } from './death-history.ts'
 
 /** A message that died, as its letter will be. */
 export interface DeadMessage {

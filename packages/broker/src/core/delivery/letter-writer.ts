@@ -1,13 +1,20 @@
 /** Writes dead letters: which records of a batch go where, with the headers that tell of their death. */
-import { EXPIRES_AT_HEADER, RecordBatchBuilder, type RecordHeader, RecordReader } from '@millrace/wire'
+import {
+  type DeathEntry,
+  EXPIRES_AT_HEADER,
+  messageProperties,
+  RecordBatchBuilder,
+  type RecordHeader,
+  RecordReader,
+} from '@millrace/wire'
 import { unreachable } from '../../base/assert.ts'
 import { KIB } from '../../base/units.ts'
 import type { DeathFact, DeliveryPolicy } from '../broker.ts'
 import { parseAddress } from '../names.ts'
 import type { Shard } from '../shard.ts'
 import { appendShared, type Place, sharedBytes } from '../shared-append.ts'
-import { type DeathEntry, historyHeader, historyOf, nameIn, withDeath } from './death-history.ts'
-import { DEAD_LETTER_HEADERS, EXCHANGE_HEADER, headerText, textHeader, withoutDeath } from './dead-letter-headers.ts'
+import { historyHeader, historyOf, nameIn, withDeath } from './death-history.ts'
+import { DEAD_LETTER_HEADERS, headerText, textHeader, withoutDeath } from './dead-letter-headers.ts'
 import type { LetterBox, Mailing } from './letter-box.ts'
 import type { Death } from './ranges.ts'
 
@@ -137,7 +144,7 @@ function deathOf(
   timestampMs: number,
   nowMs: number,
 ): Omit<DeathEntry, 'count'> {
-  const exchange = headerText(headers, EXCHANGE_HEADER)
+  const exchange = headerText(headers, messageProperties.exchange)
   const expiresAt = headerText(headers, EXPIRES_AT_HEADER)
   const lifeMs = expiresAt === undefined ? Number.NaN : Number(expiresAt) - timestampMs
   return {

@@ -1,8 +1,8 @@
 /** Dead letters that go to an exchange. */
-import { encodeText } from '@millrace/wire'
+import { encodeText, messageProperties } from '@millrace/wire'
 import { splitScopedName } from '../../base/scoped-names.ts'
 import { isCircle, nameIn } from '../delivery/death-history.ts'
-import { EXCHANGE_HEADER, headerText } from '../delivery/dead-letter-headers.ts'
+import { headerText } from '../delivery/dead-letter-headers.ts'
 import type { DeadMessage, LetterBox, Mailing } from '../delivery/letter-box.ts'
 import type { Place } from '../shared-append.ts'
 import type { CoreRoute } from './core-route.ts'
@@ -41,8 +41,8 @@ export class ExchangeBox implements LetterBox {
   mail(message: DeadMessage): Mailing {
     const key = this.#key ?? this.#keyOf(message)
     const isNamed = this.#name !== ''
-    const headers = message.headers.filter((header) => header.key !== EXCHANGE_HEADER)
-    if (isNamed) headers.push({ key: EXCHANGE_HEADER, value: encodeText(this.#name) })
+    const headers = message.headers.filter((header) => header.key !== messageProperties.exchange)
+    if (isNamed) headers.push({ key: messageProperties.exchange, value: encodeText(this.#name) })
     const route = this.#route(new RoutedHeaders(key, headers))
     const places = route === undefined ? NOWHERE : this.#placesFor(route, message)
     return { places, key: isNamed && key !== '' ? encodeText(key) : null, headers }
@@ -51,7 +51,7 @@ export class ExchangeBox implements LetterBox {
   /** What the default exchange gave to a queue had the queue's name as its key. */
   #keyOf({ key, source, headers }: DeadMessage): string {
     if (key !== null) return decoder.decode(key)
-    return headerText(headers, EXCHANGE_HEADER) === undefined ? this.#keyOfQueue(nameIn(source)) : ''
+    return headerText(headers, messageProperties.exchange) === undefined ? this.#keyOfQueue(nameIn(source)) : ''
   }
 
   #placesFor(route: CoreRoute, { key, headers, history }: DeadMessage): readonly Place[] {

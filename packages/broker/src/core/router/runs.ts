@@ -1,7 +1,14 @@
 /** A batch taken apart by where its records go. */
-import { BATCH_HEADER_BYTES, encodeText, RecordBatchBuilder, RecordCursor, type RecordHeader, readHeaders } from '@millrace/wire'
+import {
+  BATCH_HEADER_BYTES,
+  encodeText,
+  messageProperties,
+  RecordBatchBuilder,
+  RecordCursor,
+  type RecordHeader,
+  readHeaders,
+} from '@millrace/wire'
 import type { Crc32c } from '../../ports/checksum.ts'
-import { EXCHANGE_HEADER } from '../delivery/dead-letter-headers.ts'
 import type { CoreRoute } from './core-route.ts'
 import { OPEN_RUNS_MAX } from './limits.ts'
 import { RoutedRecord } from './routed-records.ts'
@@ -82,9 +89,9 @@ class Rewriter {
 
   constructor({ exchange, key }: Omit<PublishedTo, 'routedBy'>) {
     this.#key = key === undefined ? undefined : encodeText(key)
-    this.#added = exchange === undefined ? undefined : { key: EXCHANGE_HEADER, value: encodeText(exchange) }
+    this.#added = exchange === undefined ? undefined : { key: messageProperties.exchange, value: encodeText(exchange) }
     this.addedBytes =
-      HEADER_OVERHEAD_BYTES + (this.#key?.length ?? 0) + EXCHANGE_HEADER.length + (this.#added?.value?.length ?? 0)
+      HEADER_OVERHEAD_BYTES + (this.#key?.length ?? 0) + messageProperties.exchange.length + (this.#added?.value?.length ?? 0)
   }
 
   append(builder: RecordBatchBuilder, record: RecordCursor): void {
