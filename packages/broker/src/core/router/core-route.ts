@@ -54,14 +54,12 @@ export class CoreRoute implements Route {
     if (waits !== undefined) this.#delay(waits, batch)
     if (targets.length === 0) {
       checkAdmission(this.#home.shard)
-      this.#touch()
       const records = batchRecordCount(batch)
       this.#exchange?.count(records, 0, waits === undefined ? records : 0)
       return undefined
     }
     const isSimple = targets.length === 1 && targets[0]!.partitions === 1
     const refused = isSimple ? publishToOne(targets[0]!, batch) : publishToAll(this.#home.shard, targets, batch)
-    if (refused !== undefined) this.#touch()
     if (this.#exchange !== undefined) {
       const records = batchRecordCount(batch)
       let taken = records * targets.length
@@ -78,11 +76,6 @@ export class CoreRoute implements Route {
 
   publishLater(batch: Uint8Array, dueMs: number): readonly ScheduleId[] {
     return this.destinations.map((destination) => destination.publishLater(-1, batch, dueMs))
-  }
-
-  /** Who waits for the ticket is told, also when nothing was written. */
-  #touch(): void {
-    this.#home.shard.store.touch()
   }
 
   #delay({ exchanges, delayMs }: Waits, batch: Uint8Array): void {
