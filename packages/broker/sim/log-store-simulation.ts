@@ -27,6 +27,8 @@ const TINY: StorageLimits = {
   entryBytesMax: 700,
   largeBatchBytes: 500,
   runCacheBytes: 3000,
+  recentHeadsBytes: 1000,
+  recentHeadsCommits: 16,
   sliceBytes: 400,
   collectCommits: 6,
   headroomReserveBytes: 40 * 1024,

@@ -48,7 +48,7 @@ export class Collector {
     this.#journal = parts.journal
     this.#platform = parts.platform
     this.#limits = parts.limits
-    this.#reader = new CommitReader(parts.journal, parts.crc32c)
+    this.#reader = new CommitReader(parts.journal, parts.crc32c, parts.recentHeads)
     this.#mover = new Mover(parts)
   }
 

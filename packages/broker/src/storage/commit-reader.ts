@@ -1,6 +1,7 @@
 import type { Crc32c } from '../ports/checksum.ts'
 import type { Journal } from '../ports/journal.ts'
 import { COMMIT_HEADER_BYTES, corrupt, readCommitHeader, type CommitHeader } from './commit-format.ts'
+import type { RecentHeads } from './recent-heads.ts'
 
 export interface CommitDirectory {
   readonly header: CommitHeader
@@ -11,12 +12,15 @@ export interface CommitDirectory {
 export class CommitReader {
   readonly #journal: Journal
   readonly #crc32c: Crc32c
+  readonly #recent: RecentHeads | undefined
   /** How much to read at first: what the last directory would have needed. */
   #guessBytes = 4096
 
-  constructor(journal: Journal, crc32c: Crc32c) {
+  /** @param recent saves reading the heads in it */
+  constructor(journal: Journal, crc32c: Crc32c, recent?: RecentHeads) {
     this.#journal = journal
     this.#crc32c = crc32c
+    this.#recent = recent
   }
 
   /** @throws MillraceError `data_corrupt`, `offset_out_of_range` */
@@ -26,7 +30,7 @@ export class CommitReader {
 
   /** @throws MillraceError `data_corrupt`, `offset_out_of_range` */
   async directory(seq: number): Promise<CommitDirectory> {
-    const front = await this.#journal.read(seq, 0, this.#guessBytes)
+    const front = this.#recent?.find(seq) ?? (await this.#journal.read(seq, 0, this.#guessBytes))
     const header = readCommitHeader(front, seq, this.#crc32c)
     const end = COMMIT_HEADER_BYTES + header.directoryLength
     this.#guessBytes = Math.min(GUESS_BYTES_MAX, Math.max(1024, end + (end >>> 3)))

@@ -17,6 +17,7 @@ import type { ClosedCommit, OpenCommit } from './open-commit.ts'
 import { RangeReplacement } from './range-replacement.ts'
 import { ReaderPins } from './reader-pins.ts'
 import type { Recovered } from './recovery.ts'
+import { RecentHeads } from './recent-heads.ts'
 import { RunCache } from './run-cache.ts'
 import { Sealer } from './sealer.ts'
 import { TailCache } from './tail-cache.ts'
@@ -48,6 +49,7 @@ export class JournalLogStore implements LogStore {
   readonly #replay: DirectoryReplay
   readonly #cache: TailCache
   readonly #runs: RunCache
+  readonly #recentHeads: RecentHeads
   readonly #pins = new ReaderPins()
   readonly #reader: LogReader
   readonly #sealer: Sealer
@@ -70,6 +72,7 @@ export class JournalLogStore implements LogStore {
     const pool = new BufferPool(limits.pendingBytesHigh)
     this.#cache = new TailCache(limits.tailCacheBytes, pool)
     this.#runs = new RunCache(journal, crc32c, limits.runCacheBytes)
+    this.#recentHeads = new RecentHeads(limits.recentHeadsBytes, limits.recentHeadsCommits)
     this.#reader = new LogReader({
       index: recovered.index,
       cache: this.#cache,
@@ -87,6 +90,7 @@ export class JournalLogStore implements LogStore {
       index: recovered.index,
       runs: this.#runs,
       pins: this.#pins,
+      recentHeads: this.#recentHeads,
       pipeline: this.pipeline,
       journal,
       platform,
@@ -305,6 +309,7 @@ export class JournalLogStore implements LogStore {
     const seq = commit.header.sequence
     this.#replay.apply(commit.header, commit.directory)
     this.#cache.add(seq, commit.cached)
+    this.#recentHeads.add(seq, commit.head)
     const { completed } = this.#checkpointer
     this.#checkpointer.committed(seq, commit.bytes)
     if (this.#checkpointer.isUnderway) this.pipeline.touch()

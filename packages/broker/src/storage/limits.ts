@@ -9,6 +9,9 @@ export interface StorageLimits extends LogStoreLimits {
   readonly largeBatchBytes: number
   /** Decoded index runs kept for cold reads. */
   readonly runCacheBytes: number
+  /** Headers and directories of the last commits, kept for garbage collection. */
+  readonly recentHeadsBytes: number
+  readonly recentHeadsCommits: number
   /** What is read from the journal before it is asked for, for all readers together. */
   readonly readAheadBytes: number
   /** A checkpoint starts after this many commits even if they were small: what bounds the time to open. */
@@ -42,6 +45,8 @@ export const defaultStorageLimits: StorageLimits = {
   entryBytesMax: 64 * KIB,
   largeBatchBytes: 16 * KIB,
   runCacheBytes: 8 * MIB,
+  recentHeadsBytes: 2 * MIB,
+  recentHeadsCommits: 16_384,
   readAheadBytes: 16 * MIB,
   checkpointCommits: 20_000,
   checkpointRatio: 8,

@@ -27,6 +27,8 @@ import type { CommitBytes } from './tail-cache.ts'
 export interface ClosedCommit {
   readonly header: CommitHeader
   readonly directory: Uint8Array
+  /** Header and directory, the first of the parts. */
+  readonly head: Uint8Array
   /** The journal batch. */
   readonly parts: readonly Uint8Array[]
   readonly bytes: number
@@ -300,7 +302,7 @@ export class OpenCommit {
     const bytes = head.length + parts.reduce((sum, part) => sum + part.length, 0)
     parts.unshift(head)
     this.#reset()
-    return { header, directory, parts, bytes, cached: cached.commit }
+    return { header, directory, head, parts, bytes, cached: cached.commit }
   }
 
   get #seq(): number {

@@ -5,6 +5,7 @@ import type { CommitPipeline } from './commit-pipeline.ts'
 import type { StorageLimits } from './limits.ts'
 import type { LogIndex } from './log-index.ts'
 import type { ReaderPins } from './reader-pins.ts'
+import type { RecentHeads } from './recent-heads.ts'
 import type { RunCache } from './run-cache.ts'
 
 /** What works on the stored batches beside readers and writers needs: garbage collection, copying, compaction. */
@@ -12,6 +13,7 @@ export interface UpkeepParts {
   readonly index: LogIndex
   readonly runs: RunCache
   readonly pins: ReaderPins
+  readonly recentHeads: RecentHeads
   readonly pipeline: CommitPipeline
   readonly journal: Journal
   readonly platform: Platform

@@ -49,6 +49,7 @@ export async function consumeLoad(
     }
   }
   await consumption.stop()
+  meter.stopped()
   if (failure !== undefined) throw failure
 }
 

@@ -12,6 +12,8 @@ export class Meter {
   #endedMs = 0
   #shownMs: number = this.#startedMs
   #shownMessages = 0
+  #awaited = Infinity
+  #wake: (() => void) | undefined
 
   constructor(sizeBytes: number) {
     this.#sizeBytes = sizeBytes
@@ -21,10 +23,28 @@ export class Meter {
     this.messages += messages
     this.total.record(latencyMs, messages)
     this.#interval.record(latencyMs, messages)
+    if (this.messages >= this.#awaited) this.#awoken()
+  }
+
+  /** Resolves when so many messages were counted, or no more will be. One waits at a time. */
+  reached(messages: number): Promise<void> {
+    if (this.messages >= messages) return Promise.resolve()
+    this.#awaited = messages
+    return new Promise((resolve) => (this.#wake = resolve))
+  }
+
+  /** Nothing more is counted: the consumer has stopped. */
+  stopped(): void {
+    this.#awoken()
   }
 
   end(): void {
     this.#endedMs = performance.now()
+  }
+
+  #awoken(): void {
+    this.#awaited = Infinity
+    this.#wake?.()
   }
 
   get elapsedMs(): number {

@@ -22,8 +22,8 @@ export function sharedMs(localMs: number): number {
 export interface PublishEvents {
   /** Told about every confirm; undefined when somebody else measures. */
   readonly meter?: Meter
-  /** How many messages were consumed: the publisher then stays at most a window ahead, so that the two go at one pace. */
-  readonly consumed?: () => number
+  /** Counts what was consumed: the publisher then stays at most a window ahead, so that the two go at one pace. */
+  readonly consumed?: Meter
 }
 
 /** Publishes as the settings say. @returns how many were sent, once all are confirmed */
@@ -73,9 +73,9 @@ class PublishLoad {
       if (this.#failure !== undefined) throw this.#failure
       if (pace.finished(this.#sent, now) || signal.aborted) break
       const full = this.#sendDue(pace, now)
-      if (full === undefined && this.#room > 0) await pace.pause(this.#sent)
+      if (full === undefined && this.#room > 0 && this.#ahead > 0) await pace.pause(this.#sent)
       else {
-        await (full?.ready() ?? new Promise<void>((resolve) => (this.#wake = resolve)))
+        await (full?.ready() ?? this.#roomMade())
         pace.held(performance.now())
       }
     }
@@ -87,15 +87,26 @@ class PublishLoad {
     return this.#settings.window - (this.#sent - this.#confirmed)
   }
 
+  /** How many more the consumer lets it send. */
+  get #ahead(): number {
+    return (this.#events.consumed?.messages ?? Infinity) + this.#settings.window - this.#sent
+  }
+
+  /** Sleeps until a confirm, or until the consumer is far enough for a burst: waiting in turns would take its processor. */
+  #roomMade(): Promise<void> {
+    const { window } = this.#settings
+    if (this.#room <= 0) return new Promise<void>((resolve) => (this.#wake = resolve))
+    return this.#events.consumed!.reached(this.#sent - window + Math.min(BURST, Math.ceil(window / 2)))
+  }
+
   /**
    * Sends what is due by now and fits into the window: one batch to each destination in turn.
    * @returns the publisher that takes no more for now, because of the bytes it holds
    */
   #sendDue(pace: Pace, now: number): Publisher | undefined {
-    const { window, rate } = this.#settings
+    const { rate } = this.#settings
     const batch = this.#settings.batchMessages ?? (rate === undefined ? BURST : 1)
-    const ahead = (this.#events.consumed?.() ?? Infinity) + window
-    const end = Math.min(pace.due(now), this.#sent + BURST, this.#sent + this.#room, ahead)
+    const end = Math.min(pace.due(now), this.#sent + Math.min(BURST, this.#room, this.#ahead))
     while (this.#sent < end) {
       const messages = Math.min(batch, end - this.#sent)
       const intended = pace.intendedMs(this.#sent, now)

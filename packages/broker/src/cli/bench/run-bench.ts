@@ -51,7 +51,7 @@ async function runMode(client: Millrace, settings: BenchSettings, meter: Meter, 
   }
   let sent: number | undefined
   const publish = async (): Promise<void> => {
-    sent = await publishLoad(client, settings, { consumed: () => meter.messages }, signal)
+    sent = await publishLoad(client, settings, { consumed: meter }, signal)
   }
   await Promise.all([publish(), consumeLoad(client, settings, meter, () => sent ?? Infinity, true, signal)])
 }
