@@ -278,7 +278,10 @@ describe('mistakes', () => {
   test('a record that is too large is refused, and the next one is fine', async () => {
     const input = new Uint8Array(9 * 1024 * 1024)
     const { code, stderr } = await run(['pub', 'queue:large', '-'], { input })
-    expect({ code, stderr }).toMatchObject({ code: 4, stderr: expect.stringMatching(/^millrace: .*\n$/) as string })
+    expect({ code, stderr }).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(/^millrace: .*at most.*Send smaller ones.*\n$/) as string,
+    })
     await out('pub', 'queue:large', 'small')
     expect(await out('sub', 'queue:large', '--count', '1', '-q')).toBe('small\n')
   })
@@ -295,6 +298,14 @@ describe('mistakes', () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(/^millrace: No broker answers at millrace:\/\/127\.0\.0\.1:\d+\. Start one with `npm start`.*\n$/)
     expect(performance.now() - startedMs).toBeLessThan(6000)
+  })
+
+  test('the port of another door is not taken for no broker', async () => {
+    const { code, stdout, stderr } = await run(['queue', 'ls', '--url', broker.httpUrl.replace('http:', 'millrace:')])
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(
+      /^millrace: What answers at millrace:\/\/127\.0\.0\.1:\d+ does not speak the native protocol.*6455.*\n$/,
+    )
   })
 
   test('doctor fails without a broker', async () => {

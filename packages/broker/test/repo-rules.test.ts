@@ -50,6 +50,17 @@ describe('layers', () => {
     expect(wrong).toEqual([])
   })
 
+  test.each(['wire', 'client'])('%s brings no packages of others', (name) => {
+    const { dependencies = {} } = JSON.parse(read(`packages/${name}/package.json`)) as { dependencies?: object }
+    expect(Object.keys(dependencies).filter((dependency) => !dependency.startsWith('@millrace/'))).toEqual([])
+    const wrong = shipped
+      .filter((file) => file.startsWith(`packages/${name}/src/`) && !file.includes('/conformance/'))
+      .flatMap((file) => importsOf(read(file)).map((specifier) => ({ file, specifier })))
+      .filter(({ specifier }) => !/^(\.|node:|@millrace\/wire)/.test(specifier))
+      .map(({ file, specifier }) => `${file} imports ${specifier}`)
+    expect(wrong).toEqual([])
+  })
+
   test('time, chance and the console are used only by adapters', () => {
     const forbidden =
       /\b(Date\.now|performance\.now|setTimeout|setInterval|setImmediate|Math\.random|console\.|process\.)|\bnew Date\(\)/

@@ -1,10 +1,14 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { BrokerProcess, temporaryDirectory } from '../../../bench/src/broker-process.ts'
+import { freePort } from '../../../bench/src/free-port.ts'
 import { commandsFor, millrace } from './harness/run-command.ts'
+
+/** For `expect.poll`: commands are processes. */
+const soon = { timeout: 20_000 }
 
 let directory: string
 
@@ -49,16 +53,29 @@ describe('stopping', () => {
     await broker.stop()
   })
 
-  test('a consumer that waits is told, and the message stays', async () => {
-    const broker = await BrokerProcess.start({ data: inDirectory('data') })
-    const consumer = commandsFor(broker.url)(['sub', 'queue:mail', '--timeout', '2s'])
-    await commandsFor(broker.url)(['pub', 'queue:other', 'kept'])
-    expect(await broker.stop()).toMatchObject({ code: 0 })
-    expect((await consumer).code).not.toBeNull()
-    const again = await BrokerProcess.start({ data: broker.data })
-    expect((await commandsFor(again.url)(['sub', 'queue:other', '--count', '1', '-q'])).stdout).toBe('kept\n')
-    await again.stop()
-  })
+  test.each(['SIGTERM', 'SIGKILL'] as const)(
+    '%s while somebody consumes: they are told, and go on when it is back',
+    async (signal) => {
+      const options = { data: inDirectory('data'), ports: { native: await freePort(), http: await freePort() } }
+      const broker = await BrokerProcess.start(options)
+      const run = commandsFor(broker.url)
+      await run(['queue', 'create', 'mail'])
+      const consumer = run(['sub', 'queue:mail', '--count', '1'])
+      await expect
+        .poll(async () => JSON.parse((await run(['queue', 'get', 'mail', '-o', 'json'])).stdout) as object, soon)
+        .toMatchObject({ consumers: 1 })
+      process.kill(broker.pid, signal)
+      await broker.exited
+      const again = await BrokerProcess.start(options)
+      expect((await run(['pub', 'queue:mail', 'after'])).code).toBe(0)
+      expect(await consumer).toEqual({
+        code: 0,
+        stdout: 'after\n',
+        stderr: 'the broker is gone; waiting for it to come back\nthe broker is back\nreceived 1 message from queue:mail\n',
+      })
+      await again.stop()
+    },
+  )
 })
 
 describe('a start that cannot work says why, and ends', () => {
@@ -113,14 +130,37 @@ describe('a start that cannot work says why, and ends', () => {
     writeFileSync(join(data, 'precious.txt'), 'not ours')
     const broker = await BrokerProcess.start({ data })
     await broker.stop()
+    expect(readFileSync(join(data, 'precious.txt'), 'utf8')).toBe('not ours')
     expect((await millrace(['doctor', '--data', data, '--url', broker.url])).stdout).toContain(data)
   })
 
   test('listening beyond this machine needs users', async () => {
     const exit = await BrokerProcess.startToFail({
       data: inDirectory('data'),
-      arguments: ['--listen', 'native=none', '--listen', 'http=0.0.0.0:0'],
+      arguments: ['--listen', 'kafka=0.0.0.0:0'],
     })
-    expect(exit.code).not.toBe(0)
+    expect(exit).toMatchObject({ code: 4, stderr: oneLine('0\\.0\\.0\\.0.*no users.*millrace user add') })
+  })
+
+  test('a file of the data directory is damaged: it is named, with the position, and stays as it is', async () => {
+    const data = inDirectory('data')
+    const broker = await BrokerProcess.start({ data })
+    expect((await commandsFor(broker.url)(['pub', 'queue:mail', 'precious', '--count', '3'])).code).toBe(0)
+    await broker.stop()
+    const segment = join(data, '0000000001.segment')
+    const bytes = readFileSync(segment)
+    const at = bytes.indexOf('precious')
+    bytes[at]! ^= 1
+    writeFileSync(segment, bytes)
+    expect(await BrokerProcess.startToFail({ data })).toMatchObject({
+      code: 1,
+      stderr: oneLine('0000000001\\.segment: .*at byte \\d+.*restore the data directory from a backup'),
+    })
+    expect(readFileSync(segment).equals(bytes)).toBe(true)
+    bytes[at]! ^= 1
+    writeFileSync(segment, bytes)
+    const mended = await BrokerProcess.start({ data })
+    expect((await commandsFor(mended.url)(['sub', 'queue:mail', '--count', '3', '-q'])).stdout).toBe('precious\n'.repeat(3))
+    await mended.stop()
   })
 })

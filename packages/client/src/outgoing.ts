@@ -39,6 +39,11 @@ export function weightOf(value: Uint8Array | null, key: string | Uint8Array | nu
   return weight
 }
 
+/** What happened, and what to do. */
+export function tooLarge(bytes: number, bytesMax: number): string {
+  return `The message has ${bytes} bytes; this broker takes at most ${bytesMax}. Send smaller ones, or raise its limits.batchBytesMax.`
+}
+
 function sizeOf(part: string | Uint8Array | null): number {
   if (part === null) return 0
   if (typeof part !== 'string') return part.length

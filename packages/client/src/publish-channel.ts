@@ -6,7 +6,7 @@ import { checkDestination } from './destination.ts'
 import { MillraceError } from './errors.ts'
 import { Fifo } from './fifo.ts'
 import type { Link } from './link.ts'
-import { encodeBody, encodeHeaders, messageHeaders, weightOf } from './outgoing.ts'
+import { encodeBody, encodeHeaders, messageHeaders, tooLarge, weightOf } from './outgoing.ts'
 import { type EarlyMessage, type Gathering, newGathering } from './gathering.ts'
 import { IdempotentProducer } from './idempotent-producer.ts'
 import { dueTimeMs } from './due-time.ts'
@@ -355,7 +355,7 @@ export class PublishChannel implements Publisher {
     const weight = weightOf(value, key, headers)
     const bytesMax = this.#link.facts?.batchBytesMax ?? Infinity
     if (weight > bytesMax) {
-      throw new MillraceError('record_too_large', `The message has ${weight} bytes; this broker takes at most ${bytesMax}.`)
+      throw new MillraceError('record_too_large', tooLarge(weight, bytesMax))
     }
     this.unconfirmed++
     this.#unconfirmedBytes += weight

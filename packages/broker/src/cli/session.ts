@@ -89,12 +89,17 @@ export async function connectTo(url: string, login: Login): Promise<Millrace> {
   } catch (error) {
     const code = errorCodeOf(error)
     if (code !== undefined && !unreachableCodes.has(code)) throw error
-    throw new CommandError(
-      EXIT.error,
-      `No broker answers at ${withoutSecrets(url)}. Start one with \`npm start\`, or name another with --url or MILLRACE_URL.`,
-      { cause: error },
-    )
+    throw new CommandError(EXIT.error, whyNoBroker(error, withoutSecrets(url)), { cause: error })
   }
+}
+
+function whyNoBroker(error: unknown, url: string): string {
+  let root = error
+  while (root instanceof Error && root.cause !== undefined) root = root.cause
+  const isOther = root instanceof Error && (root.name === 'ProtocolError' || errorCodeOf(root) === undefined)
+  return isOther
+    ? `What answers at ${url} does not speak the native protocol of Millrace. Is that the port of another door? Native is 6455 by default.`
+    : `No broker answers at ${url}. Start one with \`npm start\`, or name another with --url or MILLRACE_URL.`
 }
 
 /** A URL as it may be shown. */

@@ -21,7 +21,8 @@ export function checkAdmission({ store, refusal }: Shard): void {
 /** @throws MillraceError `record_too_large` */
 export function checkBatchSize(bytes: number, bytesMax: number): void {
   if (bytes <= bytesMax) return
-  throw new MillraceError('record_too_large', `a batch of ${bytes} bytes is larger than the limit of ${bytesMax}`)
+  const what = `a batch of ${bytes} bytes is larger than the limit of ${bytesMax}: send less at once, or raise limits.batchBytesMax`
+  throw new MillraceError('record_too_large', what)
 }
 
 /**

@@ -2,7 +2,7 @@ import { type Checksum, type JsonObject, placesOfRecords, RecordBatchBuilder, ty
 import type { Body, PublishOptions, Receipt, TransactionMessage } from '../api.ts'
 import { checkDestination } from '../destination.ts'
 import { MillraceError } from '../errors.ts'
-import { encodeBody, encodeKey, messageHeaders, weightOf } from '../outgoing.ts'
+import { encodeBody, encodeKey, messageHeaders, tooLarge, weightOf } from '../outgoing.ts'
 import { tombstone } from './tombstone.ts'
 import type { PartitionOptions } from './types.ts'
 
@@ -66,10 +66,7 @@ export class TransactionBatches {
     const headers = messageHeaders(body === tombstone ? '' : body, options, timestampMs)
     const weight = weightOf(value, key, headers)
     if (weight > this.#batchBytesMax) {
-      throw new MillraceError(
-        'record_too_large',
-        `The message has ${weight} bytes; this broker takes at most ${this.#batchBytesMax}.`,
-      )
+      throw new MillraceError('record_too_large', tooLarge(weight, this.#batchBytesMax))
     }
     const place = partition === undefined ? placeOf(to, key) : `${partition} ${to[0]!}`
     let gathered = this.#open.get(place)

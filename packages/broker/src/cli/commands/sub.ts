@@ -82,6 +82,10 @@ class Reception {
     const stop = (): void => this.#stop.abort()
     process.once('SIGINT', stop)
     process.once('SIGTERM', stop)
+    const unlisten = client.on('state', (state) => {
+      if (state === 'connecting') this.#output.note('the broker is gone; waiting for it to come back')
+      if (state === 'connected') this.#output.note('the broker is back')
+    })
     let received = 0
     try {
       this.#restartSilence()
@@ -95,6 +99,7 @@ class Reception {
       if (!this.#stop.signal.aborted) throw error
     } finally {
       clearTimeout(this.#silence)
+      unlisten()
       process.removeListener('SIGINT', stop)
       process.removeListener('SIGTERM', stop)
     }

@@ -12,10 +12,16 @@ type Progress =
   /** `proof`: the last word of a mechanism in which the broker proves itself too. */
   | { readonly principal: Principal; readonly proof?: string }
 
+/** For who speaks something else on this port. */
+export const OTHER_PORT_HINT =
+  'Millrace clients begin with `hello`; those of HTTP, Kafka and AMQP have ports of their own, and TLS is spoken where it is configured.'
+
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
 export class Greeting {
+  /** Whether the other side has shown that it speaks this protocol. */
+  isOurs = false
   readonly #security: Security
   readonly #peer: Peer
   #exchange: SaslExchange | undefined
@@ -34,6 +40,7 @@ export class Greeting {
     }
     if (frame.name !== 'hello') throw new ProtocolError(`\`${frame.name}\` before \`hello\`.`)
     if (frame.magic !== NATIVE_MAGIC) throw new ProtocolError('This is not the Millrace native protocol.', 'unsupported')
+    this.isOurs = true
     if (frame.version !== NATIVE_VERSION) {
       throw new ProtocolError(
         `This broker speaks version ${NATIVE_VERSION} of the native protocol, not ${frame.version}.`,

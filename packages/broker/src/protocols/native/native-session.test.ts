@@ -6,6 +6,7 @@ import type { Delivery } from '../../core/broker.ts'
 import { CommitWaiters } from '../commit-waiters.ts'
 import { openToAll } from '../security.ts'
 import { allowAll, type Session, type SessionContext } from '../session.ts'
+import { OTHER_PORT_HINT } from './greeting.ts'
 import { limits } from './limits.ts'
 import { nativeDoor } from './native-door.ts'
 
@@ -99,19 +100,29 @@ describe('transcripts', () => {
       'another protocol',
       '474554202f20485454502f312e310d0a',
       'record_too_large',
-      'A frame of 1195725856 bytes; at most 16384 are allowed.',
+      `A frame of 1195725856 bytes; at most 16384 are allowed. ${OTHER_PORT_HINT}`,
     ],
-    ['a frame before hello', '0000000103', 'bad_request', '`ping` before `hello`.'],
-    ['another magic', '0000000c01414d515001000000027b7d', 'unsupported', 'This is not the Millrace native protocol.'],
+    ['a frame before hello', '0000000103', 'bad_request', `\`ping\` before \`hello\`. ${OTHER_PORT_HINT}`],
+    [
+      'another magic',
+      '0000000c01414d515001000000027b7d',
+      'unsupported',
+      `This is not the Millrace native protocol. ${OTHER_PORT_HINT}`,
+    ],
     [
       'another version',
       '0000000c014d4c524309000000027b7d',
       'unsupported',
       'This broker speaks version 1 of the native protocol, not 9.',
     ],
-    ['an empty frame', '00000000', 'bad_request', 'A frame of length 0: every frame has at least an opcode.'],
-    ['a cut hello', '00000005014d4c5243', 'bad_request', '`hello` ends early.'],
-    ['hello with a list', '0000000c014d4c524301000000025b5d', 'bad_request', '`hello` has a JSON field that is not an object.'],
+    ['an empty frame', '00000000', 'bad_request', `A frame of length 0: every frame has at least an opcode. ${OTHER_PORT_HINT}`],
+    ['a cut hello', '00000005014d4c5243', 'bad_request', `\`hello\` ends early. ${OTHER_PORT_HINT}`],
+    [
+      'hello with a list',
+      '0000000c014d4c524301000000025b5d',
+      'bad_request',
+      `\`hello\` has a JSON field that is not an object. ${OTHER_PORT_HINT}`,
+    ],
   ])('%s -> goodbye', (_, input, code, message) => {
     session.receive(Buffer.from(input, 'hex'))
     expect(connection.hex).toBe(goodbye(code, message))

@@ -15,7 +15,7 @@ import { destinationResource } from '../destination-resource.ts'
 import type { CommitWaiter, Ticket } from '../commit-waiters.ts'
 import type { Connection, Principal, Session, SessionContext } from '../session.ts'
 import { Consuming } from './consuming.ts'
-import { Greeting } from './greeting.ts'
+import { Greeting, OTHER_PORT_HINT } from './greeting.ts'
 import { limits } from './limits.ts'
 import { Publishing, reason } from './publishing.ts'
 import { Transacting } from './transacting.ts'
@@ -99,7 +99,7 @@ export class NativeSession implements Session, CommitWaiter {
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
-      return this.#goodbye(error.code, error.message)
+      return this.#goodbye(error.code, this.#greeting.isOurs ? error.message : `${error.message} ${OTHER_PORT_HINT}`)
     }
     if (this.#publishing.waiting || this.#transacting.waiting) this.#published()
     if (this.#consuming.waiting) this.#enlist()

@@ -1,0 +1,83 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { BrokerProcess, temporaryDirectory } from '../../../bench/src/broker-process.ts'
+import { commandsFor } from './harness/run-command.ts'
+
+/** For `expect.poll`: the broker asks the file system once a second. */
+const soon = { timeout: 20_000 }
+
+let directory: string
+let full: string
+
+beforeEach(() => {
+  directory = temporaryDirectory()
+  full = join(directory, 'full')
+})
+
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** Loaded before the broker: the file system says that it has nothing left, as long as there is a certain file. */
+function fillableDisk(): string {
+  const file = join(directory, 'fillable-disk.mjs')
+  writeFileSync(
+    file,
+    `import fs, { existsSync } from 'node:fs'
+     import { syncBuiltinESMExports } from 'node:module'
+     const { statfs } = fs.promises
+     fs.promises.statfs = async (path) => ({ ...(await statfs(path)), ...(existsSync(${JSON.stringify(full)}) ? { bavail: 0 } : {}) })
+     syncBuiltinESMExports()`,
+  )
+  return file
+}
+
+test('a full disk: publishes are refused and say why, consuming goes on, and nothing is lost', { timeout: 90_000 }, async () => {
+  const broker = await BrokerProcess.start({ node: ['--import', fillableDisk()], data: join(directory, 'data') })
+  const run = commandsFor(broker.url)
+  const publish = (body: string): Promise<Response> =>
+    fetch(`${broker.httpUrl}/v1/queues/mail/messages`, { method: 'POST', body })
+  const consume = async (): Promise<string> => (await run(['sub', 'queue:mail', '--count', '1', '-q'])).stdout
+  const ready = async (): Promise<number> => (await fetch(`${broker.httpUrl}/readyz`)).status
+  expect((await run(['pub', 'queue:mail', 'kept', '--count', '3'])).code).toBe(0)
+  expect(await ready()).toBe(200)
+
+  writeFileSync(full, '')
+  let taken = 3
+  await expect
+    .poll(async () => {
+      const { status } = await publish('more')
+      if (status === 201) taken++
+      return status
+    }, soon)
+    .toBe(503)
+  const refused = await publish('more')
+  expect(refused.headers.get('content-type')).toBe('application/problem+json')
+  expect(await refused.json()).toMatchObject({ code: 'disk_full', detail: expect.stringContaining('free space') as string })
+  expect(await run(['pub', 'queue:mail', 'more'])).toMatchObject({
+    code: 4,
+    stderr: expect.stringMatching(/^millrace: the disk has no room for new messages: free space.*\n$/) as string,
+  })
+  expect(await ready()).toBe(503)
+  expect(await consume()).toBe('kept\n')
+
+  await broker.kill()
+  rmSync(full)
+  const again = await BrokerProcess.start({ data: broker.data })
+  const { stdout } = await commandsFor(again.url)(['queue', 'get', 'mail', '-o', 'json'])
+  expect(JSON.parse(stdout)).toMatchObject({ ready: taken - 1, inFlight: 0 })
+  expect((await commandsFor(again.url)(['pub', 'queue:mail', 'room again'])).code).toBe(0)
+  await again.stop()
+})
+
+test('room that comes back is used without a restart', { timeout: 60_000 }, async () => {
+  writeFileSync(full, '')
+  const broker = await BrokerProcess.start({ node: ['--import', fillableDisk()], data: join(directory, 'data') })
+  const publish = async (): Promise<number> =>
+    (await fetch(`${broker.httpUrl}/v1/queues/mail/messages`, { method: 'POST', body: 'x' })).status
+  await expect.poll(publish, soon).toBe(503)
+  rmSync(full)
+  await expect.poll(publish, soon).toBe(201)
+  await broker.stop()
+})
