@@ -121,6 +121,16 @@ describe('without users', () => {
     expect(await bodyOf('/aliveness-test/%2F')).toEqual({ status: 'ok' })
   })
 
+  test('messages of quorum queues tell how often they were delivered before', async () => {
+    await call('PUT', '/queues/%2F/counted', { durable: true, arguments: { 'x-queue-type': 'quorum' } })
+    await call('POST', '/exchanges/%2F/amq.default/publish', message('counted', 'a'))
+    const get = { count: 1, ackmode: 'reject_requeue_true', encoding: 'auto' }
+    const took = async (): Promise<unknown> => (await call('POST', '/queues/%2F/counted/get', get)).body
+    const properties = { headers: { 'x-delivery-count': 1 } }
+    expect(await took()).toMatchObject([{ redelivered: false, properties: {} }])
+    expect(await took()).toMatchObject([{ redelivered: true, properties }])
+  })
+
   test('virtual hosts with limits, policies and parameters', async () => {
     expect(await statusOf('PUT', '/vhosts/prod', { description: 'x', tags: 'a,b', default_queue_type: 'quorum' })).toBe(201)
     expect(await bodyOf('/vhosts/prod')).toMatchObject({ name: 'prod', tags: ['a', 'b'], default_queue_type: 'quorum' })

@@ -19,6 +19,8 @@ export interface ConsumerSettings {
   /** Deliveries that may wait for their acknowledgement; 0: any number. */
   readonly prefetch: number
   readonly exclusive: boolean
+  /** Whether messages say how often they were delivered before. */
+  readonly tellsCount: boolean
   readonly arguments: ArgumentsJson
 }
 
@@ -46,13 +48,13 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
   #state: 'open' | 'retired' | 'closed' = 'open'
 
   constructor(host: ConsumerHost, settings: ConsumerSettings) {
-    const { tag, queue, noAck, prefetch } = settings
+    const { tag, queue, noAck, prefetch, tellsCount } = settings
     this.#settings = settings
     this.tag = tag
     this.queue = queue
     this.#host = host
     this.#tagBytes = shortString(tag)
-    this.#writer = host.writerFor(queue)
+    this.#writer = host.writerFor(queue, tellsCount)
     this.#noAck = noAck
     this.#prefetch = noAck ? 0 : prefetch
   }
@@ -128,7 +130,7 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
     records.begin(delivery)
     for (let record = records.next(); record !== undefined; record = records.next()) {
       const tag = host.nextDeliveryTag()
-      this.#writer.deliver(this.#tagBytes, tag, isAgain, record)
+      this.#writer.deliver(this.#tagBytes, tag, delivery.attempt, record)
       if (!this.#noAck) host.unacked.add(tag, this, delivery.partition, records.offset, host.nowSeconds)
       messages++
     }

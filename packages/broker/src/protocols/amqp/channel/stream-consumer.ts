@@ -72,7 +72,7 @@ export class StreamConsumer implements ChannelConsumer, Fed {
     this.queue = queue
     this.#host = host
     this.#tagBytes = shortString(tag)
-    this.#writer = host.writerFor(queue)
+    this.#writer = host.writerFor(queue, false)
     this.#prefetch = Math.max(1, Math.floor(prefetch / partitions.length))
     for (const number of partitions) {
       const partition = new Partition(this)
@@ -103,7 +103,7 @@ export class StreamConsumer implements ChannelConsumer, Fed {
     records.begin(delivery)
     for (let record = records.next(); record !== undefined; record = records.next()) {
       const tag = host.nextDeliveryTag()
-      this.#writer.deliver(this.#tagBytes, tag, false, record, records.offset)
+      this.#writer.deliver(this.#tagBytes, tag, delivery.attempt, record, records.offset)
       host.unacked.add(tag, partition, delivery.partition, records.offset, host.nowSeconds)
       partition.outstanding--
       partition.unacked++

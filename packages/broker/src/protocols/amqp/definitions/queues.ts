@@ -222,6 +222,11 @@ export function declaredOf({
   return { type: 'classic', durable: info.durable, exclusive: false, autoDelete: info.autoDelete }
 }
 
+/** Whether its messages say how often they were delivered before. */
+export function tellsCount(found: FoundQueue): boolean {
+  return declaredOf(found).type === 'quorum'
+}
+
 /** @returns undefined for what does not exist */
 export function orUndefined<T>(ask: () => T): T | undefined {
   try {
