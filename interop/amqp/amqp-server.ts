@@ -10,6 +10,8 @@ export class AmqpServer {
   readonly port: number
   readonly httpUrl: string
   readonly kafkaBrokers: readonly string[]
+  /** Of the management API. */
+  readonly managementUrl: string
   readonly native: Millrace
   readonly broker: RunningServer['broker']
   readonly #server: RunningServer
@@ -21,13 +23,14 @@ export class AmqpServer {
     this.url = `amqp://${address}`
     this.port = Number(address.split(':')[1])
     this.httpUrl = `http://${server.listeners['http']}`
+    this.managementUrl = `http://${server.listeners['management']}/api`
     this.kafkaBrokers = [server.listeners['kafka']!]
     this.broker = server.broker
   }
 
   /** @param flags settings besides @param users of whom the first may administer */
   static async start(flags: Readonly<Record<string, unknown>> = {}, users: readonly UserSpec[] = []): Promise<AmqpServer> {
-    const listen = ['native=0', 'http=0', 'kafka=0', 'amqp=0']
+    const listen = ['native=0', 'http=0', 'kafka=0', 'amqp=0', 'management=0']
     const config = await loadConfig({ flags: { engine: 'memory', listen, drainTimeoutMs: 2000, ...flags } })
     const server = await startServer(config, silentLog)
     for (const user of users) server.security.users.create(user)

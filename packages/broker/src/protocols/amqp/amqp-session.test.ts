@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { AmqpBroker, type AmqpPeer } from '../../../test/amqp/amqp-peer.ts'
-import { decodeTable, encodeTable, type FieldTable, longValue } from './codec/field-table.ts'
+import { encodeTable } from './codec/field-table.ts'
 import { writeMethod } from './codec/method-codec.ts'
-import { Properties, PROPERTY } from './codec/properties.ts'
 import { limits } from './limits.ts'
 
 const declaration = {
@@ -21,13 +20,6 @@ async function withQueue(queue = 'q'): Promise<{ broker: AmqpBroker; peer: AmqpP
   const peer = await broker.opened()
   await peer.call(1, 'queue.declare', { ...declaration, queue })
   return { broker, peer }
-}
-
-function headersOf(bytes: Uint8Array): FieldTable | undefined {
-  const properties = new Properties()
-  properties.read(bytes, 0, bytes.length)
-  if (!properties.has(PROPERTY.headers)) return undefined
-  return decodeTable(bytes, properties.at(PROPERTY.headers), properties.end(PROPERTY.headers))
 }
 
 async function ended(peer: AmqpPeer): Promise<Readonly<Record<string, unknown>>> {
@@ -294,26 +286,6 @@ describe('deliveries', () => {
     await peer.settle()
     expect(peer.received.filter(({ name }) => name === 'basic.deliver')).toHaveLength(again)
     expect(broker.core.broker.queue('q').inFlight).toBe(again)
-  })
-
-  test.each([
-    ['quorum', [undefined, 1, 2]],
-    ['classic', [undefined, undefined, undefined]],
-  ])('of a %s queue tell how often they came before: %j', async (type, counts) => {
-    const broker = await AmqpBroker.open()
-    const peer = await broker.opened()
-    await peer.call(1, 'queue.declare', { ...declaration, queue: 'q', arguments: { 'x-queue-type': type } })
-    peer.publish(1, '', 'q', 'a')
-    await peer.call(1, 'basic.consume', { ...consumption, queue: 'q', consumerTag: 't' })
-    const told: unknown[] = []
-    for (let tag = 1; tag <= counts.length; tag++) {
-      expect(peer.take('basic.deliver')).toMatchObject({ deliveryTag: tag, redelivered: tag > 1 })
-      told.push(headersOf(peer.take('header')['properties'] as Uint8Array)?.get('x-delivery-count'))
-      peer.take('body')
-      peer.send(1, 'basic.nack', { deliveryTag: tag, multiple: false, requeue: true })
-      await peer.settle()
-    }
-    expect(told).toEqual(counts.map((count) => (count === undefined ? undefined : longValue(count))))
   })
 
   test('are all handed back by recover', async () => {

@@ -1,3 +1,4 @@
+import { topicAddress } from '@millrace/wire'
 import { MillraceError } from '../../../base/errors.ts'
 import type { DeliverySink } from '../../../core/broker.ts'
 import { AmqpError } from '../amqp-error.ts'
@@ -139,7 +140,7 @@ export class Consuming implements ConsumerHost {
     if (this.prefetch === 0) {
       throw new AmqpError('precondition-failed', `consumer prefetch count is not set for stream ${names.told('queue', queue)}`)
     }
-    const source = `topic:${names.core(queue)}`
+    const source = topicAddress(names.core(queue))
     const filter = streamFilter(args.arguments)
     const nowMs = context.platform.clock.nowMs()
     const open = (partition: number, sink: DeliverySink): ReturnType<typeof broker.read> => {

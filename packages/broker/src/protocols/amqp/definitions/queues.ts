@@ -1,3 +1,4 @@
+import { destinationAddress } from '@millrace/wire'
 import { MillraceError } from '../../../base/errors.ts'
 import type { Labels, Purge, QueueInfo, TopicInfo } from '../../../core/broker.ts'
 import type { Ticket } from '../../commit-waiters.ts'
@@ -62,7 +63,7 @@ export class Queues {
   }
 
   address(name: string, { kind }: FoundQueue): string {
-    return `${kind}:${this.#client.names.core(name)}`
+    return destinationAddress(kind, this.#client.names.core(name))
   }
 
   // ---- declaring ----------------------------------------------------------------------------------------------------------

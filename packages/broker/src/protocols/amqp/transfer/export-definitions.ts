@@ -1,5 +1,5 @@
 import { splitScopedName } from '../../../base/scoped-names.ts'
-import { parseExchangeAddress } from '@millrace/wire'
+import { parseExchangeAddress, parseTopicAddress } from '@millrace/wire'
 import type { Binding, ExchangeInfo } from '../../../core/broker.ts'
 import type { UserDefinition } from '../../security.ts'
 import type { AmqpAdministration } from '../administration.ts'
@@ -156,7 +156,7 @@ function declaredArguments({ labels }: Pick<ExchangeInfo | Binding, 'labels'>): 
 export function clientBinding(binding: Binding): Required<BindingEntry> | undefined {
   const { vhost, name: source } = splitScopedName(binding.source)
   const exchange = parseExchangeAddress(binding.destination)
-  const core = exchange?.name ?? binding.destination.slice(binding.destination.indexOf(':') + 1)
+  const core = (exchange ?? parseTopicAddress(binding.destination))?.name ?? binding.destination.slice('queue:'.length)
   const destination = splitScopedName(core)
   if (destination.vhost !== vhost) return undefined
   return {

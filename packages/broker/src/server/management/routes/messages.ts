@@ -1,4 +1,4 @@
-import { RecordBatchBuilder } from '@millrace/wire'
+import { destinationAddress, RecordBatchBuilder } from '@millrace/wire'
 import { scopedName, splitScopedName } from '../../../base/scoped-names.ts'
 import type { Route } from '../../../core/broker.ts'
 import { AmqpError } from '../../../protocols/amqp/amqp-error.ts'
@@ -85,7 +85,7 @@ async function publish(
 /** What goes by the default exchange is published to queues. @throws MillraceError `forbidden` */
 function checkQueues(access: Access, { destinations }: Route, key: string): void {
   if (destinations.length === 0) access.check('publish', `queue:${key}`)
-  for (const { kind, name } of destinations) access.check('publish', `${kind}:${name}`)
+  for (const { kind, name } of destinations) access.check('publish', destinationAddress(kind, name))
 }
 
 /** @throws MillraceError `bad_request` */
