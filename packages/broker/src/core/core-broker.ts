@@ -290,6 +290,10 @@ export class CoreBroker implements Broker {
     return this.#redrives.cancel(id)
   }
 
+  useQueue(name: string): void {
+    this.#registry.queueExpiry.used(this.#registry.queue(name))
+  }
+
   endOfQueue(name: string): QueueEnd {
     return new QueueEnd(this.#registry.queue(name).group)
   }

@@ -242,6 +242,10 @@ class FakeReader implements Reader {
     this.#state.credit += messages
   }
 
+  revoke(): void {
+    this.#state.credit = 0
+  }
+
   close(): void {
     this.#state.closed = true
   }

@@ -74,6 +74,8 @@ export class Queues {
     if (found !== undefined) {
       this.checkOwner(name)
       if (!args.passive) this.#checkSame(name, found, args)
+      // As in RabbitMQ, whoever asks for the counts uses the queue.
+      if (found.kind === 'queue' && !args.noWait) this.#client.broker.useQueue(found.info.name)
       return this.#counts(name, found, 0)
     }
     if (args.passive) throw new AmqpError('not-found', `no ${this.#told(name)}`)
