@@ -11,14 +11,6 @@ beforeAll(async () => {
 
 afterAll(() => server.stop())
 
-async function management(method: string, path: string): Promise<unknown> {
-  const headers = { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` }
-  const response = await fetch(server.managementUrl + path, { method, headers })
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
-  const text = await response.text()
-  return text === '' ? undefined : JSON.parse(text)
-}
-
 async function readFirst(channel: ConfirmChannel, queue: string, count: number): Promise<string[]> {
   await channel.prefetch(10)
   const messages: ConsumeMessage[] = []
@@ -38,7 +30,7 @@ describe.each(['prod', '/staging', '50% off'])('a stream in the virtual host %s'
   const topic = `${vhost}::events`
 
   test('is a topic to all doors', async () => {
-    await management('PUT', `/vhosts/${encoded}`)
+    await server.management('PUT', `/vhosts/${encoded}`)
     const connection = await connect(`${server.url}/${encoded}`)
     try {
       const channel = await connection.createConfirmChannel()
@@ -68,13 +60,13 @@ describe.each(['prod', '/staging', '50% off'])('a stream in the virtual host %s'
       expect(await readFirst(channel, 'events', 5)).toEqual(all)
       expect((await server.native.topic(topic).peek({ max: 9 })).map((message) => message.text())).toEqual(all)
       expect(await fromKafka(kafka, topic, 5)).toEqual(all)
-      expect(await management('GET', `/queues/${encoded}/events`)).toMatchObject({
+      expect(await server.management('GET', `/queues/${encoded}/events`)).toMatchObject({
         vhost,
         name: 'events',
         type: 'stream',
         messages: 5,
       })
-      expect(await management('GET', `/queues/${encoded}/events/bindings`)).toMatchObject([
+      expect(await server.management('GET', `/queues/${encoded}/events/bindings`)).toMatchObject([
         { source: '' },
         { source: 'in', destination: 'events' },
       ])

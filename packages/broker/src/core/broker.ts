@@ -430,6 +430,8 @@ export interface Consumer {
   restrict(partitions: ReadonlySet<number>): void
   /** How long it may hold a message that is delivered now. */
   readonly leaseMs: number
+  /** `shared`: it gets its part; `single`: all, with `consumers: 'single'` or strict order; `waiting`: nothing while another is the single one. */
+  readonly turn: 'shared' | 'single' | 'waiting'
   /**
    * Settles `first..last` (inclusive) of a partition, all held by this consumer.
    * @param attempt when given, the deliveries must have this attempt number

@@ -158,6 +158,7 @@ export class FakeBroker {
     }
     return {
       grant: (messages) => void (consumer.credit += messages),
+      turn: 'shared',
       revoke: () => void (consumer.credit = 0),
       settle: (partition, first, last, outcome, attempt) => {
         check(first, last)

@@ -136,6 +136,19 @@ describe('without users', () => {
     expect(await bodyOf('/vhosts/prod')).toMatchObject({ name: 'prod', tags: ['a', 'b'], default_queue_type: 'quorum' })
     expect(await statusOf('PUT', '/vhost-limits/prod/max-queues', { value: 1 })).toBe(204)
     expect(await bodyOf('/vhost-limits')).toEqual([{ vhost: 'prod', value: { 'max-queues': 1 } }])
+    const limits = { vhost: 'prod', component: 'vhost-limits', name: 'limits', value: { 'max-queues': 1 } }
+    for (const path of ['/parameters', '/parameters/vhost-limits', '/parameters/vhost-limits/prod'])
+      expect(await bodyOf(path)).toEqual([limits])
+    const path = '/parameters/vhost-limits/prod/limits'
+    expect(await bodyOf(path)).toEqual(limits)
+    expect(await statusOf('PUT', path, { value: { 'max-queues': 1, 'max-connections': 2 } })).toBe(204)
+    expect(await bodyOf('/vhost-limits/prod')).toEqual([{ vhost: 'prod', value: { 'max-queues': 1, 'max-connections': 2 } }])
+    expect(await statusOf('PUT', path, { value: { 'max-messages': 1 } })).toBe(400)
+    expect(await statusOf('PUT', path.replace(/limits$/, 'other'), { value: {} })).toBe(400)
+    expect(await statusOf('DELETE', path)).toBe(204)
+    expect(await bodyOf('/parameters')).toEqual([])
+    expect(await statusOf('GET', path)).toBe(404)
+    expect(await statusOf('PUT', path, { value: { 'max-queues': 1 } })).toBe(201)
     expect(await statusOf('PUT', '/queues/prod/q', {})).toBe(201)
     expect(await statusOf('PUT', '/queues/prod/r', {})).toBe(400)
 

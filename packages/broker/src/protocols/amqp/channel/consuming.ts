@@ -121,7 +121,8 @@ export class Consuming implements ConsumerHost {
     access.check('consume', 'queue', queue)
     const args = new Arguments(table, names.told('queue', queue))
     const priority = args.count('x-priority', -2_147_483_647, 2_147_483_647)
-    const settings = { tag, queue, noAck, exclusive, tellsCount, prefetch: this.prefetch, arguments: args.json }
+    const counters = door.administration.queueCounters.of(names.core(queue))
+    const settings = { tag, queue, noAck, exclusive, tellsCount, counters, prefetch: this.prefetch, arguments: args.json }
     const consumer = new QueueConsumer(this, settings)
     const options = { leaseMs: door.leaseMs, exclusive, ...(priority === undefined ? {} : { priority }) }
     try {

@@ -86,8 +86,12 @@ export class Getting {
   }
 
   #write(queue: string, writer: DeliveryWriter, noAck: boolean, delivery: Delivery | undefined, getter: Getter): void {
-    if (delivery === undefined) return writeMethod(this.#client.output, this.#channel, 'basic.get-empty', {})
-    const { broker, names } = this.#client
+    const { broker, door, names } = this.#client
+    const counters = door.administration.queueCounters.of(names.core(queue))
+    if (delivery === undefined) {
+      counters.gotNothing++
+      return writeMethod(this.#client.output, this.#channel, 'basic.get-empty', {})
+    }
     const records = new DeliveryCursor()
     records.begin(delivery)
     const record = records.next()!
@@ -96,8 +100,11 @@ export class Getting {
     const left = orUndefined(() => broker.queue(names.core(queue)))?.ready ?? 0
     writer.getOk(tag, delivery.attempt, left, record)
     const { partition, first } = delivery
-    if (noAck) settleHeld(getter.consumer, partition, first, first, outcomes.ack)
-    else {
+    if (noAck) {
+      counters.gotNoAck++
+      settleHeld(getter.consumer, partition, first, first, outcomes.ack)
+    } else {
+      counters.got++
       getter.hold()
       this.#tags.unacked.add(tag, getter, partition, first, this.#tags.nowSeconds)
     }

@@ -4,6 +4,7 @@ import type { MillraceError } from '../../../base/errors.ts'
 import type { Consumer, Delivery, DeliverySink } from '../../../core/broker.ts'
 import type { ArgumentsJson } from '../definitions/arguments.ts'
 import type { AmqpConsumer } from '../directory.ts'
+import type { QueueCounters } from '../queue-counters.ts'
 import type { Fed } from '../feeder.ts'
 import { limits } from '../limits.ts'
 import { type ChannelConsumer, type ConsumerHost, shortString } from './channel-consumer.ts'
@@ -21,6 +22,7 @@ export interface ConsumerSettings {
   readonly exclusive: boolean
   /** Whether messages say how often they were delivered before. */
   readonly tellsCount: boolean
+  readonly counters: QueueCounters
   readonly arguments: ArgumentsJson
 }
 
@@ -73,7 +75,8 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
 
   view(): AmqpConsumer {
     const { tag, queue, noAck, prefetch, exclusive, arguments: args } = this.#settings
-    return { tag, queue, needsAck: !noAck, isExclusive: exclusive, prefetch, isActive: true, arguments: args }
+    const turn = this.#consumer?.turn ?? 'waiting'
+    return { tag, queue, needsAck: !noAck, isExclusive: exclusive, prefetch, turn, arguments: args }
   }
 
   // ---- credit ---------------------------------------------------------------------------------------------------------
@@ -136,8 +139,10 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
     }
     this.#passed = Math.max(0, this.#passed - messages)
     host.counted(messages, isAgain)
-    if (this.#noAck) this.#note(delivery)
-    else {
+    if (this.#noAck) {
+      this.#settings.counters.deliveredNoAck += messages
+      this.#note(delivery)
+    } else {
       this.#unacked += messages
       host.sharedDelivered(messages, this)
     }

@@ -85,7 +85,7 @@ export class StreamConsumer implements ChannelConsumer, Fed {
 
   view(): AmqpConsumer {
     const { tag, queue, prefetch, arguments: args } = this.#settings
-    return { tag, queue, needsAck: true, isExclusive: false, prefetch, isActive: true, arguments: args }
+    return { tag, queue, needsAck: true, isExclusive: false, prefetch, turn: 'shared', arguments: args }
   }
 
   pass(): void {

@@ -6,6 +6,7 @@ import type { AmqpAdministration } from '../administration.ts'
 import type { ArgumentsJson } from '../definitions/arguments.ts'
 import { exchangeTypeName } from '../definitions/exchange-arguments.ts'
 import { declaredOf, type FoundQueue } from '../definitions/queues.ts'
+import type { Parameter } from '../policies/parameters.ts'
 import type { Policy } from '../policies/policy.ts'
 import type { VirtualHost } from '../vhosts/virtual-hosts.ts'
 import {
@@ -115,7 +116,8 @@ function vhostEntry({ name, description = '', tags = [], defaultQueueType }: Vir
   return { name, description, tags, ...type, metadata: { description, tags, ...type } }
 }
 
-function limitsEntry({ name, limits = {} }: VirtualHost): readonly ParameterEntry[] {
+/** Limits as RabbitMQ keeps them: a parameter. */
+export function limitsEntry({ name, limits = {} }: VirtualHost): readonly Parameter[] {
   const value = {
     ...(limits.maxConnections === undefined ? {} : { 'max-connections': limits.maxConnections }),
     ...(limits.maxQueues === undefined ? {} : { 'max-queues': limits.maxQueues }),
