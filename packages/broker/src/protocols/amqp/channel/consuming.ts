@@ -8,7 +8,7 @@ import { writeMethod } from '../codec/method-codec.ts'
 import type { MethodArguments } from '../codec/methods.ts'
 import { Arguments, tableJson } from '../definitions/arguments.ts'
 import { randomName, REPLY_TO } from '../definitions/names.ts'
-import { type FoundQueue, type Queues, tellsCount } from '../definitions/queues.ts'
+import { type FoundQueue, type Queues, tellsCountOf } from '../definitions/queues.ts'
 import type { Feeder } from '../feeder.ts'
 import { limits } from '../limits.ts'
 import type { Answers } from './answers.ts'
@@ -85,7 +85,7 @@ export class Consuming implements ConsumerHost {
     }
     const found = this.#queues.get(queue)
     const consumer =
-      found.kind === 'topic' ? this.#openStream(tag, queue, found, args) : this.#openQueue(tag, queue, tellsCount(found), args)
+      found.kind === 'topic' ? this.#openStream(tag, queue, found, args) : this.#openQueue(tag, queue, tellsCountOf(found), args)
     this.#consumers.set(tag, consumer)
     return tag
   }

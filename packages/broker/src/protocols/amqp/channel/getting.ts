@@ -5,7 +5,7 @@ import { AmqpError } from '../amqp-error.ts'
 import type { Client } from '../client.ts'
 import { writeMethod } from '../codec/method-codec.ts'
 import { DeliveryCursor } from './delivery-cursor.ts'
-import { orUndefined, type Queues, tellsCount } from '../definitions/queues.ts'
+import { orUndefined, type Queues, tellsCountOf } from '../definitions/queues.ts'
 import type { Answers } from './answers.ts'
 import { DeliveryWriter } from './delivery-writer.ts'
 import type { Holder } from './holder.ts'
@@ -47,7 +47,7 @@ export class Getting {
       throw new AmqpError('not-implemented', `basic.get not supported by stream ${names.told('queue', queue)}`)
     access.check('consume', 'queue', queue)
     const answer = this.#answers.add(undefined)
-    const writer = new DeliveryWriter(this.#client, this.#channel, queue, tellsCount(found))
+    const writer = new DeliveryWriter(this.#client, this.#channel, queue, tellsCountOf(found))
     this.#getter(queue).ask((delivery, getter) => {
       answer.write = () => this.#write(queue, writer, noAck, delivery, getter)
       answer.ticket = 0

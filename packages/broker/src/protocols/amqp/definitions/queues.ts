@@ -226,7 +226,7 @@ export function declaredOf({
 }
 
 /** Whether its messages say how often they were delivered before. */
-export function tellsCount(found: FoundQueue): boolean {
+export function tellsCountOf(found: FoundQueue): boolean {
   return declaredOf(found).type === 'quorum'
 }
 

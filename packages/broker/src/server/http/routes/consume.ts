@@ -70,7 +70,7 @@ const kinds: readonly SourceKind[] = [
   {
     tag: 'subscription',
     path: '/v1/topics/{topic}/subscriptions/{name}',
-    sourceOf: ({ topic, name }) => topicAddress(topic!, name!),
+    sourceOf: ({ topic, name }) => topicAddress(topic!, name),
   },
 ]
 

@@ -2,7 +2,7 @@ import { destinationAddress, RecordBatchBuilder } from '@millrace/wire'
 import { scopedName, splitScopedName } from '../../../base/scoped-names.ts'
 import type { Route } from '../../../core/broker.ts'
 import { AmqpError } from '../../../protocols/amqp/amqp-error.ts'
-import { tellsCount } from '../../../protocols/amqp/definitions/queues.ts'
+import { tellsCountOf } from '../../../protocols/amqp/definitions/queues.ts'
 import { FormParts, MessageForm } from '../../../protocols/amqp/message-form.ts'
 import { RoutedForm } from '../../../protocols/amqp/message-in.ts'
 import type { Access } from '../access.ts'
@@ -118,7 +118,7 @@ async function take(call: ManagementCall, services: ManagementServices): Promise
   if (encoding !== 'auto' && encoding !== 'base64') throw badRequest(`unsupported encoding: ${encoding}`)
   const truncate = numberField(body, 'truncate') ?? Number.MAX_SAFE_INTEGER
   const { name: queue } = splitScopedName(found.info.name)
-  const options = { queue, tellsCount: tellsCount(found), encoding, truncate } as const
+  const options = { queue, tellsCount: tellsCountOf(found), encoding, truncate } as const
   return takeMessages(broker, found.info.name, count, (taken, settle) => {
     const left = countsOf(queueOf(call, services)).messages_ready
     return taken.map((message, n) => {
