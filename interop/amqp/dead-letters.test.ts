@@ -90,14 +90,19 @@ describe('amqplib', () => {
     const settings = { deadLetterExchange: 'dlx', arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 2 } }
     await channel.assertQueue('poison', settings)
     await send('poison', 'a')
-    const redelivered: boolean[] = []
+    const told: unknown[] = []
     for (let n = 0; n < 3; n++) {
       const message = await next('poison', { noAck: false })
-      redelivered.push(message.fields.redelivered)
+      told.push([message.fields.redelivered, message.properties.headers!['x-delivery-count']])
       channel.nack(message, false, true)
     }
-    expect(redelivered).toEqual([false, true, true])
+    expect(told).toEqual([
+      [false, undefined],
+      [true, 1],
+      [true, 2],
+    ])
     const { properties } = await next('dead', { noAck: true })
+    expect(properties.headers).not.toHaveProperty('x-delivery-count')
     expect(deaths(properties.headers)).toMatchObject([{ queue: 'poison', reason: 'delivery_limit', count: 1 }])
   })
 

@@ -276,7 +276,7 @@ describe('mistakes', () => {
   })
 
   test('a record that is too large is refused, and the next one is fine', async () => {
-    const input = new Uint8Array(9 * 1024 * 1024)
+    const input = new Uint8Array(18 * 1024 * 1024)
     const { code, stderr } = await run(['pub', 'queue:large', '-'], { input })
     expect({ code, stderr }).toMatchObject({
       code: 4,

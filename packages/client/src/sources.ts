@@ -1,4 +1,4 @@
-import { exchangeAddress } from '@millrace/wire'
+import { exchangeAddress, topicAddress } from '@millrace/wire'
 import type {
   Body,
   Consumption,
@@ -153,7 +153,7 @@ export class TopicHandle implements Topic {
   constructor(hub: Hub, name: string) {
     this.#hub = hub
     this.name = name
-    this.#publisher = new SharedPublisher(hub, `topic:${name}`)
+    this.#publisher = new SharedPublisher(hub, topicAddress(name))
   }
 
   publish(body: Body, options?: PublishOptions): Promise<Receipt> {
@@ -166,7 +166,7 @@ export class TopicHandle implements Topic {
 
   subscription(name: string, options: { readonly from?: StartPosition } = {}): Subscription {
     const { from } = options
-    return new ConsumeSource(this.#hub, name, { source: `topic:${this.name}/${name}`, ...(from === undefined ? {} : { from }) })
+    return new ConsumeSource(this.#hub, name, { source: topicAddress(this.name, name), ...(from === undefined ? {} : { from }) })
   }
 
   read(options: ReadOptions = {}): AsyncIterableIterator<StoredMessage> {
@@ -174,6 +174,6 @@ export class TopicHandle implements Topic {
   }
 
   peek(options: PeekOptions = {}): Promise<Peeked<StoredMessage>> {
-    return peek(this.#hub.link(), `topic:${this.name}`, options)
+    return peek(this.#hub.link(), topicAddress(this.name), options)
   }
 }

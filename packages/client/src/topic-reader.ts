@@ -1,3 +1,4 @@
+import { topicAddress } from '@millrace/wire'
 import type { ReadOptions, StartPosition, StoredMessage, TopicInfo } from './api.ts'
 import { ByteCredit } from './credit.ts'
 import { asMillraceError, MillraceError } from './errors.ts'
@@ -87,7 +88,7 @@ export class TopicReader {
   #subscribe(reader: PartitionReader, from: StartPosition): void {
     const { filter } = this.#options
     const request = (): SubscribeRequest => ({
-      source: `topic:${this.#topic}`,
+      source: topicAddress(this.#topic),
       mode: 'read',
       partition: reader.partition,
       from: reader.next === undefined ? from : { offset: reader.next },

@@ -177,7 +177,7 @@ describe('a result that does not fit', () => {
       .from(numbers)
       .flatMap((number) => Array.from({ length: number }, () => 'x'.repeat(1_000_000)))
       .to(large)
-    await broker.client.topic('numbers').publishBatch([{ body: 1 }, { body: 7 }, { body: 1 }, { body: 12 }, { body: 2 }])
+    await broker.client.topic('numbers').publishBatch([{ body: 1 }, { body: 7 }, { body: 1 }, { body: 24 }, { body: 2 }])
     await app.start()
     await app.caughtUp()
     expect(app.info()).toMatchObject({ processed: 5, skipped: 1 })

@@ -11,7 +11,7 @@ export interface ExchangeAddress {
 }
 
 export function exchangeAddress(name: string, key?: string): string {
-  const encoded = name.replaceAll('%', '%25').replaceAll('/', '%2F')
+  const encoded = encodedName(name)
   return key === undefined ? PREFIX + encoded : `${PREFIX}${encoded}/${key}`
 }
 
@@ -21,10 +21,14 @@ export function parseExchangeAddress(address: string): ExchangeAddress | undefin
   const path = address.slice(PREFIX.length)
   const slash = path.indexOf('/')
   const name = slash < 0 ? path : path.slice(0, slash)
-  return { name: decoded(name), key: slash < 0 ? undefined : path.slice(slash + 1) }
+  return { name: decodedName(name), key: slash < 0 ? undefined : path.slice(slash + 1) }
+}
+
+export function encodedName(name: string): string {
+  return name.replaceAll('%', '%25').replaceAll('/', '%2F')
 }
 
 /** A percent sign that encodes nothing stands for itself. */
-function decoded(name: string): string {
+export function decodedName(name: string): string {
   return name.replaceAll(/%(2F|25)/gi, (_, code: string) => (code === '25' ? '%' : '/'))
 }

@@ -5,6 +5,10 @@ test('addresses', () => {
   expect(parseAddress('queue:mail')).toEqual({ kind: 'queue', name: 'mail' })
   expect(parseAddress('topic:events')).toEqual({ kind: 'topic', name: 'events' })
   expect(parseAddress('topic:events/audit')).toEqual({ kind: 'subscription', topic: 'events', name: 'audit' })
+  expect(parseAddress('topic:%2Fprod::events/audit')).toEqual({ kind: 'subscription', topic: '/prod::events', name: 'audit' })
+  expect(parseName('topic', 'topic:%2Fprod::events')).toBe('/prod::events')
+  expect(parseName('topic', '/prod::events')).toBe('/prod::events')
+  expect(parseSubscription('%2Fprod::events/audit')).toMatchObject({ topic: '/prod::events', name: 'audit' })
   expect(parseAddress('queue:a/b')).toEqual({ kind: 'queue', name: 'a/b' })
 })
 

@@ -1,4 +1,4 @@
-import { parseExchangeAddress } from '@millrace/wire'
+import { parseExchangeAddress, parseTopicAddress } from '@millrace/wire'
 import { usageError } from './failure.ts'
 
 /** What `pub`, `sub` and `peek` are told to work on. */
@@ -17,9 +17,9 @@ export function parseAddress(text: string): Address {
     throw usageError(`'${text}' is not an address. Write queue:${bare} or topic:${bare}.`)
   }
   if (kind === 'queue') return { kind, name }
-  const slash = name.indexOf('/')
-  if (slash < 0) return { kind, name }
-  return subscriptionAddress(name.slice(0, slash), name.slice(slash + 1), text)
+  const topic = parseTopicAddress(text)!
+  if (topic.subscription === undefined) return { kind, name: topic.name }
+  return subscriptionAddress(topic.name, topic.subscription, text)
 }
 
 /** Where messages can be published: a queue or a topic. @throws CommandError */
@@ -41,15 +41,17 @@ export function parsePublishTarget(
 
 /** `TOPIC/NAME`, or the same as an address. @throws CommandError */
 export function parseSubscription(text: string): Extract<Address, { kind: 'subscription' }> {
-  const path = text.startsWith('topic:') ? text.slice('topic:'.length) : text
-  const slash = path.indexOf('/')
-  return subscriptionAddress(path.slice(0, Math.max(slash, 0)), path.slice(slash + 1), text)
+  const { name, subscription } = parseTopicAddress(text.startsWith('topic:') ? text : `topic:${text}`)!
+  if (subscription === undefined) return subscriptionAddress('', name, text)
+  return subscriptionAddress(name, subscription, text)
 }
 
 /** The name of a queue or topic, which may also be given as an address. @throws CommandError */
 export function parseName(kind: 'queue' | 'topic', text: string): string {
   const prefix = `${kind}:`
-  const name = text.startsWith(prefix) ? text.slice(prefix.length) : text
+  const address = text.startsWith(prefix) ? text : undefined
+  const topic = address === undefined ? undefined : parseTopicAddress(address)
+  const name = topic?.name ?? address?.slice(prefix.length) ?? text
   if (name === '') throw usageError(`The name of the ${kind} is missing.`)
   return name
 }

@@ -9,6 +9,7 @@ import type { Documents } from './documents/documents.ts'
 import type { Labels } from './router/router.ts'
 import type { ProducerTransactions } from './producer-transactions/producer-transactions.ts'
 import type { Quotas } from './quotas/quotas.ts'
+import type { Reader, ReadOptions } from './reader.ts'
 import type { Router } from './router/router.ts'
 import type {
   DedupPolicy,
@@ -26,6 +27,7 @@ export type * from './destination.ts'
 export type * from './documents/documents.ts'
 export type * from './groups/consumer-groups.ts'
 export type * from './quotas/quotas.ts'
+export type * from './reader.ts'
 export type * from './router/router.ts'
 export type * from './subscription-groups/subscription-groups.ts'
 export type * from './specs.ts'
@@ -166,6 +168,8 @@ export interface Broker {
   whenRedriven(id: number): Promise<RedriveInfo>
   /** @returns whether it was still under way. @throws `not_found` */
   cancelRedrive(id: number): boolean
+  /** Counts as use of a queue, which may have to be used (`QueueSpec.expireMs`). @throws `not_found` */
+  useQueue(name: string): void
   /** Where a queue ends now, with what is published and not committed yet. @throws `not_found` */
   endOfQueue(name: string): QueueEnd
   /** Drops all messages of a queue that are committed and that no consumer holds; with `end`, of those before it. @throws `not_found` */
@@ -426,6 +430,8 @@ export interface Consumer {
   restrict(partitions: ReadonlySet<number>): void
   /** How long it may hold a message that is delivered now. */
   readonly leaseMs: number
+  /** `shared`: it gets its part; `single`: all, with `consumers: 'single'` or strict order; `waiting`: nothing while another is the single one. */
+  readonly turn: 'shared' | 'single' | 'waiting'
   /**
    * Settles `first..last` (inclusive) of a partition, all held by this consumer.
    * @param attempt when given, the deliveries must have this attempt number
@@ -457,22 +463,6 @@ export type Outcome =
     }
   /** To the dead letters at once. */
   | { readonly kind: 'reject'; readonly reason?: string }
-
-export interface ReadOptions {
-  /** Default 0. In a queue with priorities: the level; by default all that there are, the highest first, unless `from` is an offset. */
-  readonly partition?: number
-  readonly from: StartPosition
-  /** Selector (docs/selectors.md): only messages that it matches are delivered, and cost credit. */
-  readonly filter?: string
-}
-
-export interface Reader {
-  /** Allows so many more messages. */
-  grant(messages: number): void
-  /** True once everything committed so far was delivered. */
-  readonly atEnd: boolean
-  close(): void
-}
 
 export interface BrokerLimits {
   readonly batchBytesMax: number

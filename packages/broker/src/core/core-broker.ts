@@ -1,4 +1,4 @@
-import { parseExchangeAddress } from '@millrace/wire'
+import { destinationAddress, parseExchangeAddress } from '@millrace/wire'
 import { MillraceError } from '../base/errors.ts'
 import type { LogStore, Ticket } from '../storage/log-store.ts'
 import type {
@@ -290,6 +290,10 @@ export class CoreBroker implements Broker {
     return this.#redrives.cancel(id)
   }
 
+  useQueue(name: string): void {
+    this.#registry.queueExpiry.used(this.#registry.queue(name))
+  }
+
   endOfQueue(name: string): QueueEnd {
     return new QueueEnd(this.#registry.queue(name).group)
   }
@@ -427,7 +431,7 @@ export class CoreBroker implements Broker {
   }
 
   #readerSource(kind: 'queue' | 'topic', name: string, partition: number, selector: Selector | undefined): ReaderSource {
-    const address = `${kind}:${name}`
+    const address = destinationAddress(kind, name)
     const queue = kind === 'queue' ? this.#registry.queue(name) : undefined
     const tails = queue === undefined ? this.#registry.topic(name).tails : this.#levelTails(queue, partition)
     const count = queue?.levels.count ?? tails.length

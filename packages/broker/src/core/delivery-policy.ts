@@ -1,5 +1,5 @@
 /** Delivery policies of queues and subscriptions: what is allowed. */
-import { exchangeAddress, parseExchangeAddress } from '@millrace/wire'
+import { destinationAddress, exchangeAddress, parseExchangeAddress } from '@millrace/wire'
 import { MillraceError } from '../base/errors.ts'
 import type { Backoff, DeathFact, DeliveryPolicy } from './broker.ts'
 import { ATTEMPTS_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX, NACK_DELAY_MS_MAX } from './limits.ts'
@@ -92,7 +92,7 @@ function checkDeadLetter(deadLetter: string, self: string): string {
     return exchangeAddress(exchange.name, exchange.key)
   }
   const { kind, name } = parseDestination(deadLetter)
-  const address = `${kind}:${name}`
+  const address = destinationAddress(kind, name)
   const isOwnTopic = kind === 'topic' && self.startsWith(`${address}/`)
   if (address !== self && !isOwnTopic) return address
   throw new MillraceError(

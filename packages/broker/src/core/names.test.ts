@@ -74,6 +74,60 @@ describe('queues have any text as their name', () => {
   })
 })
 
+describe('topics have the name of a virtual host before theirs', () => {
+  test.each([
+    ['prod::events', 'topic:prod::events'],
+    ['/prod::events', 'topic:%2Fprod::events'],
+    ['50% off/ä::events', 'topic:50%25 off%2Fä::events'],
+  ])('%s', async (name, address) => {
+    const t = await TestBroker.open()
+    t.broker.createTopic({ name })
+    t.broker.createSubscription({ topic: name, name: 's', delivery: { deadLetter: 'queue:dead', maxAttempts: 1 } })
+    t.broker.router.createExchange({ name: 'x', type: 'fanout' })
+    t.broker.router.bind({ source: 'x', destination: address, key: '' })
+    t.publish('exchange:x', 'm')
+    t.publish(address, 'n')
+    await t.settle()
+    await t.crash()
+    expect(parseAddress(`${address}/s`)).toEqual({ kind: 'topic', name, subscription: 's' })
+    expect(t.broker.topic(name)).toMatchObject({ name, subscriptions: ['s'], partitionInfo: [{ start: 0, end: 2 }] })
+    const consumer = t.consume(`${address}/s`)
+    await t.settle()
+    expect(consumer.values).toEqual(['m', 'n'])
+    expect(t.broker.router.bindings()).toMatchObject([{ source: 'x', destination: address }])
+  })
+
+  test.each([
+    '/::events',
+    '::events',
+    'a::b::c',
+    'a::b c',
+    'a::',
+    'a:::b',
+    'a\n::b',
+    '\ud800::b',
+    `${'v'.repeat(10)}::${'x'.repeat(250)}`,
+    `${'v'.repeat(250)}::events`,
+  ])('but not %j', (name) => {
+    expect(() => checkName(name, 'topic')).toThrow(illegal)
+  })
+
+  test.each(['topic:%2fprod::events', 'topic:%::events', 'topic:/prod::events'])(
+    'written in one way alone, not %s',
+    (address) => {
+      expect(() => parseAddress(address)).toThrow(expect.objectContaining({ name: 'MillraceError' }))
+    },
+  )
+
+  test('an address that is not written so is not bound', async () => {
+    const t = await TestBroker.open()
+    t.broker.createTopic({ name: '/prod::events' })
+    t.broker.router.createExchange({ name: 'x', type: 'fanout' })
+    const bind = (): unknown => t.broker.router.bind({ source: 'x', destination: 'topic:%2fprod::events', key: '' })
+    expect(bind).toThrow(expect.objectContaining({ code: 'not_found' }))
+  })
+})
+
 test.each(odd.filter((name) => name !== '...'))('topics and subscriptions do not: %s', async (name) => {
   const t = await TestBroker.open()
   expect(() => t.broker.createTopic({ name })).toThrow(illegal)

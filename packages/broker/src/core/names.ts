@@ -1,4 +1,6 @@
+import { parseTopicAddress, topicAddress } from '@millrace/wire'
 import { MillraceError } from '../base/errors.ts'
+import { DEFAULT_VHOST, isVhostName, splitScopedName } from '../base/scoped-names.ts'
 import { NAME_BYTES_MAX, TEXT_NAME_BYTES_MAX } from './limits.ts'
 
 const NAME = /^[A-Za-z0-9._-]+$/
@@ -13,10 +15,14 @@ export interface Address {
   readonly subscription: string | undefined
 }
 
-/** Queues may have any text as their name; topics and subscriptions what is a name everywhere. @throws MillraceError `illegal_name` */
+/**
+ * Queues may have any text as their name, subscriptions what is a name everywhere, topics too, behind the name of their virtual host.
+ * @throws MillraceError `illegal_name`
+ */
 export function checkName(name: string, what: 'queue' | 'topic' | 'subscription'): void {
   if (what === 'queue') checkText(name, 'a queue')
-  else checkStrictName(name, what)
+  else if (what === 'topic') checkTopicName(name)
+  else checkBareName(name, what)
 }
 
 /** @throws MillraceError `illegal_name` */
@@ -34,7 +40,15 @@ function checkText(name: string, what: string): void {
   )
 }
 
-function checkStrictName(name: string, what: string): void {
+function checkTopicName(name: string): void {
+  const scoped = typeof name === 'string' ? splitScopedName(name) : undefined
+  if (scoped === undefined || scoped.vhost === DEFAULT_VHOST || !isVhostName(scoped.vhost)) return checkBareName(name, 'topic')
+  checkBareName(scoped.name, 'topic')
+  checkText(name, 'a topic')
+}
+
+/** A name as Kafka's clients know it, without a virtual host. @throws MillraceError `illegal_name` */
+export function checkBareName(name: string, what: 'topic' | 'subscription'): void {
   if (typeof name === 'string' && name.length <= NAME_BYTES_MAX && NAME.test(name) && name !== '.' && name !== '..') return
   throw new MillraceError(
     'illegal_name',
@@ -55,7 +69,7 @@ export function parseDestination(text: string): Address {
 }
 
 /**
- * Takes `queue:NAME`, `topic:NAME` or `topic:NAME/SUBSCRIPTION` apart.
+ * Takes `queue:NAME`, `topic:NAME` or `topic:NAME/SUBSCRIPTION` apart. There is one way to write an address, so that it names what access is asked for.
  * @throws MillraceError `bad_request`, `illegal_name`
  */
 export function parseAddress(text: string): Address {
@@ -67,16 +81,16 @@ export function parseAddress(text: string): Address {
       `${JSON.stringify(text)} is no address: write queue:NAME, topic:NAME or topic:NAME/SUBSCRIPTION`,
     )
   }
-  const path = text.slice(colon + 1)
-  const slash = kind === 'topic' ? path.indexOf('/') : -1
-  const name = slash < 0 ? path : path.slice(0, slash)
-  const subscription = slash < 0 ? undefined : path.slice(slash + 1)
-  checkName(name, kind)
+  const topic = parseTopicAddress(text)
+  if (topic === undefined) {
+    const name = text.slice(colon + 1)
+    checkName(name, 'queue')
+    return { kind: 'queue', name, subscription: undefined }
+  }
+  const { name, subscription } = topic
+  checkName(name, 'topic')
   if (subscription !== undefined) checkName(subscription, 'subscription')
-  return { kind, name, subscription }
-}
-
-/** How a subscription is written: `topic:NAME/SUBSCRIPTION`. */
-export function subscriptionAddress(topic: string, name: string): string {
-  return `topic:${topic}/${name}`
+  const written = topicAddress(name, subscription)
+  if (written !== text) throw new MillraceError('bad_request', `${JSON.stringify(text)} is no address: write ${written}`)
+  return { kind: 'topic', name, subscription }
 }

@@ -498,7 +498,7 @@ describe('definitions', () => {
     new DataView(brokenRecord.buffer).setUint32(17, crc32c(brokenRecord.subarray(21)))
     expect(code(() => queue.publish(0, brokenRecord))).toMatch(/^bad_batch: .*header that leaves it/)
     expect(code(() => queue.publish(0, withGap()))).toMatch(/^bad_batch: .*1 records in 2 offsets/)
-    expect(code(() => queue.publish(0, new Uint8Array(9 * 1024 * 1024)))).toMatch(/^record_too_large/)
+    expect(code(() => queue.publish(0, new Uint8Array(18 * 1024 * 1024)))).toMatch(/^record_too_large/)
     expect(code(() => broker.consume('topic:t', {}, { deliver: () => {}, closed: () => {} }))).toMatch(
       /^bad_request: .*topic:t\/SUBSCRIPTION/,
     )

@@ -89,6 +89,10 @@ export class PartitionReader implements Reader, LogReader, Task {
     this.#shard.dispatcher.run()
   }
 
+  revoke(): void {
+    this.#credit.messages = 0
+  }
+
   /** There may be something to show: credit, or others have shown what they had. */
   wake(): void {
     if (this.#state !== 'closed') this.#shard.dispatcher.wake(this)

@@ -4,6 +4,7 @@ import {
   BATCH_HAS_EXPIRY,
   batchAttributes,
   batchRecordCount,
+  destinationAddress,
   namesProducer,
   partitionOfKey,
   type RecordHeader,
@@ -61,7 +62,7 @@ export class PublishTarget implements Destination, ScheduleTarget {
   }
 
   get address(): string {
-    return `${this.kind}:${this.name}`
+    return destinationAddress(this.kind, this.name)
   }
 
   /** Largest batch that it takes. */

@@ -1,6 +1,6 @@
 /**
- * Deletes queues that nobody has used for so long as their `expireMs` says. To consume, to create it again and to change its settings is use, and so
- * is a restart; to publish is not.
+ * Deletes queues that nobody has used for so long as their `expireMs` says. To consume, to create it again, to change its settings and `useQueue`
+ * is use, and so is a restart; to publish is not.
  */
 import type { Queue } from './entities.ts'
 import type { Shard } from './shard.ts'

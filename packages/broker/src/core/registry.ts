@@ -1,5 +1,5 @@
 /** All topics, queues and subscriptions by name: creates, changes, deletes and restores them. */
-import { parseExchangeAddress } from '@millrace/wire'
+import { parseExchangeAddress, topicAddress } from '@millrace/wire'
 import { MillraceError } from '../base/errors.ts'
 import { KIB } from '../base/units.ts'
 import type { DeliveryPolicy, QueueSpec, StartPosition, SubscriptionChange, SubscriptionSpec, TopicSpec } from './broker.ts'
@@ -29,7 +29,7 @@ import type { Queue, Restored, Subscription, Topic } from './entities.ts'
 import { alreadyExists, notFound } from './definition-errors.ts'
 import { LogTail } from './log-tail.ts'
 import { checkLabels, LABELS_BYTES_MAX } from './labels.ts'
-import { checkName, parseDestination, subscriptionAddress } from './names.ts'
+import { checkName, parseDestination } from './names.ts'
 import { checkGrowth, QueueLevels, usePriorities } from './priorities/queue-levels.ts'
 import { PublishTarget } from './publish-target.ts'
 import { CoreRouter } from './router/core-router.ts'
@@ -182,7 +182,7 @@ export class Registry {
     this.#shard.offsets.topicDeleted(topic.id, topic.tails.length)
     this.#dropLogs(topic.target, topic.tails)
     this.#shard.stateLog.remove(topic.id, [topic.cell])
-    this.#shard.deletions.tell(`topic:${name}`)
+    this.#shard.deletions.tell(topicAddress(name))
   }
 
   // ---- queues -------------------------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ export class Registry {
   createSubscription(spec: SubscriptionSpec): void {
     checkName(spec.name, 'subscription')
     const topic = this.topic(spec.topic)
-    const address = subscriptionAddress(spec.topic, spec.name)
+    const address = topicAddress(spec.topic, spec.name)
     const delivery = checkDelivery(spec.delivery, address)
     const from = spec.from ?? 'latest'
     checkStartPosition(from)
@@ -271,7 +271,7 @@ export class Registry {
 
   deleteSubscription(topic: string, name: string): void {
     this.#checkOpen()
-    this.#dropSubscription(this.subscription(topic, name), `${subscriptionAddress(topic, name)} was deleted`)
+    this.#dropSubscription(this.subscription(topic, name), `${topicAddress(topic, name)} was deleted`)
   }
 
   // ---- restart ------------------------------------------------------------------------------------------------------
@@ -345,7 +345,7 @@ export class Registry {
     topic.target.restoreDedup(definition.dedup)
     this.topics.set(name, topic)
     this.#topicsById.set(id, topic)
-    this.deadLetters.reconsider(`topic:${name}`)
+    this.deadLetters.reconsider(topicAddress(name))
     this.router.targetMade()
     return topic
   }
@@ -386,13 +386,7 @@ export class Registry {
 
   #makeSubscription(id: number, definition: SubscriptionDefinition, topic: Topic): Subscription {
     const { name } = definition
-    const group = new DeliveryGroup(
-      this.#shard,
-      subscriptionAddress(topic.name, name),
-      false,
-      definition.delivery,
-      this.deadLetters,
-    )
+    const group = new DeliveryGroup(this.#shard, topicAddress(topic.name, name), false, definition.delivery, this.deadLetters)
     const cell = new DefinitionCell(id, () => ({ kind: 'subscription', topic: topic.id, name, delivery: group.policy }))
     const subscription: Subscription = { id, topic, name, group, cell }
     topic.subscriptions.set(name, subscription)

@@ -1,3 +1,4 @@
+import { MIB } from '../base/units.ts'
 import type { Broker } from '../core/broker.ts'
 import { openBroker } from '../core/open-broker.ts'
 import { crc32c } from '../engines/disk/checksum.ts'
@@ -20,6 +21,9 @@ export interface Core {
   /** Commits, writes a checkpoint and releases the data. */
   close(): Promise<void>
 }
+
+/** Of the journal, whatever is configured. */
+const JOURNAL_BATCH_BYTES_MIN: number = 24 * MIB
 
 export type CoreConfig = Pick<Config, 'engine' | 'data' | 'durability' | 'autoCreate' | 'limits' | 'groups' | 'transactions'>
 
@@ -60,13 +64,16 @@ export async function openCore(config: CoreConfig, platform: Platform, log: Log)
   }
 }
 
-async function openJournal({ engine, data, durability }: CoreConfig, onWarning: (message: string) => void): Promise<Journal> {
+async function openJournal(config: CoreConfig, onWarning: (message: string) => void): Promise<Journal> {
+  const { engine, data, durability, limits } = config
+  // The store uses three quarters of it for one batch.
+  const batchBytesMax = Math.max(JOURNAL_BATCH_BYTES_MIN, Math.ceil((limits.batchBytesMax * 4) / 3))
   if (engine === 'memory') {
     const { openMemoryJournal } = await import('../engines/memory/index.ts')
-    return openMemoryJournal()
+    return openMemoryJournal({ batchBytesMax })
   }
   const { openDiskJournal } = await import('../engines/disk/index.ts')
-  return openDiskJournal({ directory: data, durability, onWarning })
+  return openDiskJournal({ directory: data, durability, batchBytesMax, onWarning })
 }
 
 function storeLimits(limits: Config['limits']): Partial<LogStore['limits']> {

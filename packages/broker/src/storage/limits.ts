@@ -34,7 +34,8 @@ export interface StorageLimits extends LogStoreLimits {
 }
 
 export const defaultStorageLimits: StorageLimits = {
-  batchBytesMax: 8 * MIB,
+  // A message of 16 MiB, and a MiB for what is said about it.
+  batchBytesMax: 17 * MIB,
   commitBytesMax: 4 * MIB,
   pendingBytesHigh: 32 * MIB,
   pendingBytesLow: 16 * MIB,

@@ -6,7 +6,7 @@ import { encodeProperties, Properties, PROPERTY, propertyNames } from '../../src
 import type { PropertyName, PropertyValues } from '../../src/protocols/amqp/codec/properties.ts'
 import { MessagesIn } from '../../src/protocols/amqp/message-in.ts'
 import { MessagesOut } from '../../src/protocols/amqp/message-out.ts'
-import type { DeliveryHeaders } from '../../src/protocols/amqp/message-out.ts'
+import type { DeliveryHeaders } from '../../src/protocols/amqp/delivery-headers.ts'
 
 const decoder = new TextDecoder()
 /** Of every record that is made here. */

@@ -158,6 +158,7 @@ export class FakeBroker {
     }
     return {
       grant: (messages) => void (consumer.credit += messages),
+      turn: 'shared',
       revoke: () => void (consumer.credit = 0),
       settle: (partition, first, last, outcome, attempt) => {
         check(first, last)
@@ -240,6 +241,10 @@ class FakeReader implements Reader {
 
   grant(messages: number): void {
     this.#state.credit += messages
+  }
+
+  revoke(): void {
+    this.#state.credit = 0
   }
 
   close(): void {

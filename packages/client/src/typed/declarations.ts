@@ -1,3 +1,4 @@
+import { topicAddress } from '@millrace/wire'
 import type { Millrace, QueueSpec, SubscriptionSpec, TopicSpec } from '../api.ts'
 import type { InputOf, OutputOf, StandardSchema } from './standard-schema.ts'
 import { type Codec, type MessageOptions, TypedCodec } from './typed-codec.ts'
@@ -60,7 +61,7 @@ export function topic<S extends StandardSchema>(name: string, options: TopicOpti
     subscriptions = {},
     ...settings
   } = options
-  const codec = codecOf(`topic:${name}`, options)
+  const codec = codecOf(topicAddress(name), options)
   return {
     name,
     destination: codec.destination,

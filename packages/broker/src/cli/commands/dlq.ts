@@ -1,3 +1,4 @@
+import { topicAddress } from '@millrace/wire'
 import type { QueueInfo, RedriveInfo, RedriveOptions, StartPosition } from '@millrace/client'
 import type { Command } from 'commander'
 import type { MessageJson } from '../../protocols/api/message-json.ts'
@@ -73,7 +74,7 @@ function addList(dlq: Command): void {
           if (target !== undefined) sources.set(target, [...(sources.get(target) ?? []), source])
         }
         for (const queue of all) note(queue.delivery.deadLetter, `queue:${queue.name}`)
-        for (const { topic, name, delivery } of subscriptions) note(delivery.deadLetter, `topic:${topic}/${name}`)
+        for (const { topic, name, delivery } of subscriptions) note(delivery.deadLetter, topicAddress(topic, name))
         return all.flatMap((queue) => {
           const from = sources.get(`queue:${queue.name}`)
           return from === undefined ? [] : [{ ...queue, sources: from }]

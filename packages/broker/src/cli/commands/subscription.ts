@@ -1,3 +1,4 @@
+import { topicAddress } from '@millrace/wire'
 import type { StartPosition, SubscriptionInfo } from '@millrace/client'
 import type { Command } from 'commander'
 import { parseName, parseSubscription } from '../address.ts'
@@ -94,7 +95,10 @@ function addUpdate(subscription: Command): void {
 function addPause(subscription: Command): void {
   addPauseCommands(subscription, {
     argument: '<topic/name>',
-    address: (text) => `topic:${text}`,
+    address: (text) => {
+      const { topic, name } = parseSubscription(text)
+      return topicAddress(topic, name)
+    },
     policy: async (admin, text) => {
       const { topic, name } = parseSubscription(text)
       return (await admin.subscription(topic, name)).delivery

@@ -2,7 +2,7 @@
 // hot path (packages/broker/test/core/throughput.mjs)
 import { MillraceError } from '../../base/errors.ts'
 import type { Ticket } from '../../storage/log-store.ts'
-import type { Backoff, Delivery, DeliveryPolicy, DeliveryInfo, DeliverySink, LevelInfo } from '../broker.ts'
+import type { Consumer, Backoff, Delivery, DeliveryPolicy, DeliveryInfo, DeliverySink, LevelInfo } from '../broker.ts'
 import type { CheckedDelivery } from '../delivery-policy.ts'
 import type { Task } from '../dispatcher.ts'
 import type { Shard } from '../shard.ts'
@@ -290,6 +290,11 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
       consumers: this.consumers,
       counters: { published, delivered, acked, redelivered, deadLettered, dropped },
     }
+  }
+
+  turnOf(consumer: GroupConsumer): Consumer['turn'] {
+    if (!this.#isSingle) return 'shared'
+    return this.#single === consumer ? 'single' : 'waiting'
   }
 
   // ---- inside -------------------------------------------------------------------------------------------------------

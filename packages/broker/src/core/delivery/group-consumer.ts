@@ -93,6 +93,10 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
     if (this.credit > 0 && !this.closed) this.#group.offer(this)
   }
 
+  get turn(): Consumer['turn'] {
+    return this.#group.turnOf(this)
+  }
+
   get leaseMs(): number {
     return this.#leaseMs ?? this.#group.policy.leaseMs
   }

@@ -39,6 +39,10 @@ export class LevelsReader implements Reader {
     this.#readers[0]!.grant(messages)
   }
 
+  revoke(): void {
+    this.#credit.messages = 0
+  }
+
   close(): void {
     this.#isOver = true
     for (const reader of this.#readers) reader.close()

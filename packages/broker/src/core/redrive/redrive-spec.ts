@@ -1,3 +1,4 @@
+import { destinationAddress } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import type { RedriveSpec } from '../broker.ts'
 import { parseAddress, parseDestination } from '../names.ts'
@@ -68,5 +69,5 @@ function checkPartition(partition: number | undefined, offset: number | undefine
 
 function addressOf(destination: string): string {
   const { kind, name } = parseDestination(destination)
-  return `${kind}:${name}`
+  return destinationAddress(kind, name)
 }

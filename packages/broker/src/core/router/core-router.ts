@@ -1,4 +1,4 @@
-import { parseExchangeAddress } from '@millrace/wire'
+import { parseExchangeAddress, parseTopicAddress } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import { scopedName, splitScopedName } from '../../base/scoped-names.ts'
 import type { Ticket } from '../../storage/log-store.ts'
@@ -24,6 +24,8 @@ import { checkAlternate, type CheckedExchange, checkExchange } from './exchange-
 import { BINDINGS_MAX, DEFINITION_BYTES, REMOVAL_BYTES } from './limits.ts'
 import { RouteSearch } from './route-search.ts'
 import type { Binding, ExchangeChange, ExchangeInfo, ExchangeSource, ExchangeSpec, Router } from './router.ts'
+
+const QUEUE = 'queue:'
 
 export class CoreRouter implements Router {
   readonly #shard: Shard
@@ -303,9 +305,12 @@ export class CoreRouter implements Router {
   #boundTo(address: string): BoundTo | undefined {
     const exchange = parseExchangeAddress(address)
     if (exchange !== undefined && exchange.key === undefined) return this.#exchanges.get(exchange.name)
-    const [kind, name] = [address.slice(0, address.indexOf(':')), address.slice(address.indexOf(':') + 1)]
-    if (kind === 'queue') return this.#targets.queues.get(name)?.target
-    if (kind === 'topic') return this.#targets.topics.get(name)?.target
+    const topic = parseTopicAddress(address)
+    if (topic !== undefined) {
+      const target = this.#targets.topics.get(topic.name)?.target
+      return target?.address === address ? target : undefined
+    }
+    if (address.startsWith(QUEUE)) return this.#targets.queues.get(address.slice(QUEUE.length))?.target
     throw new MillraceError(
       'bad_request',
       `${JSON.stringify(address)} cannot be bound: write queue:NAME, topic:NAME or exchange:NAME`,

@@ -1,3 +1,4 @@
+import { topicAddress } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import type { Ticket } from '../../storage/log-store.ts'
 import { KIB } from '../../base/units.ts'
@@ -5,7 +6,7 @@ import type { DeliveryPolicy, StartPosition } from '../broker.ts'
 import { DefinitionCell } from '../definitions.ts'
 import { checkDelivery } from '../delivery-policy.ts'
 import { checkLabels, LABELS_BYTES_MAX } from '../labels.ts'
-import { checkName, subscriptionAddress } from '../names.ts'
+import { checkName } from '../names.ts'
 import type { Registry } from '../registry.ts'
 import type { Shard } from '../shard.ts'
 import type { StateCell } from '../state/state-log.ts'
@@ -73,7 +74,7 @@ export class SubscriptionGroupRegistry implements SubscriptionGroups {
     const policies = this.topics(name).map((topic) => {
       const { policy } = this.#registry.subscription(topic, name).group
       const delivery = { ...without(policy, before?.settings.delivery), ...settings?.delivery }
-      return { topic, delivery: checkDelivery(delivery, subscriptionAddress(topic, name)) }
+      return { topic, delivery: checkDelivery(delivery, topicAddress(topic, name)) }
     })
     if (settings !== undefined) this.#check(settings, before === undefined)
     this.#shard.store.reserve(KIB + LABELS_BYTES_MAX)

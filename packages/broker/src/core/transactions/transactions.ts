@@ -1,5 +1,5 @@
 /** Publishes and settles that are kept or lost together: everything is checked first, then applied into one commit. */
-import { batchRecordCount, namesProducer } from '@millrace/wire'
+import { batchRecordCount, destinationAddress, namesProducer } from '@millrace/wire'
 import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import type { Destination, Published, TransactionAction } from '../broker.ts'
@@ -209,7 +209,7 @@ function targetOf(destination: Destination): PublishTarget {
 }
 
 function addressOf(destination: Destination): string {
-  return destination instanceof ExchangeTarget ? destination.address : `${destination.kind}:${destination.name}`
+  return destination instanceof ExchangeTarget ? destination.address : destinationAddress(destination.kind, destination.name)
 }
 
 /** @param appended by write and place */

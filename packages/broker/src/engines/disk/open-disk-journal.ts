@@ -55,7 +55,7 @@ export async function openDiskJournal(options: DiskJournalOptions): Promise<Jour
 
 function withDefaults(options: DiskJournalOptions): DiskJournalSettings {
   const segmentBytes = options.segmentBytes ?? 64 * MIB
-  const batchBytesMax = options.batchBytesMax ?? 16 * MIB
+  const batchBytesMax = options.batchBytesMax ?? 24 * MIB
   const neededBytes = FRAMES_START + frameBytes(batchBytesMax) + segmentBytes - indexStart(segmentBytes, 1)
   if (segmentBytes % (4 * KIB) !== 0 || segmentBytes < neededBytes) {
     throw new MillraceError(

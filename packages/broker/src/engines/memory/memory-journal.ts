@@ -6,7 +6,7 @@ import type { AppendResult, Journal, JournalBounds, JournalExtent, JournalLimits
 export interface MemoryJournalOptions {
   /** Batch bytes the journal holds at most, in whole extents that are not forgotten. Default 1 GiB. */
   readonly bytesMax?: number
-  /** Default 16 MiB, or 1/8 of `bytesMax` if that is less. */
+  /** Default 24 MiB, or 1/8 of `bytesMax` if that is less. */
   readonly batchBytesMax?: number
   /** Bytes after which a new extent begins. Default 16 MiB, or 1/8 of `bytesMax` if that is less. */
   readonly extentBytes?: number
@@ -41,10 +41,10 @@ class MemoryJournal implements Journal {
 
   constructor(options: MemoryJournalOptions) {
     const bytesMax = options.bytesMax ?? GIB
-    const partBytes = Math.min(16 * MIB, Math.floor(bytesMax / EXTENTS_MIN))
-    this.limits = { batchBytesMax: options.batchBytesMax ?? partBytes, inFlightMax: 1, bytesMax }
+    const part = Math.floor(bytesMax / EXTENTS_MIN)
+    this.limits = { batchBytesMax: options.batchBytesMax ?? Math.min(24 * MIB, part), inFlightMax: 1, bytesMax }
     this.#bytesMax = bytesMax
-    this.#extentBytes = options.extentBytes ?? partBytes
+    this.#extentBytes = options.extentBytes ?? Math.min(16 * MIB, part)
   }
 
   append(seq: number, parts: readonly Uint8Array[]): Promise<AppendResult> {

@@ -1,4 +1,5 @@
 import { MillraceError } from '../../base/errors.ts'
+import { resourceOf } from '../destination-resource.ts'
 import type { Action, Principal, SessionContext } from '../session.ts'
 import { AmqpError } from './amqp-error.ts'
 import type { VhostNames } from './vhost-names.ts'
@@ -49,7 +50,7 @@ export class Access {
   /** @param name as clients say it @throws AmqpError */
   check(action: Action, kind: Kind, name: string): void {
     try {
-      this.#context.authorize(this.#principal, action, `${kind}:${this.#names.core(name)}`)
+      this.#context.authorize(this.#principal, action, resourceOf(kind, this.#names.core(name)))
     } catch (error) {
       if (!(error instanceof MillraceError) || error.code !== 'forbidden') throw error
       const what = this.#names.told(kind === 'exchange' ? 'exchange' : 'queue', name)

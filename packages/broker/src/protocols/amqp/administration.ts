@@ -5,6 +5,7 @@ import { AmqpDirectory } from './directory.ts'
 import { Parameters } from './policies/parameters.ts'
 import { Policies } from './policies/policies.ts'
 import { PolicyApplication } from './policies/policy-application.ts'
+import { AllQueueCounters } from './queue-counters.ts'
 import { AmqpUserLimits } from './vhosts/user-limits.ts'
 import { VirtualHosts } from './vhosts/virtual-hosts.ts'
 
@@ -19,6 +20,7 @@ export interface AmqpAdministration {
   readonly policyApplication: PolicyApplication
   readonly parameters: Parameters
   readonly declarations: Declarations
+  readonly queueCounters: AllQueueCounters
 }
 
 /** Makes the exchanges that every virtual host has, where they are missing. */
@@ -37,5 +39,6 @@ export function openAdministration(broker: Broker, security: Security): AmqpAdmi
     policyApplication: new PolicyApplication(broker, policies),
     parameters: new Parameters(broker.documents),
     declarations: new Declarations(broker, vhosts, policies),
+    queueCounters: new AllQueueCounters(broker),
   }
 }

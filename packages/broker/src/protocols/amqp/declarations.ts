@@ -1,4 +1,4 @@
-import { exchangeAddress } from '@millrace/wire'
+import { destinationAddress, exchangeAddress } from '@millrace/wire'
 import type { Binding, Broker } from '../../core/broker.ts'
 import type { Ticket } from '../commit-waiters.ts'
 import { AmqpError } from './amqp-error.ts'
@@ -136,7 +136,7 @@ export class Declarations {
     }
     const found = this.findQueue(vhost, destination)
     if (found === undefined) throw new AmqpError('not-found', `no ${names.told('queue', destination)}`)
-    return `${found.kind}:${core}`
+    return destinationAddress(found.kind, core)
   }
 }
 

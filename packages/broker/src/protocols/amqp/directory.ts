@@ -1,3 +1,4 @@
+import type { Consumer } from '../../core/broker.ts'
 import type { Peer } from '../session.ts'
 import type { ArgumentsJson } from './definitions/arguments.ts'
 
@@ -92,7 +93,7 @@ export interface AmqpConsumer {
   readonly needsAck: boolean
   readonly isExclusive: boolean
   readonly prefetch: number
-  /** Whether it gets messages now; a second one of a queue with a single active consumer does not. */
-  readonly isActive: boolean
+  /** Whether it gets messages now; a second one of a queue with a single active consumer waits. */
+  readonly turn: Consumer['turn']
   readonly arguments: ArgumentsJson
 }

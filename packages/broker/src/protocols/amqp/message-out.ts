@@ -1,9 +1,8 @@
 // hot path (packages/broker/test/amqp/codec-throughput.mjs)
 import { copyBytes, encodeName, readDigits, readHeaders, type RecordCursor } from '@millrace/wire'
 import type { EncodedMessage } from './codec/deliveries.ts'
-import { encodeTable, longValue, type PlainTable } from './codec/field-table.ts'
 import { encodeProperties } from './codec/properties.ts'
-import { withoutEntries } from './codec/table-view.ts'
+import { type DeliveryHeaders, withDeliveryHeaders } from './delivery-headers.ts'
 import { nameInVhost, type OutgoingForm, outgoingForm } from './outgoing-form.ts'
 import { OutgoingProperties } from './outgoing-properties.ts'
 
@@ -13,16 +12,6 @@ const EMPTY: Uint8Array = new Uint8Array(0)
 const NOT_KNOWN: Uint8Array = new Uint8Array(0)
 /** Headers that are a little longer need no other buffer. */
 const SPARE_BYTES = 64
-
-/** What the broker says of one delivery, as headers. */
-export interface DeliveryHeaders {
-  /** How often it was delivered before. */
-  readonly deliveryCount?: number
-  /** Its place in a stream. */
-  readonly streamOffset?: number
-}
-
-const additionNames: ReadonlySet<string> = new Set(['x-delivery-count', 'x-stream-offset'])
 
 /**
  * Records as AMQP messages: exchange, routing key and properties, encoded. Records that follow each other often have the same
@@ -120,14 +109,8 @@ export class MessagesOut implements EncodedMessage {
     this.#exchange = nameInVhost(this.#exchangeHeader)
   }
 
-  #withAdditions({ deliveryCount, streamOffset }: DeliveryHeaders): Uint8Array {
-    const { values } = this.#decoded(this.#headersLength)
-    const added: PlainTable = {
-      'x-delivery-count': deliveryCount === undefined ? undefined : longValue(deliveryCount),
-      'x-stream-offset': streamOffset === undefined ? undefined : longValue(streamOffset),
-    }
-    const before = values.headers === undefined ? EMPTY : withoutEntries(values.headers, additionNames)
-    return encodeProperties({ ...values, headers: joined(before, encodeTable(added)) })
+  #withAdditions(additions: DeliveryHeaders): Uint8Array {
+    return encodeProperties(withDeliveryHeaders(this.#decoded(this.#headersLength).values, additions))
   }
 
   #readAddress({ batch, keyAt, keyLength }: RecordCursor, queue: string): void {
@@ -158,11 +141,4 @@ export class MessagesOut implements EncodedMessage {
 function isSameRange(bytes: Uint8Array, at: number, other: Uint8Array, from: number, end: number): boolean {
   for (let n = end - 1; n >= from; n--) if (bytes[at + n] !== other[n]) return false
   return true
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(a.length + b.length)
-  whole.set(a)
-  whole.set(b, a.length)
-  return whole
 }

@@ -24,7 +24,7 @@ export const redriveParams: Typed<RedriveParams, ObjectSchema> = typed({
     to: {
       type: 'string',
       minLength: 1,
-      maxLength: 600,
+      maxLength: 1100,
       description:
         '`queue:NAME` or `topic:NAME`. By default each message goes back to the queue where it died; one that died in a subscription stays.',
     },
@@ -97,7 +97,7 @@ export const messageParams: Typed<
 > = typed({
   type: 'object',
   properties: {
-    source: { type: 'string', minLength: 1, maxLength: 600, description: '`queue:NAME` or `topic:NAME`.' },
+    source: { type: 'string', minLength: 1, maxLength: 1100, description: '`queue:NAME` or `topic:NAME`.' },
     partition: { ...count, description: 'Default 0. Of a queue with priorities: the level.' },
     offset: count,
   },

@@ -37,7 +37,7 @@ export const deliveryPolicy: Typed<DeliveryPolicy> = typed({
     deadLetter: {
       type: 'string',
       minLength: 1,
-      maxLength: 600,
+      maxLength: 1100,
       description: '`queue:NAME`, `topic:NAME` or `exchange:NAME[/KEY]`.',
     },
     deadLetterContent: {

@@ -2,6 +2,7 @@
  * Every control operation, once: the native protocol's calls and the HTTP routes run the same table.
  * `runOperation` checks the parameters, asks for access, runs, and waits until what it changed is durable.
  */
+import { topicAddress } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import { destinationResource } from '../destination-resource.ts'
 import type { Principal, SessionContext } from '../session.ts'
@@ -62,7 +63,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     action: 'create',
     params: definitions.topicSpec,
     result: definitions.topicInfo,
-    resource: ({ name }) => `topic:${name}`,
+    resource: ({ name }) => topicAddress(name),
     async run({ broker }, spec) {
       await broker.whenCommitted(broker.createTopic(spec))
       return broker.topic(spec.name)
@@ -73,7 +74,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     action: 'define',
     params: definitions.topicUpdateParams,
     result: definitions.topicInfo,
-    resource: ({ name }) => `topic:${name}`,
+    resource: ({ name }) => topicAddress(name),
     async run({ broker }, { name, change }) {
       await broker.whenCommitted(broker.updateTopic(name, change))
       return broker.topic(name)
@@ -84,7 +85,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     action: 'delete',
     params: schemas.named,
     result: schemas.nothing,
-    resource: ({ name }) => `topic:${name}`,
+    resource: ({ name }) => topicAddress(name),
     async run({ broker }, { name }) {
       await broker.whenCommitted(broker.deleteTopic(name))
       return {}
@@ -95,7 +96,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     action: 'describe',
     params: schemas.named,
     result: definitions.topicInfo,
-    resource: ({ name }) => `topic:${name}`,
+    resource: ({ name }) => topicAddress(name),
     run: ({ broker }, { name }) => broker.topic(name),
   }),
   'topic.list': define({
@@ -164,7 +165,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     action: 'create',
     params: definitions.subscriptionSpec,
     result: definitions.subscriptionInfo,
-    resource: ({ topic, name }) => `topic:${topic}/${name}`,
+    resource: ({ topic, name }) => topicAddress(topic, name),
     publishesTo: ({ delivery }) => delivery?.deadLetter,
     async run({ broker }, spec) {
       await broker.whenCommitted(broker.createSubscription(spec))
@@ -176,7 +177,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     action: 'define',
     params: definitions.subscriptionUpdateParams,
     result: definitions.subscriptionInfo,
-    resource: ({ topic, name }) => `topic:${topic}/${name}`,
+    resource: ({ topic, name }) => topicAddress(topic, name),
     publishesTo: ({ change }) => change.delivery?.deadLetter,
     async run({ broker }, { topic, name, change }) {
       await broker.whenCommitted(broker.updateSubscription(topic, name, change))
@@ -188,7 +189,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     action: 'delete',
     params: schemas.subscriptionNamed,
     result: schemas.nothing,
-    resource: ({ topic, name }) => `topic:${topic}/${name}`,
+    resource: ({ topic, name }) => topicAddress(topic, name),
     async run({ broker }, { topic, name }) {
       await broker.whenCommitted(broker.deleteSubscription(topic, name))
       return {}
@@ -199,7 +200,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     action: 'describe',
     params: schemas.subscriptionNamed,
     result: definitions.subscriptionInfo,
-    resource: ({ topic, name }) => `topic:${topic}/${name}`,
+    resource: ({ topic, name }) => topicAddress(topic, name),
     run: ({ broker }, { topic, name }) => broker.subscription(topic, name),
   }),
   'subscription.list': define({
@@ -207,7 +208,7 @@ export const operations: Readonly<Record<OperationName, Operation>> = {
     action: 'describe',
     params: schemas.subscriptionListParams,
     result: definitions.subscriptionList,
-    resource: ({ topic }) => (topic === undefined ? 'broker' : `topic:${topic}`),
+    resource: ({ topic }) => (topic === undefined ? 'broker' : topicAddress(topic)),
     // Sorted by `topic/name`: names have no slash, so that is a total order and a usable continuation.
     run: ({ broker }, params) => page(broker.subscriptions(params.topic), (info) => `${info.topic}/${info.name}`, params),
   }),

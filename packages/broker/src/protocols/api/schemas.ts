@@ -63,7 +63,7 @@ export const producerOpenParams: Typed<{
 }> = typed({
   type: 'object',
   properties: {
-    destination: { type: 'string', minLength: 1, maxLength: 600, description: '`queue:NAME` or `topic:NAME`.' },
+    destination: { type: 'string', minLength: 1, maxLength: 1100, description: '`queue:NAME` or `topic:NAME`.' },
     name: { type: 'string', minLength: 1, maxLength: 255, description: 'Of the producer, for this destination.' },
     current: producerIdentity,
   },
@@ -121,7 +121,7 @@ export const readFilter = {
 export const peekParams: Typed<PeekParams> = typed({
   type: 'object',
   properties: {
-    source: { type: 'string', minLength: 1, maxLength: 600, description: '`queue:NAME` or `topic:NAME`.' },
+    source: { type: 'string', minLength: 1, maxLength: 1100, description: '`queue:NAME` or `topic:NAME`.' },
     partition: { type: 'integer', minimum: 0, description: 'Default: all. Of a queue with priorities: the level.' },
     from: startPosition,
     after: positionsAfter,

@@ -1,4 +1,5 @@
 /** What a client may do: asked of the broker's one authorization, told in Kafka's codes. */
+import { topicAddress } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import { type Action, isAllowed } from '../session.ts'
 import {
@@ -40,7 +41,7 @@ export function may({ context, principal }: Client, action: Action, resource: Re
 }
 
 export function maySeeTopic(client: Client, name: string): boolean {
-  return SEES_TOPIC.some((action) => may(client, action, `topic:${name}`))
+  return SEES_TOPIC.some((action) => may(client, action, topicAddress(name)))
 }
 
 export function maySeeGroup(client: Client, name: string): boolean {
@@ -49,7 +50,7 @@ export function maySeeGroup(client: Client, name: string): boolean {
 
 /** @throws KafkaError TOPIC_AUTHORIZATION_FAILED */
 export function permitSeeingTopic(client: Client, name: string): void {
-  permitAny(client, SEES_TOPIC, `topic:${name}`)
+  permitAny(client, SEES_TOPIC, topicAddress(name))
 }
 
 /** @throws KafkaError GROUP_AUTHORIZATION_FAILED */
@@ -64,12 +65,12 @@ export function permitSeeingTransaction(client: Client, id: string): void {
 
 /** @throws KafkaError TOPIC_AUTHORIZATION_FAILED */
 export function permitCreatingOnUse(client: Client, name: string): void {
-  permitAny(client, CREATES_TOPIC, `topic:${name}`)
+  permitAny(client, CREATES_TOPIC, topicAddress(name))
 }
 
 /** @throws KafkaError TOPIC_AUTHORIZATION_FAILED */
 export function permitOffsets(client: Client, name: string): void {
-  permitAny(client, READS_OFFSETS, `topic:${name}`)
+  permitAny(client, READS_OFFSETS, topicAddress(name))
 }
 
 /** Being idempotent needs no more than some topic to publish to. @throws KafkaError CLUSTER_AUTHORIZATION_FAILED */
@@ -96,7 +97,7 @@ function codeOf(resource: Resource): number {
 export const NOT_TOLD = -2_147_483_648
 
 export function topicOperations(client: Client, name: string): number {
-  const resource: Resource = `topic:${name}`
+  const resource: Resource = topicAddress(name)
   return (
     bits(may(client, 'read', resource), READ) |
     bits(may(client, 'publish', resource), WRITE) |

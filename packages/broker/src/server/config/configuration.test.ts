@@ -38,7 +38,7 @@ test('every key is a flag of its own', () => {
     name: 'limits-batch-bytes-max',
     attribute: 'limitsBatchBytesMax',
     environment: 'MILLRACE_LIMITS_BATCH_BYTES_MAX',
-    defaultText: '8MiB',
+    defaultText: '17MiB',
   })
 })
 

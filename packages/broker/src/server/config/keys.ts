@@ -32,6 +32,8 @@ export type KeyType =
 const KIB = 1024
 const MIB = 1024 * KIB
 const GIB = 1024 * MIB
+/** What fits into a segment of the journal, beside what may belong together with it. */
+const BATCH_BYTES_MAX = 40 * MIB
 const DAY_MS = 86_400_000
 
 export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
@@ -85,9 +87,9 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
       'How log lines are written to stderr. `auto` is `text` on a terminal and `json` (one object per line) elsewhere.',
   },
   'limits.batchBytesMax': {
-    type: { kind: 'bytes', min: KIB, max: GIB },
-    default: '8MiB',
-    description: 'Largest record batch, and so the largest message.',
+    type: { kind: 'bytes', min: KIB, max: BATCH_BYTES_MAX },
+    default: '17MiB',
+    description: 'Largest record batch, and so the largest message with its headers.',
   },
   'limits.commitBytesMax': {
     type: { kind: 'bytes', min: KIB, max: GIB },
@@ -146,7 +148,7 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
   },
   'limits.httpBodyBytesMax': {
     type: { kind: 'bytes', min: KIB, max: GIB },
-    default: '16MiB',
+    default: '32MiB',
     description: 'Largest body of an HTTP request.',
   },
   'limits.httpBodiesBytesMax': {

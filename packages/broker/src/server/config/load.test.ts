@@ -37,7 +37,7 @@ test('defaults need no source at all', async () => {
   expect(config.durability).toBe('fsync')
   expect(config.autoCreate).toBe(true)
   expect(config.security.allowRemoteWithoutUsers).toBe(false)
-  expect(config.limits.batchBytesMax).toBe(8 * 1024 * 1024)
+  expect(config.limits.batchBytesMax).toBe(17 * 1024 * 1024)
   expect(config.readyFile).toBeNull()
   expect(listening(config)).toBe(
     'native=127.0.0.1:6455 http=127.0.0.1:8455 kafka=127.0.0.1:9092 amqp=127.0.0.1:5672 management=127.0.0.1:15672',

@@ -1,4 +1,4 @@
-import { RecordReader } from '@millrace/wire'
+import { parseTopicAddress, RecordReader } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import type { Broker, Consumer, Delivery, DeliverySink, Outcome, TransactionAction } from '../../core/broker.ts'
 import type { Platform, Timer } from '../../ports/platform.ts'
@@ -242,10 +242,8 @@ export class LeaseConsumer implements DeliverySink {
   }
 
   #delivery(): { readonly delivery: { readonly leaseMs?: number } } {
-    const colon = this.source.indexOf(':')
-    const path = this.source.slice(colon + 1)
-    if (this.source.startsWith('queue:')) return this.#broker.queue(path)
-    const [topic, name] = path.split('/') as [string, string]
-    return this.#broker.subscription(topic, name)
+    const topic = parseTopicAddress(this.source)
+    if (topic === undefined) return this.#broker.queue(this.source.slice('queue:'.length))
+    return this.#broker.subscription(topic.name, topic.subscription!)
   }
 }

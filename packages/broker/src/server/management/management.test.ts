@@ -121,11 +121,34 @@ describe('without users', () => {
     expect(await bodyOf('/aliveness-test/%2F')).toEqual({ status: 'ok' })
   })
 
+  test('messages of quorum queues tell how often they were delivered before', async () => {
+    await call('PUT', '/queues/%2F/counted', { durable: true, arguments: { 'x-queue-type': 'quorum' } })
+    await call('POST', '/exchanges/%2F/amq.default/publish', message('counted', 'a'))
+    const get = { count: 1, ackmode: 'reject_requeue_true', encoding: 'auto' }
+    const took = async (): Promise<unknown> => (await call('POST', '/queues/%2F/counted/get', get)).body
+    const properties = { headers: { 'x-delivery-count': 1 } }
+    expect(await took()).toMatchObject([{ redelivered: false, properties: {} }])
+    expect(await took()).toMatchObject([{ redelivered: true, properties }])
+  })
+
   test('virtual hosts with limits, policies and parameters', async () => {
     expect(await statusOf('PUT', '/vhosts/prod', { description: 'x', tags: 'a,b', default_queue_type: 'quorum' })).toBe(201)
     expect(await bodyOf('/vhosts/prod')).toMatchObject({ name: 'prod', tags: ['a', 'b'], default_queue_type: 'quorum' })
     expect(await statusOf('PUT', '/vhost-limits/prod/max-queues', { value: 1 })).toBe(204)
     expect(await bodyOf('/vhost-limits')).toEqual([{ vhost: 'prod', value: { 'max-queues': 1 } }])
+    const limits = { vhost: 'prod', component: 'vhost-limits', name: 'limits', value: { 'max-queues': 1 } }
+    for (const path of ['/parameters', '/parameters/vhost-limits', '/parameters/vhost-limits/prod'])
+      expect(await bodyOf(path)).toEqual([limits])
+    const path = '/parameters/vhost-limits/prod/limits'
+    expect(await bodyOf(path)).toEqual(limits)
+    expect(await statusOf('PUT', path, { value: { 'max-queues': 1, 'max-connections': 2 } })).toBe(204)
+    expect(await bodyOf('/vhost-limits/prod')).toEqual([{ vhost: 'prod', value: { 'max-queues': 1, 'max-connections': 2 } }])
+    expect(await statusOf('PUT', path, { value: { 'max-messages': 1 } })).toBe(400)
+    expect(await statusOf('PUT', path.replace(/limits$/, 'other'), { value: {} })).toBe(400)
+    expect(await statusOf('DELETE', path)).toBe(204)
+    expect(await bodyOf('/parameters')).toEqual([])
+    expect(await statusOf('GET', path)).toBe(404)
+    expect(await statusOf('PUT', path, { value: { 'max-queues': 1 } })).toBe(201)
     expect(await statusOf('PUT', '/queues/prod/q', {})).toBe(201)
     expect(await statusOf('PUT', '/queues/prod/r', {})).toBe(400)
 

@@ -9,6 +9,7 @@ import {
   propertyNames,
 } from '../../protocols/amqp/codec/properties.ts'
 import { type ArgumentsJson, tableJson } from '../../protocols/amqp/definitions/arguments.ts'
+import { withDeliveryHeaders } from '../../protocols/amqp/delivery-headers.ts'
 import { outgoingForm } from '../../protocols/amqp/outgoing-form.ts'
 import { badRequest } from './failures.ts'
 import type { Json } from './management-route.ts'
@@ -62,6 +63,8 @@ interface ShowOptions {
   /** As clients call it. */
   readonly queue: string
   readonly messagesLeft: number
+  /** Whether it says how often it was delivered before. */
+  readonly tellsCount: boolean
   readonly encoding: 'auto' | 'base64'
   /** Bytes of the payload that are shown. */
   readonly truncate: number
@@ -72,6 +75,7 @@ export function shownMessage({ batch, baseOffset, attempt }: Delivery, offset: n
   const record = new RecordCursor(batch)
   while (record.next() && baseOffset + record.offsetDelta !== offset) continue
   const { exchange, values } = outgoingForm(readHeaders(batch, record.headersAt, record.end), record.timestampMs, batch)
+  const shown = options.tellsCount && attempt > 1 ? withDeliveryHeaders(values, { deliveryCount: attempt - 1 }) : values
   const length = Math.max(record.valueLength, 0)
   const body = batch.subarray(record.valueAt, record.valueAt + Math.min(length, options.truncate))
   const key = record.keyLength < 0 ? undefined : batch.subarray(record.keyAt, record.keyAt + record.keyLength)
@@ -82,7 +86,7 @@ export function shownMessage({ batch, baseOffset, attempt }: Delivery, offset: n
     exchange: Buffer.from(exchange).toString('utf8'),
     routing_key: key === undefined ? fromDefault : Buffer.from(key).toString('utf8'),
     message_count: options.messagesLeft,
-    properties: propertiesJson(encodeProperties(values)),
+    properties: propertiesJson(encodeProperties(shown)),
     ...payloadOf(body, options.encoding),
   }
 }

@@ -67,6 +67,8 @@ describe('permissions in virtual hosts', () => {
     ['consume', 'queue:my-shared-queue', true],
     ['read', 'topic:shared', true],
     ['read', 'topic:shared/by-me', true],
+    ['read', 'topic:prod::t/by-me', true],
+    ['read', 'topic:test::shared', false],
     ['consume', 'queue:ann-1', false],
     ['describe', 'queue:ann-1', true],
     ['describe', 'queue:other', false],
@@ -117,6 +119,16 @@ describe('permissions in virtual hosts', () => {
     users.forgetVhost('prod')
     expect(users.get('ann')).toMatchObject({ permissions: [], topicPermissions: [] })
     expect(code(() => users.permit('bob', of('/', '', '', '')))).toBe('not_found')
+  })
+
+  it.each<[Action, string, boolean]>([
+    ['read', 'topic:%2Feu::in', true],
+    ['consume', 'topic:%2Feu::in/by-me', true],
+    ['read', 'topic:%2Feu::out', false],
+    ['read', 'topic:eu::in', false],
+  ])('%s %s, where the virtual host has a slash: %s', (action, resource, allowed) => {
+    users.create({ name: 'bob', password: 'secret', permissions: [of('/eu', '', '', '^in$')] })
+    expect(may('bob', action, resource)).toBe(allowed)
   })
 
   it('are refused where they are none', () => {

@@ -15,6 +15,8 @@ describe('a pattern', () => {
     ['topic:logs/**', 'topic:logs', true],
     ['topic:logs/**', 'topic:logs/all', true],
     ['topic:logs/**', 'topic:logs2', false],
+    ['topic:*', 'topic:%2Fprod::logs', true],
+    ['topic:%2Fprod::*', 'topic:%2Fprod::logs', true],
     ['topic:*/audit', 'topic:logs/audit', true],
     ['queue:*.in.*', 'queue:a.in.b.in.c', true],
     ['queue:a*b', 'queue:ab', true],
@@ -81,6 +83,8 @@ describe('rules', () => {
     ['allow publish queue:*::orders', 'prod', true],
     ['allow publish queue:*', 'prod', true],
     ['allow publish queue:*', '/prod', true],
+    ['allow read topic:%2Fprod::*', '/prod', true],
+    ['allow read topic:prod::*', '/prod', false],
     ['allow publish queue:**', '/prod', true],
     ['allow consume group:*', 'prod', false],
   ])('%s reaches the virtual host %s: %s', (rule, vhost, expected) => {

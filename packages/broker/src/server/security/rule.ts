@@ -1,5 +1,6 @@
 import { MillraceError } from '../../base/errors.ts'
 import { scopePrefix } from '../../base/scoped-names.ts'
+import { resourceOf } from '../../protocols/destination-resource.ts'
 import { type Action, actions } from '../../protocols/session.ts'
 import { nearestName } from '../config/nearest-name.ts'
 import { compileHost, type HostPattern } from './host-pattern.ts'
@@ -20,7 +21,7 @@ const FORM =
   'write `allow ACTIONS RESOURCES` or `deny ACTIONS RESOURCES`, for example `allow publish,consume queue:orders.*`, and `from ADDRESSES` after it if it counts from there alone'
 const words: readonly string[] = [...actions, 'all']
 const resource = /^(\*\*|broker|(queue|topic|exchange|vhost|group|transaction):[^\s,]+)$/
-const kindsInVhosts = ['queue', 'topic', 'exchange']
+const kindsInVhosts = ['queue', 'topic', 'exchange'] as const
 
 /** @param text as `allow publish,consume queue:orders.*,topic:logs/** from 10.0.0.0/8,127.0.0.1` @throws MillraceError `bad_request` */
 export function parseRule(text: string): Rule {
@@ -121,6 +122,6 @@ export function reachesVhost(rules: readonly Rule[], vhost: string): boolean {
   const prefix = scopePrefix(vhost)
   const allowing = rules.filter(({ effect }) => effect === 'allow')
   if (prefix === undefined) return allowing.length > 0
-  const prefixes = kindsInVhosts.map((kind) => `${kind}:${prefix}`)
+  const prefixes = kindsInVhosts.map((kind) => resourceOf(kind, prefix))
   return allowing.some(({ resources }) => resources.some((text) => prefixes.some((each) => matchesBelow(text, each))))
 }

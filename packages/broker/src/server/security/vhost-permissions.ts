@@ -1,3 +1,4 @@
+import { parseTopicAddress } from '@millrace/wire'
 import type { RegularExpression } from '../../base/regular-expression/regular-expression.ts'
 import { type ScopedName, splitScopedName } from '../../base/scoped-names.ts'
 import type { VhostPermission } from '../../protocols/permissions.ts'
@@ -41,7 +42,7 @@ export function permissionsAllow(permissions: CompiledPermissions, action: Actio
   const kind = resource.slice(0, colon)
   const rest = resource.slice(colon + 1)
   if (kind === 'vhost') return (action === 'connect' || action === 'describe') && permissions.has(rest)
-  const scoped = scopedNameOf(kind, rest)
+  const scoped = scopedNameOf(kind, rest, resource)
   const inVhost = scoped === undefined ? undefined : permissions.get(scoped.vhost)
   if (scoped === undefined || inVhost === undefined) return false
   const names = namesOf(kind, scoped.name, action)
@@ -54,10 +55,11 @@ export function permissionsAllowSomewhere(permissions: CompiledPermissions, acti
   return permissions.size > 0 && (action === 'describe' || partOf[action] !== undefined)
 }
 
-function scopedNameOf(kind: string, rest: string): ScopedName | undefined {
+function scopedNameOf(kind: string, rest: string, resource: string): ScopedName | undefined {
   if (kind === 'queue' || kind === 'exchange') return splitScopedName(rest)
-  // A subscription is a part of its topic; names of topics have no slash.
-  return kind === 'topic' ? splitScopedName(rest.split('/', 1)[0]!) : undefined
+  // A subscription is a part of its topic.
+  const topic = parseTopicAddress(resource)
+  return topic === undefined ? undefined : splitScopedName(topic.name)
 }
 
 /** What a resource is called in permissions. What is published to a queue by name goes through the default exchange. */

@@ -1,4 +1,4 @@
-import { type BatchRecord, decodeBatch, placesOfRecords } from '@millrace/wire'
+import { type BatchRecord, decodeBatch, destinationAddress, placesOfRecords } from '@millrace/wire'
 import type {
   Broker,
   Consumer,
@@ -39,7 +39,7 @@ export function spiedBroker(context: SpyContext, cut: () => void): Broker {
   return overriding(broker, {
     destination(name, create) {
       const destination = broker.destination(name, create)
-      return spiedDestination(context, destination, `${destination.kind}:${destination.name}`, cut)
+      return spiedDestination(context, destination, destinationAddress(destination.kind, destination.name), cut)
     },
     consume(source, options, sink) {
       faults.check('consume', source)
@@ -136,7 +136,7 @@ function isWrite(action: TransactionAction): action is WriteAction {
 
 function destinationsOf(action: WriteAction): string[] {
   const destinations = action.kind === 'publish' ? [action.to] : action.to
-  return destinations.map(({ kind, name }) => `${kind}:${name}`)
+  return destinations.map(({ kind, name }) => destinationAddress(kind, name))
 }
 
 /** Of a batch of which what is known already was left out. */
@@ -151,7 +151,7 @@ function published(
   const places = placesOfRecords(all.length, placed, known ?? [])
   const atMs = recorder.nowMs
   whenDurable(broker, () => {
-    const log = recorder.log('published', `${destination.kind}:${destination.name}`)
+    const log = recorder.log('published', destinationAddress(destination.kind, destination.name))
     for (const [position, { partition, offset, duplicate }] of places.entries()) {
       if (duplicate === undefined && !refused.some((each) => isAmong(position, each)))
         log.add(spiedMessage(all[position]!, { partition, offset, atMs, attempt: 0 }))

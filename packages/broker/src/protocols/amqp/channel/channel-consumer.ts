@@ -39,8 +39,8 @@ export interface ConsumerHost {
   sharedDelivered(messages: number, by: ChannelConsumer): void
   sharedSettled(messages: number): void
   nextDeliveryTag(): number
-  /** What writes records of a queue. @param queue as clients call it */
-  writerFor(queue: string): DeliveryWriter
+  /** What writes records of a queue. @param queue as clients call it @param tellsCount whether they say how often they were delivered before */
+  writerFor(queue: string, tellsCount: boolean): DeliveryWriter
   /** It wrote what is to be settled by itself. */
   wroteUnasked(consumer: ChannelConsumer): void
   /** The broker sent it away. */

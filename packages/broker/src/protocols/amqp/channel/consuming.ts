@@ -1,3 +1,4 @@
+import { topicAddress } from '@millrace/wire'
 import { MillraceError } from '../../../base/errors.ts'
 import type { DeliverySink } from '../../../core/broker.ts'
 import { AmqpError } from '../amqp-error.ts'
@@ -7,7 +8,7 @@ import { writeMethod } from '../codec/method-codec.ts'
 import type { MethodArguments } from '../codec/methods.ts'
 import { Arguments, tableJson } from '../definitions/arguments.ts'
 import { randomName, REPLY_TO } from '../definitions/names.ts'
-import type { FoundQueue, Queues } from '../definitions/queues.ts'
+import { type FoundQueue, type Queues, tellsCountOf } from '../definitions/queues.ts'
 import type { Feeder } from '../feeder.ts'
 import { limits } from '../limits.ts'
 import type { Answers } from './answers.ts'
@@ -83,7 +84,8 @@ export class Consuming implements ConsumerHost {
       throw new AmqpError('not-allowed', `a channel has at most ${limits.consumersPerChannelMax} consumers`)
     }
     const found = this.#queues.get(queue)
-    const consumer = found.kind === 'topic' ? this.#openStream(tag, queue, found, args) : this.#openQueue(tag, queue, args)
+    const consumer =
+      found.kind === 'topic' ? this.#openStream(tag, queue, found, args) : this.#openQueue(tag, queue, tellsCountOf(found), args)
     this.#consumers.set(tag, consumer)
     return tag
   }
@@ -113,12 +115,14 @@ export class Consuming implements ConsumerHost {
 
   // ---- opening ----------------------------------------------------------------------------------------------------------
 
-  #openQueue(tag: string, queue: string, { noAck, exclusive, arguments: table }: ConsumeArguments): QueueConsumer {
+  #openQueue(tag: string, queue: string, tellsCount: boolean, consume: ConsumeArguments): QueueConsumer {
+    const { noAck, exclusive, arguments: table } = consume
     const { access, broker, door, names } = this.#client
     access.check('consume', 'queue', queue)
     const args = new Arguments(table, names.told('queue', queue))
     const priority = args.count('x-priority', -2_147_483_647, 2_147_483_647)
-    const settings = { tag, queue, noAck, exclusive, prefetch: this.prefetch, arguments: args.json }
+    const counters = door.administration.queueCounters.of(names.core(queue))
+    const settings = { tag, queue, noAck, exclusive, tellsCount, counters, prefetch: this.prefetch, arguments: args.json }
     const consumer = new QueueConsumer(this, settings)
     const options = { leaseMs: door.leaseMs, exclusive, ...(priority === undefined ? {} : { priority }) }
     try {
@@ -137,7 +141,7 @@ export class Consuming implements ConsumerHost {
     if (this.prefetch === 0) {
       throw new AmqpError('precondition-failed', `consumer prefetch count is not set for stream ${names.told('queue', queue)}`)
     }
-    const source = `topic:${names.core(queue)}`
+    const source = topicAddress(names.core(queue))
     const filter = streamFilter(args.arguments)
     const nowMs = context.platform.clock.nowMs()
     const open = (partition: number, sink: DeliverySink): ReturnType<typeof broker.read> => {
@@ -200,8 +204,8 @@ export class Consuming implements ConsumerHost {
     return ++this.#lastTag
   }
 
-  writerFor(queue: string): DeliveryWriter {
-    return new DeliveryWriter(this.#client, this.#channel, queue)
+  writerFor(queue: string, tellsCount: boolean): DeliveryWriter {
+    return new DeliveryWriter(this.#client, this.#channel, queue, tellsCount)
   }
 
   wroteUnasked(consumer: ChannelConsumer): void {

@@ -5,7 +5,7 @@ import { AmqpError } from '../amqp-error.ts'
 import type { Client } from '../client.ts'
 import { writeMethod } from '../codec/method-codec.ts'
 import { DeliveryCursor } from './delivery-cursor.ts'
-import { orUndefined, type Queues } from '../definitions/queues.ts'
+import { orUndefined, type Queues, tellsCountOf } from '../definitions/queues.ts'
 import type { Answers } from './answers.ts'
 import { DeliveryWriter } from './delivery-writer.ts'
 import type { Holder } from './holder.ts'
@@ -47,8 +47,9 @@ export class Getting {
       throw new AmqpError('not-implemented', `basic.get not supported by stream ${names.told('queue', queue)}`)
     access.check('consume', 'queue', queue)
     const answer = this.#answers.add(undefined)
+    const writer = new DeliveryWriter(this.#client, this.#channel, queue, tellsCountOf(found))
     this.#getter(queue).ask((delivery, getter) => {
-      answer.write = () => this.#write(queue, noAck, delivery, getter)
+      answer.write = () => this.#write(queue, writer, noAck, delivery, getter)
       answer.ticket = 0
       this.#client.wake()
     })
@@ -84,19 +85,26 @@ export class Getting {
     }
   }
 
-  #write(queue: string, noAck: boolean, delivery: Delivery | undefined, getter: Getter): void {
-    if (delivery === undefined) return writeMethod(this.#client.output, this.#channel, 'basic.get-empty', {})
-    const { broker, names } = this.#client
+  #write(queue: string, writer: DeliveryWriter, noAck: boolean, delivery: Delivery | undefined, getter: Getter): void {
+    const { broker, door, names } = this.#client
+    const counters = door.administration.queueCounters.of(names.core(queue))
+    if (delivery === undefined) {
+      counters.gotNothing++
+      return writeMethod(this.#client.output, this.#channel, 'basic.get-empty', {})
+    }
     const records = new DeliveryCursor()
     records.begin(delivery)
     const record = records.next()!
     this.got++
     const tag = this.#tags.nextDeliveryTag()
     const left = orUndefined(() => broker.queue(names.core(queue)))?.ready ?? 0
-    new DeliveryWriter(this.#client, this.#channel, queue).getOk(tag, delivery.attempt > 1, left, record)
+    writer.getOk(tag, delivery.attempt, left, record)
     const { partition, first } = delivery
-    if (noAck) settleHeld(getter.consumer, partition, first, first, outcomes.ack)
-    else {
+    if (noAck) {
+      counters.gotNoAck++
+      settleHeld(getter.consumer, partition, first, first, outcomes.ack)
+    } else {
+      counters.got++
       getter.hold()
       this.#tags.unacked.add(tag, getter, partition, first, this.#tags.nowSeconds)
     }

@@ -41,7 +41,7 @@ export class Publishing {
   #form: MessageForm | undefined
   #routed: RoutedForm | undefined
   readonly #replyForms: ReplyForms
-  readonly #builder = new RecordBatchBuilder()
+  #builder = new RecordBatchBuilder()
   #source: ExchangeSource | undefined
   /** Of `#source`. */
   #exchange = ''
@@ -94,6 +94,8 @@ export class Publishing {
     this.#gathered = undefined
     const { records } = this.#builder
     const batch = this.#builder.finish()
+    // The memory of a large message does not stay with the channel.
+    if (this.#builder.capacityBytes > 2 * limits.gatheredBytesMax) this.#builder = new RecordBatchBuilder()
     if (this.taker !== undefined) this.taker.takeBatch(route, batch)
     else this.#publish(route, batch, records)
   }

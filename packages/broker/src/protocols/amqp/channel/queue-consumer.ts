@@ -4,6 +4,7 @@ import type { MillraceError } from '../../../base/errors.ts'
 import type { Consumer, Delivery, DeliverySink } from '../../../core/broker.ts'
 import type { ArgumentsJson } from '../definitions/arguments.ts'
 import type { AmqpConsumer } from '../directory.ts'
+import type { QueueCounters } from '../queue-counters.ts'
 import type { Fed } from '../feeder.ts'
 import { limits } from '../limits.ts'
 import { type ChannelConsumer, type ConsumerHost, shortString } from './channel-consumer.ts'
@@ -19,6 +20,9 @@ export interface ConsumerSettings {
   /** Deliveries that may wait for their acknowledgement; 0: any number. */
   readonly prefetch: number
   readonly exclusive: boolean
+  /** Whether messages say how often they were delivered before. */
+  readonly tellsCount: boolean
+  readonly counters: QueueCounters
   readonly arguments: ArgumentsJson
 }
 
@@ -46,13 +50,13 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
   #state: 'open' | 'retired' | 'closed' = 'open'
 
   constructor(host: ConsumerHost, settings: ConsumerSettings) {
-    const { tag, queue, noAck, prefetch } = settings
+    const { tag, queue, noAck, prefetch, tellsCount } = settings
     this.#settings = settings
     this.tag = tag
     this.queue = queue
     this.#host = host
     this.#tagBytes = shortString(tag)
-    this.#writer = host.writerFor(queue)
+    this.#writer = host.writerFor(queue, tellsCount)
     this.#noAck = noAck
     this.#prefetch = noAck ? 0 : prefetch
   }
@@ -71,7 +75,8 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
 
   view(): AmqpConsumer {
     const { tag, queue, noAck, prefetch, exclusive, arguments: args } = this.#settings
-    return { tag, queue, needsAck: !noAck, isExclusive: exclusive, prefetch, isActive: true, arguments: args }
+    const turn = this.#consumer?.turn ?? 'waiting'
+    return { tag, queue, needsAck: !noAck, isExclusive: exclusive, prefetch, turn, arguments: args }
   }
 
   // ---- credit ---------------------------------------------------------------------------------------------------------
@@ -128,14 +133,16 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
     records.begin(delivery)
     for (let record = records.next(); record !== undefined; record = records.next()) {
       const tag = host.nextDeliveryTag()
-      this.#writer.deliver(this.#tagBytes, tag, isAgain, record)
+      this.#writer.deliver(this.#tagBytes, tag, delivery.attempt, record)
       if (!this.#noAck) host.unacked.add(tag, this, delivery.partition, records.offset, host.nowSeconds)
       messages++
     }
     this.#passed = Math.max(0, this.#passed - messages)
     host.counted(messages, isAgain)
-    if (this.#noAck) this.#note(delivery)
-    else {
+    if (this.#noAck) {
+      this.#settings.counters.deliveredNoAck += messages
+      this.#note(delivery)
+    } else {
       this.#unacked += messages
       host.sharedDelivered(messages, this)
     }

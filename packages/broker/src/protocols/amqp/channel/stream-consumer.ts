@@ -4,6 +4,7 @@ import type { Delivery, DeliverySink, Reader } from '../../../core/broker.ts'
 import type { ArgumentsJson } from '../definitions/arguments.ts'
 import type { AmqpConsumer } from '../directory.ts'
 import type { Fed } from '../feeder.ts'
+import { limits } from '../limits.ts'
 import { type ChannelConsumer, type ConsumerHost, shortString } from './channel-consumer.ts'
 import { DeliveryCursor } from './delivery-cursor.ts'
 import type { DeliveryWriter } from './delivery-writer.ts'
@@ -21,7 +22,7 @@ class Partition implements DeliverySink, Holder {
   readonly consumer = undefined
   readonly records: DeliveryCursor = new DeliveryCursor()
   reader: Reader | undefined
-  /** Credit that was given and is not used; a reader gives nothing back. */
+  /** Credit that was given and is not used. */
   outstanding = 0
   /** Delivered and not acknowledged. */
   unacked = 0
@@ -57,6 +58,7 @@ export class StreamConsumer implements ChannelConsumer, Fed {
   readonly #partitions: Partition[] = []
   readonly #prefetch: number
   readonly #settings: StreamSettings
+  #messageBytes: number = limits.assumedMessageBytes
   #isClosed = false
 
   /** @param open opens the reader of a partition */
@@ -72,7 +74,7 @@ export class StreamConsumer implements ChannelConsumer, Fed {
     this.queue = queue
     this.#host = host
     this.#tagBytes = shortString(tag)
-    this.#writer = host.writerFor(queue)
+    this.#writer = host.writerFor(queue, false)
     this.#prefetch = Math.max(1, Math.floor(prefetch / partitions.length))
     for (const number of partitions) {
       const partition = new Partition(this)
@@ -83,13 +85,16 @@ export class StreamConsumer implements ChannelConsumer, Fed {
 
   view(): AmqpConsumer {
     const { tag, queue, prefetch, arguments: args } = this.#settings
-    return { tag, queue, needsAck: true, isExclusive: false, prefetch, isActive: true, arguments: args }
+    return { tag, queue, needsAck: true, isExclusive: false, prefetch, turn: 'shared', arguments: args }
   }
 
   pass(): void {
     if (this.#isClosed || !this.#host.isFlowing) return
+    const messagesMax = limits.sliceBytes / this.#messageBytes / this.#partitions.length
+    const slice = Math.min(limits.sliceMessagesMax, Math.max(1, Math.floor(messagesMax)))
     for (const partition of this.#partitions) {
-      const messages = this.#prefetch - partition.unacked - partition.outstanding
+      if (partition.outstanding * 2 > slice) continue
+      const messages = Math.min(slice, this.#prefetch - partition.unacked) - partition.outstanding
       if (messages <= 0) continue
       partition.outstanding += messages
       partition.reader!.grant(messages)
@@ -100,15 +105,21 @@ export class StreamConsumer implements ChannelConsumer, Fed {
     if (this.#isClosed) return
     const host = this.#host
     const { records } = partition
+    const before = host.outputBytes
+    let messages = 0
     records.begin(delivery)
     for (let record = records.next(); record !== undefined; record = records.next()) {
       const tag = host.nextDeliveryTag()
-      this.#writer.deliver(this.#tagBytes, tag, false, record, records.offset)
+      this.#writer.deliver(this.#tagBytes, tag, delivery.attempt, record, records.offset)
       host.unacked.add(tag, partition, delivery.partition, records.offset, host.nowSeconds)
       partition.outstanding--
       partition.unacked++
-      host.counted(1, false)
+      messages++
     }
+    host.counted(messages, false)
+    const weight = (host.outputBytes - before) / Math.max(1, messages)
+    this.#messageBytes = Math.max(weight, this.#messageBytes * 0.875 + weight * 0.125)
+    host.feeder.offer(this)
     host.wake()
   }
 
@@ -122,8 +133,12 @@ export class StreamConsumer implements ChannelConsumer, Fed {
     this.#host.ended(this, error)
   }
 
-  /** Readers use up what they have, which is no more than the prefetch. */
-  withhold(): void {}
+  withhold(): void {
+    for (const partition of this.#partitions) {
+      partition.reader?.revoke()
+      partition.outstanding = 0
+    }
+  }
 
   limit(): void {}
 

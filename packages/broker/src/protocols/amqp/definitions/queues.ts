@@ -1,3 +1,4 @@
+import { destinationAddress } from '@millrace/wire'
 import { MillraceError } from '../../../base/errors.ts'
 import type { Labels, Purge, QueueInfo, TopicInfo } from '../../../core/broker.ts'
 import type { Ticket } from '../../commit-waiters.ts'
@@ -62,7 +63,7 @@ export class Queues {
   }
 
   address(name: string, { kind }: FoundQueue): string {
-    return `${kind}:${this.#client.names.core(name)}`
+    return destinationAddress(kind, this.#client.names.core(name))
   }
 
   // ---- declaring ----------------------------------------------------------------------------------------------------------
@@ -73,6 +74,8 @@ export class Queues {
     if (found !== undefined) {
       this.checkOwner(name)
       if (!args.passive) this.#checkSame(name, found, args)
+      // As in RabbitMQ, whoever asks for the counts uses the queue.
+      if (found.kind === 'queue' && !args.noWait) this.#client.broker.useQueue(found.info.name)
       return this.#counts(name, found, 0)
     }
     if (args.passive) throw new AmqpError('not-found', `no ${this.#told(name)}`)
@@ -220,6 +223,11 @@ export function declaredOf({
   if (amqp !== undefined) return amqp
   if (kind === 'topic') return { type: 'stream', durable: true, exclusive: false, autoDelete: false }
   return { type: 'classic', durable: info.durable, exclusive: false, autoDelete: info.autoDelete }
+}
+
+/** Whether its messages say how often they were delivered before. */
+export function tellsCountOf(found: FoundQueue): boolean {
+  return declaredOf(found).type === 'quorum'
 }
 
 /** @returns undefined for what does not exist */

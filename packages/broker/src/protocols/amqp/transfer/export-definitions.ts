@@ -1,11 +1,12 @@
 import { splitScopedName } from '../../../base/scoped-names.ts'
-import { parseExchangeAddress } from '@millrace/wire'
+import { parseExchangeAddress, parseTopicAddress } from '@millrace/wire'
 import type { Binding, ExchangeInfo } from '../../../core/broker.ts'
 import type { UserDefinition } from '../../security.ts'
 import type { AmqpAdministration } from '../administration.ts'
 import type { ArgumentsJson } from '../definitions/arguments.ts'
 import { exchangeTypeName } from '../definitions/exchange-arguments.ts'
 import { declaredOf, type FoundQueue } from '../definitions/queues.ts'
+import type { Parameter } from '../policies/parameters.ts'
 import type { Policy } from '../policies/policy.ts'
 import type { VirtualHost } from '../vhosts/virtual-hosts.ts'
 import {
@@ -115,7 +116,8 @@ function vhostEntry({ name, description = '', tags = [], defaultQueueType }: Vir
   return { name, description, tags, ...type, metadata: { description, tags, ...type } }
 }
 
-function limitsEntry({ name, limits = {} }: VirtualHost): readonly ParameterEntry[] {
+/** Limits as RabbitMQ keeps them: a parameter. */
+export function limitsEntry({ name, limits = {} }: VirtualHost): readonly Parameter[] {
   const value = {
     ...(limits.maxConnections === undefined ? {} : { 'max-connections': limits.maxConnections }),
     ...(limits.maxQueues === undefined ? {} : { 'max-queues': limits.maxQueues }),
@@ -156,7 +158,7 @@ function declaredArguments({ labels }: Pick<ExchangeInfo | Binding, 'labels'>): 
 export function clientBinding(binding: Binding): Required<BindingEntry> | undefined {
   const { vhost, name: source } = splitScopedName(binding.source)
   const exchange = parseExchangeAddress(binding.destination)
-  const core = exchange?.name ?? binding.destination.slice(binding.destination.indexOf(':') + 1)
+  const core = (exchange ?? parseTopicAddress(binding.destination))?.name ?? binding.destination.slice('queue:'.length)
   const destination = splitScopedName(core)
   if (destination.vhost !== vhost) return undefined
   return {

@@ -1,5 +1,6 @@
 // hot path (packages/broker/test/kafka/throughput.mjs)
 /** Reads what a fetch asks for, once, partition by partition, as far as its bytes go. */
+import { topicAddress } from '@millrace/wire'
 import type { StoredPartition, StoredTopic } from '../../../core/broker.ts'
 import { permit } from '../access.ts'
 import { errorCodeOf, errors, KafkaError } from '../errors.ts'
@@ -108,9 +109,9 @@ export class FetchRound {
   #find(wanted: WantedPartition): StoredPartition {
     const client = this.#client
     // Whether a topic is there is not told to who may not know.
-    if (wanted.topicId === NO_TOPIC_ID) permit(client, 'read', `topic:${wanted.topic}`)
+    if (wanted.topicId === NO_TOPIC_ID) permit(client, 'read', topicAddress(wanted.topic))
     const topic: StoredTopic = topicOf(client.broker, wanted.topic, wanted.topicId)
-    if (wanted.topicId !== NO_TOPIC_ID) permit(client, 'read', `topic:${topic.name}`)
+    if (wanted.topicId !== NO_TOPIC_ID) permit(client, 'read', topicAddress(topic.name))
     if (wanted.currentLeaderEpoch > LEADER_EPOCH) {
       throw new KafkaError(errors.UNKNOWN_LEADER_EPOCH, `the leader epoch is ${LEADER_EPOCH}`)
     }

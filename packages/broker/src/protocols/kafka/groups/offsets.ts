@@ -1,3 +1,4 @@
+import { topicAddress } from '@millrace/wire'
 import { MillraceError } from '../../../base/errors.ts'
 import type { CommittedOffset, GroupProblem, OffsetCommit, OffsetCommitter, OffsetPlace } from '../../../core/broker.ts'
 import { may, maySeeTopic } from '../access.ts'
@@ -25,7 +26,8 @@ export const offsetCommitApi: ServedApi = serve(offsetCommit, (request, version,
   const topics = request.topics.map((topic) => {
     const name = nameOf(client, topic.name, topic.topicId)
     if (name === undefined) return { ...topic, known: undefined, refusal: errors.UNKNOWN_TOPIC_ID }
-    if (!may(client, 'read', `topic:${name}`)) return { ...topic, known: undefined, refusal: errors.TOPIC_AUTHORIZATION_FAILED }
+    if (!may(client, 'read', topicAddress(name)))
+      return { ...topic, known: undefined, refusal: errors.TOPIC_AUTHORIZATION_FAILED }
     return { ...topic, known: name, refusal: undefined }
   })
   const offsets: OffsetCommit[] = topics.flatMap(({ known, partitions }) =>
@@ -223,6 +225,6 @@ export const offsetDeleteApi: ServedApi = serve(offsetDelete, ({ groupId, topics
 })
 
 function refusalToDelete(client: Client, subscribed: ReadonlySet<string>, topic: string): number | undefined {
-  if (!may(client, 'read', `topic:${topic}`)) return errors.TOPIC_AUTHORIZATION_FAILED
+  if (!may(client, 'read', topicAddress(topic))) return errors.TOPIC_AUTHORIZATION_FAILED
   return subscribed.has(topic) ? errors.GROUP_SUBSCRIBED_TO_TOPIC : undefined
 }

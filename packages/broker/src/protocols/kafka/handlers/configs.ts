@@ -1,3 +1,4 @@
+import { topicAddress } from '@millrace/wire'
 import { may, permit } from '../access.ts'
 import type { Decoded } from '../codec/notation.ts'
 import { describeBrokerConfigs } from '../configs/broker-configs.ts'
@@ -38,7 +39,7 @@ export const describeConfigsApi: ServedApi = serve(describeConfigs, (request, _,
 function configsOf(client: Client, { resourceType, resourceName }: Resource): ReturnType<typeof describeTopicConfigs> {
   const { broker } = client
   if (resourceType === TOPIC) {
-    permit(client, 'describe', `topic:${resourceName}`)
+    permit(client, 'describe', topicAddress(resourceName))
     return describeTopicConfigs(broker.storedTopic(resourceName), broker.limits)
   }
   if (resourceType === GROUP) return describeGroup(client, resourceName)
@@ -134,7 +135,7 @@ function changed(
       checkBroker(resourceType, resourceName)
       throw new KafkaError(errors.INVALID_REQUEST, 'the broker is configured where it is started')
     }
-    permit(client, 'define', `topic:${resourceName}`)
+    permit(client, 'define', topicAddress(resourceName))
     const { base, values } = change(broker.storedTopic(resourceName))
     const settings = settingsFrom(base, values, broker.limits)
     if (!validateOnly) broker.updateTopic(resourceName, settings)

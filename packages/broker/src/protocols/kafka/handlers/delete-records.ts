@@ -1,3 +1,4 @@
+import { topicAddress } from '@millrace/wire'
 import { MillraceError } from '../../../base/errors.ts'
 import { permit } from '../access.ts'
 import { errorCodeOf, errors } from '../errors.ts'
@@ -14,7 +15,7 @@ export const deleteRecordsApi: ServedApi = serve(deleteRecords, (request, _, cli
     name,
     partitions: partitions.map(({ partitionIndex, offset }) => {
       try {
-        permit(client, 'delete', `topic:${name}`)
+        permit(client, 'delete', topicAddress(name))
         const partition = partitionOf(topicOf(client.broker, name, NO_TOPIC_ID), partitionIndex)
         const { start, end } = partition.bounds()
         const to = offset === HIGH_WATERMARK ? end : offset

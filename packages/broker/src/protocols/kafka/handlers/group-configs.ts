@@ -1,3 +1,4 @@
+import { topicAddress } from '@millrace/wire'
 import { maySeeGroup, permit } from '../access.ts'
 import { describeGroupConfigs, groupSettingsFrom } from '../configs/group-configs.ts'
 import type { DescribedConfig, NamedValue } from '../configs/topic-configs.ts'
@@ -42,7 +43,7 @@ export function changeGroup(
     const { deadLetter } = settings.delivery ?? {}
     // Who has messages moved there publishes there.
     if (deadLetter !== undefined) permit(client, 'publish', deadLetter as `${'topic' | 'queue'}:${string}`)
-    for (const topic of groups.topics(group)) permit(client, 'define', `topic:${topic}/${group}`)
+    for (const topic of groups.topics(group)) permit(client, 'define', topicAddress(topic, group))
     if (!validateOnly) groups.configure(group, settings)
     return { ...success, ...about }
   } catch (error) {

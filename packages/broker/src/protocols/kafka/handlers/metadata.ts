@@ -1,5 +1,7 @@
+import { topicAddress } from '@millrace/wire'
 import { MillraceError } from '../../../base/errors.ts'
 import type { StoredTopic } from '../../../core/broker.ts'
+import { checkBareName } from '../../../core/names.ts'
 import { clusterOperations, NOT_TOLD, permitCreatingOnUse, permitSeeingTopic, topicOperations } from '../access.ts'
 import { metadataCodec } from '../codec/hot/metadata-codec.ts'
 import type { Encodable } from '../codec/notation.ts'
@@ -56,8 +58,11 @@ function find(client: Client, name: string | null, topicId: string): StoredTopic
 
 /** @throws MillraceError `not_found` when it may not be created, `illegal_name`, `limit_reached` */
 function create(client: Client, name: string, allowed: boolean): StoredTopic {
-  if (allowed) permitCreatingOnUse(client, name)
-  client.broker.destination(`topic:${name}`, allowed)
+  if (allowed) {
+    permitCreatingOnUse(client, name)
+    checkBareName(name, 'topic')
+  }
+  client.broker.destination(topicAddress(name), allowed)
   return client.broker.storedTopic(name)
 }
 

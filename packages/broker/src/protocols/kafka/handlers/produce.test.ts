@@ -116,10 +116,10 @@ describe('refused', () => {
     ],
     ['an unknown compression', compressed(batchOf('a'), 7, (bytes) => bytes), errors.INVALID_RECORD],
     ['a wrong compression', compressed(batchOf('a'), 2, (bytes) => gzipSync(bytes)), errors.INVALID_RECORD],
-    ['more than there may be', encodeBatch([{ timestampMs: 1, value: new Uint8Array(9_000_000) }]), errors.MESSAGE_TOO_LARGE],
+    ['more than there may be', encodeBatch([{ timestampMs: 1, value: new Uint8Array(18_000_000) }]), errors.MESSAGE_TOO_LARGE],
     [
       'a bomb',
-      compressed(encodeBatch([{ timestampMs: 1, value: new Uint8Array(9_000_000) }]), 1, (bytes) => gzipSync(bytes)),
+      compressed(encodeBatch([{ timestampMs: 1, value: new Uint8Array(18_000_000) }]), 1, (bytes) => gzipSync(bytes)),
       errors.MESSAGE_TOO_LARGE,
     ],
   ])('is %s', async (_, records, errorCode) => {

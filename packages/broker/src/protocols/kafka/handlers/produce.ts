@@ -1,5 +1,5 @@
 // hot path (packages/broker/test/kafka/throughput.mjs)
-import { BATCH_HEADER_BYTES, batchAttributes, batchCrc, batchSize, crc32c } from '@millrace/wire'
+import { BATCH_HEADER_BYTES, batchAttributes, batchCrc, batchSize, crc32c, topicAddress } from '@millrace/wire'
 import { MillraceError } from '../../../base/errors.ts'
 import type { Destination, StoredTopic } from '../../../core/broker.ts'
 import { permit } from '../access.ts'
@@ -72,8 +72,8 @@ function publishTopic(client: Client, by: By, topic: TopicData, progress: Progre
   let target: Target
   try {
     const topicName = topicId === NO_TOPIC_ID ? name : topicOf(client.broker, name, topicId).name
-    permit(client, 'publish', `topic:${topicName}`)
-    const destination = client.broker.destination(`topic:${topicName}`, false)
+    permit(client, 'publish', topicAddress(topicName))
+    const destination = client.broker.destination(topicAddress(topicName), false)
     target = { destination, stored: client.broker.storedTopic(topicName) }
   } catch (error) {
     progress.failed = true

@@ -1,5 +1,6 @@
+import { topicAddress } from '@millrace/wire'
 import { MillraceError } from '../../../base/errors.ts'
-import { checkName } from '../../../core/names.ts'
+import { checkBareName } from '../../../core/names.ts'
 import { may, permit } from '../access.ts'
 import type { Decoded, Encodable } from '../codec/notation.ts'
 import { describeTopicConfigs, settingsFrom } from '../configs/topic-configs.ts'
@@ -37,7 +38,7 @@ export const createTopicsApi: ServedApi = serve(createTopics, ({ topics, validat
 function create(client: Client, topic: NewTopic, validateOnly: boolean, changes: PartitionChanges): CreatedTopic {
   const { name } = topic
   const { broker } = client
-  if (!may(client, 'create', 'broker')) permit(client, 'create', `topic:${name}`)
+  if (!may(client, 'create', 'broker')) permit(client, 'create', topicAddress(name))
   if (exists(client, name)) throw new KafkaError(errors.TOPIC_ALREADY_EXISTS, `the topic ${name} exists`)
   const partitions = partitionCount(topic)
   if (partitions > broker.limits.partitionsMax) {
@@ -48,7 +49,7 @@ function create(client: Client, topic: NewTopic, validateOnly: boolean, changes:
   }
   const settings = settingsFrom({}, topic.configs, broker.limits)
   let topicId = NO_TOPIC_ID
-  checkName(name, 'topic')
+  checkBareName(name, 'topic')
   if (!validateOnly) {
     changes.check()
     broker.createTopic({ name, partitions, ...settings })
@@ -98,9 +99,9 @@ export const deleteTopicsApi: ServedApi = serve(deleteTopics, (request, version,
   const responses = wanted.map(({ name, topicId }) => {
     try {
       // Whether a topic is there is not told to who may not know.
-      if (name !== null && topicId === NO_TOPIC_ID) permit(client, 'delete', `topic:${name}`)
+      if (name !== null && topicId === NO_TOPIC_ID) permit(client, 'delete', topicAddress(name))
       const topic = topicOf(client.broker, name, topicId)
-      permit(client, 'delete', `topic:${topic.name}`)
+      permit(client, 'delete', topicAddress(topic.name))
       changes.check()
       const { length } = topic.partitions
       client.broker.deleteTopic(topic.name)
@@ -118,7 +119,7 @@ export const createPartitionsApi: ServedApi = serve(createPartitions, ({ topics,
   const changes = new PartitionChanges(client, version >= 3)
   const results = topics.map(({ name, count, assignments }) => {
     try {
-      permit(client, 'define', `topic:${name}`)
+      permit(client, 'define', topicAddress(name))
       const { partitions } = client.broker.storedTopic(name)
       const max = client.broker.limits.partitionsMax
       if (count <= partitions.length || count > max) {

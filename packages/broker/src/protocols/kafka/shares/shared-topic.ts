@@ -1,4 +1,5 @@
 // hot path
+import { topicAddress } from '@millrace/wire'
 import type { MillraceError } from '../../../base/errors.ts'
 import type { Consumer, Delivery, DeliverySink, StoredTopic, TransactionAction } from '../../../core/broker.ts'
 import { errors, KafkaError } from '../errors.ts'
@@ -54,7 +55,7 @@ export class SharedTopic implements DeliverySink {
     }
     if (this.#consumer !== undefined) return
     broker.subscriptionGroups.subscribe(topic.name, this.#group, sharePolicy)
-    this.#consumer = broker.consume(`topic:${topic.name}/${this.#group}`, {}, this)
+    this.#consumer = broker.consume(topicAddress(topic.name, this.#group), {}, this)
     this.#consumer.restrict(this.partitions)
     this.#topic = topic
   }

@@ -1,4 +1,5 @@
 /** What a transaction is told beforehand: to which partitions it will publish, and that it will commit offsets. */
+import { destinationAddress, topicAddress } from '@millrace/wire'
 import type { TransactionalProducer, TransactionPartition } from '../../../core/producer-transactions/producer-transactions.ts'
 import { MillraceError } from '../../../base/errors.ts'
 import { permit } from '../access.ts'
@@ -67,12 +68,12 @@ function verify(client: Client, by: TransactionalProducer, topics: Topics, versi
     if (known === undefined || known.producerId !== by.producerId)
       return refusing(topics, () => errors.INVALID_PRODUCER_ID_MAPPING)
     if (known.epoch !== by.epoch) return refusing(topics, () => errors.PRODUCER_FENCED)
-    const added = new Set(known.partitions.map(({ kind, name, partition }) => `${kind}:${name}/${partition}`))
+    const added = new Set(known.partitions.map(({ kind, name, partition }) => `${destinationAddress(kind, name)} ${partition}`))
     const { codes } = placesOf(client, topics)
     return refusing(topics, (n, m) => {
       const { name, partitions } = topics[n]!
       if (codes[n]![m] !== errors.NONE) return codes[n]![m]!
-      return known.state === 'open' && added.has(`topic:${name}/${partitions[m]}`) ? errors.NONE : missing
+      return known.state === 'open' && added.has(`${topicAddress(name)} ${partitions[m]}`) ? errors.NONE : missing
     })
   } catch (error) {
     const code = producerErrorCode(client, by, error, coordinatorCodes(true))
@@ -88,8 +89,8 @@ function placesOf(
   const found: TransactionPartition[] = []
   const codes = topics.map(({ name, partitions }) => {
     try {
-      permit(client, 'publish', `topic:${name}`)
-      const to = client.broker.destination(`topic:${name}`, false)
+      permit(client, 'publish', topicAddress(name))
+      const to = client.broker.destination(topicAddress(name), false)
       return partitions.map((partition) => {
         if (partition < 0 || partition >= to.partitions) return errors.UNKNOWN_TOPIC_OR_PARTITION
         found.push({ to, partition })

@@ -1,4 +1,5 @@
 /** What operators see of producers and transactions. */
+import { topicAddress } from '@millrace/wire'
 import type {
   ProducerTransactions,
   TransactionDescription,
@@ -84,7 +85,7 @@ function described(client: Client, description: TransactionDescription): Describ
   const { transactionalId, state, timeoutMs, startedMs, producerId, epoch } = description
   const partitions = new Map<string, number[]>()
   for (const { kind, name, partition } of description.partitions) {
-    if (kind !== 'topic' || !may(client, 'describe', `topic:${name}`)) continue
+    if (kind !== 'topic' || !may(client, 'describe', topicAddress(name))) continue
     const known = partitions.get(name)
     if (known === undefined) partitions.set(name, [partition])
     else known.push(partition)
@@ -119,7 +120,7 @@ export const describeProducersApi: ServedApi = serve(describeProducers, ({ topic
   const failures = topics.map(({ name, partitionIndexes }) =>
     partitionIndexes.map((index) => {
       try {
-        permit(client, 'read', `topic:${name}`)
+        permit(client, 'read', topicAddress(name))
         const partition = partitionOf(topicOf(client.broker, name, NO_TOPIC_ID), index)
         if (found.has(partition)) throw new KafkaError(errors.INVALID_REQUEST, 'a partition is asked about twice')
         found.add(partition)

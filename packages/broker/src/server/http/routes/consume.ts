@@ -1,3 +1,4 @@
+import { topicAddress } from '@millrace/wire'
 import { unreachable } from '../../../base/assert.ts'
 import { MillraceError } from '../../../base/errors.ts'
 import { check, type ObjectSchema, type Typed, typed } from '../../../protocols/api/json-schema.ts'
@@ -69,7 +70,7 @@ const kinds: readonly SourceKind[] = [
   {
     tag: 'subscription',
     path: '/v1/topics/{topic}/subscriptions/{name}',
-    sourceOf: ({ topic, name }) => `topic:${topic!}/${name!}`,
+    sourceOf: ({ topic, name }) => topicAddress(topic!, name),
   },
 ]
 

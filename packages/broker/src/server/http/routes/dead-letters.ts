@@ -1,3 +1,4 @@
+import { destinationAddress } from '@millrace/wire'
 import { MillraceError } from '../../../base/errors.ts'
 import * as schemas from '../../../protocols/api/dead-letter-schemas.ts'
 import type { JsonSchema, ObjectSchema } from '../../../protocols/api/json-schema.ts'
@@ -94,7 +95,7 @@ function messageRoute({ session }: HttpServices, kind: 'queue' | 'topic'): Route
     answers: { 200: answer('The message; a dead letter with the story of its death.', schemas.message) },
     errors: ['not_found', 'offset_out_of_range'],
     async handle({ params, query, principal }) {
-      const where = { source: `${kind}:${params['name']!}`, offset: Number(params['offset']), ...query }
+      const where = { source: destinationAddress(kind, params['name']!), offset: Number(params['offset']), ...query }
       return json(200, await runOperation(session, principal, 'message.get', where))
     },
   }

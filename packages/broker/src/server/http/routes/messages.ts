@@ -1,9 +1,10 @@
-import { exchangeAddress } from '@millrace/wire'
+import { destinationAddress } from '@millrace/wire'
 import { type ErrorCode, MillraceError } from '../../../base/errors.ts'
 import type { ObjectSchema } from '../../../protocols/api/json-schema.ts'
 import { messageSchema } from '../../../protocols/api/message-json.ts'
 import { runOperation } from '../../../protocols/api/operations.ts'
 import { messageList, PEEK_MAX, positionsAfter, readFilter } from '../../../protocols/api/schemas.ts'
+import { resourceOf } from '../../../protocols/destination-resource.ts'
 import type { Principal } from '../../../protocols/session.ts'
 import { json } from '../problem.ts'
 import { MESSAGES_MAX, newMessageSchema, prioritySchema, readPublishRequest, ttlSchema } from '../publish-request.ts'
@@ -174,8 +175,8 @@ function publishRoute(services: HttpServices, { kind, missing, query: accepted, 
     ],
     async handle(call) {
       const { context, query, params, principal } = call
-      const target = kind === 'exchange' ? exchangeAddress(params['name']!) : `${kind}:${params['name']!}`
-      session.authorize(principal, 'publish', `${kind}:${params['name']!}`)
+      const target = destinationAddress(kind, params['name']!)
+      session.authorize(principal, 'publish', resourceOf(kind, params['name']!))
       await admission(services)
       const body = await bodies.read(context.env.incoming)
       const { messages, isBatch } = readPublishRequest({
@@ -219,7 +220,13 @@ function peekRoute({ session }: HttpServices, kind: 'queue' | 'topic'): Route {
       const where = typeof from === 'string' ? { from: parseStartPosition(from) } : {}
       return json(
         200,
-        await runOperation(session, principal, 'peek', { source: `${kind}:${params['name']!}`, ...rest, ...where }, signal),
+        await runOperation(
+          session,
+          principal,
+          'peek',
+          { source: destinationAddress(kind, params['name']!), ...rest, ...where },
+          signal,
+        ),
       )
     },
   }
@@ -239,7 +246,7 @@ function tailRoute({ session, tails }: HttpServices, kind: 'queue' | 'topic'): R
     answers: { 200: { description: 'The data of each event is a message.', content: { 'text/event-stream': messageSchema } } },
     errors: ['not_found', 'bad_selector', 'offset_out_of_range'],
     handle({ context, params, query, principal }) {
-      const source = `${kind}:${params['name']!}`
+      const source = destinationAddress(kind, params['name']!)
       session.authorize(principal, 'read', source)
       const from = query['from'] as string | undefined
       const tail: Tail = new Tail(

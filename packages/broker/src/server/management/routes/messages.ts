@@ -1,7 +1,8 @@
-import { RecordBatchBuilder } from '@millrace/wire'
+import { destinationAddress, RecordBatchBuilder } from '@millrace/wire'
 import { scopedName, splitScopedName } from '../../../base/scoped-names.ts'
 import type { Route } from '../../../core/broker.ts'
 import { AmqpError } from '../../../protocols/amqp/amqp-error.ts'
+import { tellsCountOf } from '../../../protocols/amqp/definitions/queues.ts'
 import { FormParts, MessageForm } from '../../../protocols/amqp/message-form.ts'
 import { RoutedForm } from '../../../protocols/amqp/message-in.ts'
 import type { Access } from '../access.ts'
@@ -84,7 +85,7 @@ async function publish(
 /** What goes by the default exchange is published to queues. @throws MillraceError `forbidden` */
 function checkQueues(access: Access, { destinations }: Route, key: string): void {
   if (destinations.length === 0) access.check('publish', `queue:${key}`)
-  for (const { kind, name } of destinations) access.check('publish', `${kind}:${name}`)
+  for (const { kind, name } of destinations) access.check('publish', destinationAddress(kind, name))
 }
 
 /** @throws MillraceError `bad_request` */
@@ -117,11 +118,12 @@ async function take(call: ManagementCall, services: ManagementServices): Promise
   if (encoding !== 'auto' && encoding !== 'base64') throw badRequest(`unsupported encoding: ${encoding}`)
   const truncate = numberField(body, 'truncate') ?? Number.MAX_SAFE_INTEGER
   const { name: queue } = splitScopedName(found.info.name)
+  const options = { queue, tellsCount: tellsCountOf(found), encoding, truncate } as const
   return takeMessages(broker, found.info.name, count, (taken, settle) => {
     const left = countsOf(queueOf(call, services)).messages_ready
     return taken.map((message, n) => {
       const { delivery, offset } = message
-      const shown = shownMessage(delivery, offset, { queue, messagesLeft: left + taken.length - 1 - n, encoding, truncate })
+      const shown = shownMessage(delivery, offset, { ...options, messagesLeft: left + taken.length - 1 - n })
       if (how === 'ack_requeue_false') settle(message, { kind: 'ack' })
       else if (how === 'reject_requeue_false') settle(message, { kind: 'reject', reason: 'rejected' })
       // What is left goes back with the end of the consumer, as a delivery that counts.

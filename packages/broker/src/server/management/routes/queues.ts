@@ -1,3 +1,4 @@
+import { destinationAddress, topicAddress } from '@millrace/wire'
 import { scopedName, splitScopedName } from '../../../base/scoped-names.ts'
 import { AmqpError } from '../../../protocols/amqp/amqp-error.ts'
 import { checkNotReserved } from '../../../protocols/amqp/definitions/names.ts'
@@ -38,7 +39,7 @@ export const queueRoutes: readonly ManagementRoute[] = [
   }),
   post('/api/queues/{vhost}/{name}/actions', async (call, services) => {
     const found = queueOf(call, services)
-    call.access.check('create', `${found.kind}:${found.info.name}`)
+    call.access.check('create', destinationAddress(found.kind, found.info.name))
     const action = textField(await call.body(), 'action')
     // There is one node: its queues are always in sync.
     if (action === 'sync' || action === 'cancel_sync') return noContent()
@@ -91,7 +92,7 @@ async function declare(call: ManagementCall, services: ManagementServices): Prom
   access.check('create', `queue:${core}`)
   const body = await call.body()
   const args = tableField(body, 'arguments')
-  if (args['x-queue-type'] === 'stream') access.check('create', `topic:${core}`)
+  if (args['x-queue-type'] === 'stream') access.check('create', topicAddress(core))
   const isNew = declarations.findQueue(vhost, name) === undefined
   if (isNew) checkNotReserved('queue', name)
   const deadLetters = args['x-dead-letter-exchange']
@@ -112,7 +113,7 @@ async function deleteQueue(call: ManagementCall, services: ManagementServices): 
   const { broker } = services.session
   const found = usableQueue(call, services, 'delete')
   const { kind, info } = found
-  call.access.check('delete', `${kind}:${info.name}`)
+  call.access.check('delete', destinationAddress(kind, info.name))
   const told = `queue '${call.param('name')}' in vhost '${call.param('vhost')}'`
   const isAsked = (condition: string): boolean => call.search.get(condition) === 'true'
   if (isAsked('if-empty') && countsOf(found).messages > 0) throw new AmqpError('precondition-failed', `${told} is not empty`)

@@ -1,4 +1,5 @@
 import { splitScopedName } from '../../../base/scoped-names.ts'
+import { limitsEntry } from '../../../protocols/amqp/transfer/export-definitions.ts'
 import { limitsOf } from '../../../protocols/amqp/transfer/import-definitions.ts'
 import type { VhostSettings } from '../../../protocols/amqp/vhosts/vhost-settings.ts'
 import type { VirtualHost } from '../../../protocols/amqp/vhosts/virtual-hosts.ts'
@@ -105,24 +106,16 @@ function settingsOf(body: Json): VhostSettings {
   }
 }
 
-function limitsView({ name, limits = {} }: VirtualHost): readonly object[] {
-  const value = rabbitLimits(limits)
-  return Object.keys(value).length === 0 ? [] : [{ vhost: name, value }]
-}
-
-function rabbitLimits({ maxConnections, maxQueues }: NonNullable<VirtualHost['limits']>): Readonly<Record<string, number>> {
-  return {
-    ...(maxConnections === undefined ? {} : { 'max-connections': maxConnections }),
-    ...(maxQueues === undefined ? {} : { 'max-queues': maxQueues }),
-  }
+function limitsView(host: VirtualHost): readonly object[] {
+  return limitsEntry(host).map(({ vhost, value }) => ({ vhost, value }))
 }
 
 async function changeLimit(call: ManagementCall, services: ManagementServices, value: number | undefined): Promise<Response> {
   const { vhosts, broker } = services.administration
-  const { name, limits = {} } = vhosts.get(call.param('vhost'))
+  const vhost = vhosts.get(call.param('vhost'))
   const limit = call.param('name')
   if (limit !== 'max-connections' && limit !== 'max-queues') throw badRequest(`${limit} is no limit of virtual hosts`)
-  const next = { ...rabbitLimits(limits), [limit]: value ?? -1 }
-  await broker.whenCommitted(vhosts.setLimits(name, limitsOf(next)))
+  const next = { ...(limitsEntry(vhost)[0]?.value as object | undefined), [limit]: value ?? -1 }
+  await broker.whenCommitted(vhosts.setLimits(vhost.name, limitsOf(next)))
   return noContent()
 }

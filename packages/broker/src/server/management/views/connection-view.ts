@@ -79,11 +79,13 @@ export function consumersOf(connections: readonly AmqpConnection[]): readonly Co
   )
 }
 
+const activities = { shared: 'up', single: 'single_active', waiting: 'waiting' } as const
+
 export function consumerView({ connection, channel, consumer }: ConsumerPlace, { node }: ManagementServices): object {
   return {
     ack_required: consumer.needsAck,
-    active: consumer.isActive,
-    activity_status: consumer.isActive ? 'up' : 'waiting',
+    active: consumer.turn !== 'waiting',
+    activity_status: activities[consumer.turn],
     arguments: consumer.arguments,
     channel_details: {
       connection_name: connection.name,

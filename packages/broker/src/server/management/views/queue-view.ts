@@ -45,7 +45,7 @@ export function policiesOf({ policies }: AmqpAdministration, vhost: string, targ
 
 function singleActive(found: FoundQueue, consumers: readonly ConsumerPlace[]): string | null {
   if (found.kind === 'topic' || found.info.delivery.consumers !== 'single') return null
-  return consumers.find(({ consumer }) => consumer.isActive)?.consumer.tag ?? null
+  return consumers.find(({ consumer }) => consumer.turn === 'single')?.consumer.tag ?? null
 }
 
 function bytesOf(found: FoundQueue): number {
@@ -54,10 +54,21 @@ function bytesOf(found: FoundQueue): number {
 }
 
 /** Nothing is counted of streams. */
-function messageStats(found: FoundQueue, of: string, { rates }: ManagementServices): object {
-  if (found.kind === 'topic') return {}
-  const { published, delivered, acked, redelivered } = found.info.counters
-  return {
-    message_stats: rates.withDetails(of, { publish: published, deliver_get: delivered, ack: acked, redeliver: redelivered }),
+function messageStats({ kind, info }: FoundQueue, of: string, { administration, rates }: ManagementServices): object {
+  if (kind === 'topic') return {}
+  const { published, delivered, acked, redelivered } = info.counters
+  const { got, gotNoAck, gotNothing, deliveredNoAck } = administration.queueCounters.of(info.name)
+  const stats = {
+    publish: published,
+    // What other doors deliver and settle is there too.
+    deliver: delivered - got - gotNoAck - deliveredNoAck,
+    deliver_no_ack: deliveredNoAck,
+    get: got,
+    get_no_ack: gotNoAck,
+    get_empty: gotNothing,
+    deliver_get: delivered,
+    ack: Math.max(0, acked - gotNoAck - deliveredNoAck),
+    redeliver: redelivered,
   }
+  return { message_stats: rates.withDetails(of, stats) }
 }
