@@ -51,17 +51,50 @@ function sizeOf(part: string | Uint8Array | null): number {
   return part.length <= SHORT_CHARACTERS ? part.length * CHARACTER_BYTES_MAX : textSize(part)
 }
 
+/** Headers of a message, for `messageHeaders`: used again and again. */
+interface Gathered {
+  key: string
+  value: string | Uint8Array | null
+}
+const kept: Gathered[] = []
+const KEPT_MAX = 16
+
 /**
- * All headers of a message.
+ * All headers of a message, in a list that is good until the next call.
  * @param timestampMs from when its `ttlMs` counts
  * @throws MillraceError `bad_request`
  */
 export function messageHeaders(body: Body, options: PublishOptions, timestampMs: number): readonly HeaderToWrite[] {
   const { priority, ttlMs } = options
-  let headers = encodeHeaders(body, options.headers)
+  let headers = gatherHeaders(body, options.headers)
   if (priority !== undefined) headers = withPriority(headers, priority)
   return ttlMs === undefined ? headers : withExpiry(headers, timestampMs, ttlMs)
 }
+
+function gatherHeaders(body: Body, headers: PublishOptions['headers']): readonly HeaderToWrite[] {
+  if (headers === undefined || isJson(body)) return encodeHeaders(body, headers)
+  let count = 0
+  for (const key in headers) {
+    if (!Object.hasOwn(headers, key)) continue
+    if (count === KEPT_MAX) return encodeHeaders(body, headers)
+    if (count === kept.length) kept.push({ key, value: headers[key]! })
+    else {
+      kept[count]!.key = key
+      kept[count]!.value = headers[key]!
+    }
+    count++
+  }
+  return count === 0 ? NO_HEADERS : listOf(count)
+}
+
+/** The first `count` of those that are kept, as a list: one for each length. */
+function listOf(count: number): readonly HeaderToWrite[] {
+  const list = (lists[count] ??= [])
+  for (let n = list.length; n < count; n++) list.push(kept[n]!)
+  return list
+}
+
+const lists: HeaderToWrite[][] = []
 
 export function encodeHeaders(body: Body, headers: PublishOptions['headers']): readonly HeaderToWrite[] {
   if (headers === undefined) return isJson(body) ? JSON_HEADERS : NO_HEADERS

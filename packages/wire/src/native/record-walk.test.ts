@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { encodeBatch, RecordBatchBuilder } from '../record-batch-builder.ts'
 import { BATCH_HEADER_BYTES, batchProblem, decodeBatch } from '../record-batch.ts'
 import { readHeaders, RecordCursor } from './record-cursor.ts'
-import { BatchCutter, recordsProblem } from './record-walk.ts'
+import { BatchCutter, locateHeader, recordsProblem } from './record-walk.ts'
 
 const blob = fc.uint8Array({ maxLength: 200 })
 const record = fc.record({
@@ -69,6 +69,29 @@ describe('recordsProblem', () => {
     view.setInt32(57, 2)
     view.setInt32(23, 0)
     expect(recordsProblem(batch)).toMatch(/out of order/)
+  })
+})
+
+describe('locateHeader', () => {
+  it('finds in each record what a cursor finds', () => {
+    const name = fc.constantFrom('a', 'id', 'message-id')
+    const named = record.chain((parts) =>
+      fc.array(fc.record({ key: name, value: fc.option(blob) }), { maxLength: 4 }).map((headers) => ({ ...parts, headers })),
+    )
+    fc.assert(
+      fc.property(fc.array(named, { minLength: 1, maxLength: 20 }), name, (list, wanted) => {
+        const batch = encodeBatch(list)
+        const bytes = new TextEncoder().encode(wanted)
+        const places = new Int32Array(2 * list.length)
+        locateHeader(batch, bytes, places)
+        const cursor = new RecordCursor(batch)
+        for (let n = 0; cursor.next(); n++) {
+          const isThere = cursor.findHeader(bytes)
+          expect(places[n * 2 + 1]).toBe(cursor.headerLength)
+          if (isThere) expect(places[n * 2]).toBe(cursor.headerAt)
+        }
+      }),
+    )
   })
 })
 

@@ -56,6 +56,52 @@ export function recordsProblem(batch: Uint8Array, keyed = false): string | undef
 }
 
 /**
+ * Finds one header in each record of a batch for which `recordsProblem` has nothing to say. The last one of that name counts.
+ * @param name in UTF-8
+ * @param places gets two numbers for each record: where in the batch its value is, and its length; -1 when there is none, or it is null
+ */
+export function locateHeader(batch: Uint8Array, name: Uint8Array, places: Int32Array): void {
+  const count = batchRecordCount(batch)
+  let at = BATCH_HEADER_BYTES
+  for (let n = 0; n < count; n++) {
+    while (batch[at++]! >= 0x80);
+    // Behind the length: attributes, and the deltas of time and offset.
+    at++
+    while (batch[at++]! >= 0x80);
+    while (batch[at++]! >= 0x80);
+    at = blobEnd(batch, blobEnd(batch, at))
+    let left = readVarint(batch, at)
+    at += varintBytes
+    let valueAt = 0
+    let valueLength = -1
+    for (; left > 0; left--) {
+      const nameLength = readVarint(batch, at)
+      const nameAt = at + varintBytes
+      const isIt = nameLength === name.length && isAt(batch, nameAt, name)
+      const length = readVarint(batch, nameAt + nameLength)
+      at = nameAt + nameLength + varintBytes
+      if (isIt) {
+        valueAt = at
+        valueLength = length
+      }
+      if (length > 0) at += length
+    }
+    places[n * 2] = valueAt
+    places[n * 2 + 1] = valueLength
+  }
+}
+
+function blobEnd(batch: Uint8Array, at: number): number {
+  const length = readVarint(batch, at)
+  return length > 0 ? at + varintBytes + length : at + varintBytes
+}
+
+function isAt(bytes: Uint8Array, at: number, part: Uint8Array): boolean {
+  for (let n = 0; n < part.length; n++) if (bytes[at + n] !== part[n]) return false
+  return true
+}
+
+/**
  * Cuts runs of records out of a batch, for a consumer whose credit covers only part of it. Records keep their encoding and
  * their offset deltas; header, count and checksum are made anew. Remembers where the last cut ended, so that walking through
  * one batch in many cuts costs one walk.
@@ -112,16 +158,22 @@ function excerpt(batch: Uint8Array, start: number, end: number, count: number): 
 /** Bytes that the last `readVarint` took; 0 when it met the end of the batch or more than 53 bits. */
 let varintBytes = 0
 
-/** Zigzag, up to 53 bits. Most have one byte or two, which need no arithmetic beyond 32 bits. */
+/** Zigzag, up to 53 bits. Most have one byte: that part is small enough to be inlined. */
 function readVarint(bytes: Uint8Array, at: number): number {
+  const byte = bytes[at]!
+  if (byte < 0x80) {
+    varintBytes = 1
+    return (byte >>> 1) ^ -(byte & 1)
+  }
+  return readLongVarint(bytes, at)
+}
+
+/** Two bytes need no arithmetic beyond 32 bits. */
+function readLongVarint(bytes: Uint8Array, at: number): number {
   let byte = bytes[at]
   if (byte === undefined) {
     varintBytes = 0
     return 0
-  }
-  if (byte < 0x80) {
-    varintBytes = 1
-    return (byte >>> 1) ^ -(byte & 1)
   }
   const second = bytes[at + 1]
   if (second !== undefined && second < 0x80) {

@@ -1,5 +1,6 @@
 // hot path (packages/broker/test/core/dedup-throughput.mjs)
 import { IdIndex } from './id-index.ts'
+import { IdRows } from './id-rows.ts'
 
 /** Slots of a table that holds little. A power of two. */
 const CAPACITY_MIN = 16
@@ -8,7 +9,7 @@ const CAPACITY_MIN = 16
  * Hashes in the order in which they came, found by value: a ring of entries, and an index of where in it they are. An entry is named by
  * its *ordinal*: it counts from the first that ever was, and is its offset in the log of ids.
  *
- * 52 bytes for each slot of the ring, whose size is the next power of two.
+ * 32 bytes for each slot of the ring, whose size is the next power of two, and what `IdRows` takes.
  */
 export class IdTable {
   /** Ordinals of the oldest entry, and of the next to come. */
@@ -19,10 +20,8 @@ export class IdTable {
   #first = 0
   /** By slot. */
   #hashes = new Int32Array(CAPACITY_MIN * 4)
-  #offsets = new Float64Array(CAPACITY_MIN)
-  #timesMs = new Float64Array(CAPACITY_MIN)
-  #partitions = new Uint32Array(CAPACITY_MIN)
   #index: IdIndex
+  readonly #rows = new IdRows()
 
   constructor(start: number) {
     this.start = start
@@ -36,7 +35,7 @@ export class IdTable {
 
   /** Memory that it takes. */
   get bytes(): number {
-    return this.#capacity * 36 + this.#index.bytes
+    return this.#capacity * 16 + this.#index.bytes + this.#rows.bytes
   }
 
   /** Of `count` hashes one after the other: asks memory for their places at once, instead of waiting for each when it is looked for. */
@@ -64,35 +63,46 @@ export class IdTable {
     this.#hashes[slot * 4 + 1] = hash[at + 1]!
     this.#hashes[slot * 4 + 2] = hash[at + 2]!
     this.#hashes[slot * 4 + 3] = hash[at + 3]!
-    this.#offsets[slot] = offset
-    this.#timesMs[slot] = timeMs
-    this.#partitions[slot] = partition
+    this.#rows.add(this.end, partition, offset, timeMs)
     this.#index.add(hash[at]!, this.end, this.start, this.size)
     this.end++
   }
 
   offset(ordinal: number): number {
-    return this.#offsets[this.#slot(ordinal)]!
+    return this.#rows.offset(ordinal)
   }
 
   timeMs(ordinal: number): number {
-    return this.#timesMs[this.#slot(ordinal)]!
+    return this.#rows.timeMs(ordinal)
   }
 
   partition(ordinal: number): number {
-    return this.#partitions[this.#slot(ordinal)]!
+    return this.#rows.partition(ordinal)
   }
 
-  /** Writes the four words of its hash. */
-  writeHash(ordinal: number, to: DataView, at: number): void {
-    const from = this.#slot(ordinal) * 4
-    for (let n = 0; n < 4; n++) to.setInt32(at + n * 4, this.#hashes[from + n]!)
+  /** One past the last of those after it that came with it, for messages side by side. */
+  rowEnd(ordinal: number): number {
+    return this.#rows.rowEnd(ordinal, this.end)
+  }
+
+  /** Writes the hashes of the entries `from..end - 1`, four words each. */
+  writeHashes(from: number, end: number, to: DataView, at: number): void {
+    const hashes = this.#hashes
+    let next = at
+    for (let ordinal = from; ordinal < end; ordinal++, next += 16) {
+      const word = this.#slot(ordinal) * 4
+      to.setInt32(next, hashes[word]!)
+      to.setInt32(next + 4, hashes[word + 1]!)
+      to.setInt32(next + 8, hashes[word + 2]!)
+      to.setInt32(next + 12, hashes[word + 3]!)
+    }
   }
 
   /** Forgets the oldest `count` entries. */
   drop(count: number): void {
     this.#first = (this.#first + count) & (this.#capacity - 1)
     this.start += count
+    this.#rows.drop(this.start)
   }
 
   /** Gives memory back that it does not need any more. */
@@ -100,6 +110,7 @@ export class IdTable {
     let capacity = this.#capacity
     while (capacity > CAPACITY_MIN && this.size * 4 <= capacity) capacity >>>= 1
     if (capacity < this.#capacity) this.#resize(capacity)
+    this.#rows.shrink()
   }
 
   #isAt(from: number, hash: Int32Array, at: number): boolean {
@@ -116,15 +127,10 @@ export class IdTable {
     // What wraps around in the ring comes in two pieces.
     const first = this.#first
     const front = Math.min(size, this.#capacity - first)
-    const moved = <T extends Int32Array | Uint32Array | Float64Array>(from: T, to: T, each: number): T => {
-      to.set(from.subarray(first * each, (first + front) * each))
-      to.set(from.subarray(0, (size - front) * each), front * each)
-      return to
-    }
-    this.#hashes = moved(this.#hashes, new Int32Array(capacity * 4), 4)
-    this.#offsets = moved(this.#offsets, new Float64Array(capacity), 1)
-    this.#timesMs = moved(this.#timesMs, new Float64Array(capacity), 1)
-    this.#partitions = moved(this.#partitions, new Uint32Array(capacity), 1)
+    const hashes = new Int32Array(capacity * 4)
+    hashes.set(this.#hashes.subarray(first * 4, (first + front) * 4))
+    hashes.set(this.#hashes.subarray(0, (size - front) * 4), front * 4)
+    this.#hashes = hashes
     this.#capacity = capacity
     this.#first = 0
     const index = new IdIndex(capacity, start)

@@ -1,11 +1,12 @@
 import { KIB, MINUTE_MS } from '../../base/units.ts'
 
 export const WINDOW_MS_MAX: number = 30 * 24 * 60 * MINUTE_MS
-/** Ids that a destination remembers, where its settings do not say. About 45 bytes each. */
+/** Ids that a destination remembers, where its settings do not say. About 35 bytes each. */
 export const ENTRIES_MAX_DEFAULT = 1_000_000
 export const ENTRIES_MAX = 16_777_216
-/** Of one stored id: docs/formats/dedup.md. */
-export const ENTRY_BYTES = 32
+/** Of stored ids, docs/formats/dedup.md: what is said of a row, and each hash. */
+export const ROW_BYTES = 20
+export const HASH_BYTES = 16
 /** Ids that wait for the commit to close before they are written at once. */
 export const WAITING_IDS_MAX = 4096
 /** Expired ids leave memory and disk no later than so long after the first of them expired, while nothing is published. */

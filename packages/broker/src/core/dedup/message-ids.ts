@@ -1,5 +1,5 @@
 // hot path (packages/broker/test/core/dedup-throughput.mjs)
-import { batchRecordCount, MESSAGE_ID_HEADER, RecordBatchBuilder, RecordCursor, RecordReader } from '@millrace/wire'
+import { batchRecordCount, locateHeader, MESSAGE_ID_HEADER, RecordBatchBuilder, RecordReader } from '@millrace/wire'
 import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import { MIB } from '../../base/units.ts'
@@ -11,11 +11,13 @@ import type { Deadline } from '../timers.ts'
 import type { CheckedDedup, DedupDefinition } from './dedup-settings.ts'
 import { hash128 } from './hash128.ts'
 import { IdTable } from './id-table.ts'
-import { ENTRY_BYTES, SWEEP_MS, WAITING_IDS_MAX } from './limits.ts'
+import { HASH_BYTES, ROW_BYTES, SWEEP_MS, WAITING_IDS_MAX } from './limits.ts'
 
 const READ_BYTES: number = MIB
 const NEW = -1
 const NO_ID = -2
+/** Of an id in a row of its own. */
+const ID_BYTES_MAX: number = ROW_BYTES + HASH_BYTES
 const HEADER: Uint8Array = new TextEncoder().encode(MESSAGE_ID_HEADER)
 
 /**
@@ -28,11 +30,11 @@ export class MessageIds implements CommitMember, Deadline {
   #settings: CheckedDedup
   readonly #shard: Shard
   #table: IdTable
-  /** Of a batch's records: four words each, and whether there is an id. */
+  /** Of a batch's records: where their ids are, with their lengths, and the hashes of these, of four words. */
+  #places = new Int32Array(2 * 64)
   #hashes = new Int32Array(4 * 64)
-  #hasId = new Uint8Array(64)
   readonly #builder: RecordBatchBuilder
-  #entries = new Uint8Array(ENTRY_BYTES * 16)
+  #entries = new Uint8Array(ID_BYTES_MAX * 16)
   #view = new DataView(this.#entries.buffer)
   /** Ordinals below are in the log, or in the open commit. */
   #written: number
@@ -77,7 +79,7 @@ export class MessageIds implements CommitMember, Deadline {
   /** Before `admit`. @returns what it adds to the commit at most, for a batch of so many records */
   makeReady(records: number): number {
     this.#forget(this.#nowMs())
-    return (this.#table.end - this.#written + records) * ENTRY_BYTES
+    return (this.#table.end - this.#written + records) * ID_BYTES_MAX
   }
 
   /**
@@ -128,17 +130,12 @@ export class MessageIds implements CommitMember, Deadline {
     while (table.end < end) {
       for (const batch of await store.read(this.log, table.end, READ_BYTES)) {
         const record = new RecordReader(batch.bytes)
-        const entries = record.next() ? record.value : null
-        if (entries === null || entries.length !== (batch.lastOffset - batch.baseOffset + 1) * ENTRY_BYTES) {
+        const rows = record.next() ? record.value : null
+        const last = rows === null ? undefined : this.#loadRows(rows, record.timestampMs, batch.baseOffset)
+        if (last === undefined || table.end !== batch.lastOffset + 1) {
           throw new MillraceError('data_corrupt', `log ${this.log} of message ids cannot be read at offset ${batch.baseOffset}`)
         }
-        const view = new DataView(entries.buffer, entries.byteOffset, entries.length)
-        // The start may lie inside a batch.
-        for (let at = (table.end - batch.baseOffset) * ENTRY_BYTES; at < entries.length; at += ENTRY_BYTES) {
-          for (let n = 0; n < 4; n++) this.#hashes[n] = view.getInt32(at + n * 4)
-          timeMs = record.timestampMs + view.getUint32(at + 28)
-          table.add(this.#hashes, 0, view.getUint32(at + 16), view.getFloat64(at + 20), timeMs)
-        }
+        timeMs = last
       }
     }
     this.#written = table.end
@@ -175,18 +172,40 @@ export class MessageIds implements CommitMember, Deadline {
 
   // ---- inside -------------------------------------------------------------------------------------------------------
 
+  /** @param base of the batch: the start of the log may lie inside of it @returns the time of the last row, or undefined if they cannot be read */
+  #loadRows(rows: Uint8Array, sinceMs: number, base: number): number | undefined {
+    const table = this.#table
+    const view = new DataView(rows.buffer, rows.byteOffset, rows.length)
+    let timeMs: number | undefined
+    let ordinal = base
+    for (let at = 0; at < rows.length;) {
+      if (at + ROW_BYTES > rows.length) return undefined
+      const count = view.getUint32(at)
+      const partition = view.getUint32(at + 4)
+      const offset = view.getFloat64(at + 8)
+      timeMs = sinceMs + view.getUint32(at + 16)
+      at += ROW_BYTES
+      if (at + count * HASH_BYTES > rows.length) return undefined
+      for (let n = 0; n < count; n++, ordinal++, at += HASH_BYTES) {
+        if (ordinal < table.end) continue
+        for (let word = 0; word < 4; word++) this.#hashes[word] = view.getInt32(at + word * 4)
+        table.add(this.#hashes, 0, partition, offset + n, timeMs)
+      }
+    }
+    return timeMs
+  }
+
   /** Leaves the hashes of a batch's ids in `#hashes`. @returns how many records it has */
   #hash(batch: Uint8Array): number {
     const records = batchRecordCount(batch)
-    if (records > this.#hasId.length) {
+    if (records * 2 > this.#places.length) {
+      this.#places = new Int32Array(records * 4)
       this.#hashes = new Int32Array(records * 8)
-      this.#hasId = new Uint8Array(records * 2)
     }
-    const record = new RecordCursor(batch)
-    for (let position = 0; record.next(); position++) {
-      const hasId = record.findHeader(HEADER) && record.headerLength > 0
-      this.#hasId[position] = hasId ? 1 : 0
-      if (hasId) hash128(batch, record.headerAt, record.headerLength, this.#hashes, position * 4)
+    const places = this.#places
+    locateHeader(batch, HEADER, places)
+    for (let n = 0; n < records; n++) {
+      if (places[n * 2 + 1]! > 0) hash128(batch, places[n * 2]!, places[n * 2 + 1]!, this.#hashes, n * 4)
     }
     this.#table.approach(this.#hashes, records)
     return records
@@ -194,14 +213,14 @@ export class MessageIds implements CommitMember, Deadline {
 
   /** @returns the ordinal of the id of the record at `position`, or NEW, or NO_ID */
   #find(position: number): number {
-    return this.#hasId[position] === 0 ? NO_ID : this.#table.find(this.#hashes, position * 4)
+    return this.#places[position * 2 + 1]! <= 0 ? NO_ID : this.#table.find(this.#hashes, position * 4)
   }
 
   #added(count: number): void {
     const { cycle } = this.#shard
     cycle.gather(this)
     if (this.#table.end - this.#written > WAITING_IDS_MAX) this.#write()
-    else cycle.gatheredBytes += count * ENTRY_BYTES
+    else cycle.gatheredBytes += count * ID_BYTES_MAX
     if (!this.#waiting) this.#await()
   }
 
@@ -216,7 +235,7 @@ export class MessageIds implements CommitMember, Deadline {
     const { windowMs, entriesMax } = this.#settings
     const until = nowMs - windowMs
     let end = Math.max(table.start, table.end - entriesMax)
-    while (end < table.end && table.timeMs(end) <= until) end++
+    while (end < table.end && table.timeMs(end) <= until) end = table.rowEnd(end)
     // Offsets in the log have no gaps.
     if (end > this.#written) this.#write()
     table.drop(end - table.start)
@@ -227,17 +246,23 @@ export class MessageIds implements CommitMember, Deadline {
     const first = this.#written
     const count = table.end - first
     if (count === 0) return
-    this.#reserve(count * ENTRY_BYTES)
+    this.#reserve(count * ID_BYTES_MAX)
     const view = this.#view
     const sinceMs = table.timeMs(first)
-    for (let ordinal = first, at = 0; ordinal < table.end; ordinal++, at += ENTRY_BYTES) {
-      table.writeHash(ordinal, view, at)
-      view.setUint32(at + 16, table.partition(ordinal))
-      view.setFloat64(at + 20, table.offset(ordinal))
-      view.setUint32(at + 28, table.timeMs(ordinal) - sinceMs)
+    let at = 0
+    for (let ordinal = first; ordinal < table.end;) {
+      const end = table.rowEnd(ordinal)
+      view.setUint32(at, end - ordinal)
+      view.setUint32(at + 4, table.partition(ordinal))
+      view.setFloat64(at + 8, table.offset(ordinal))
+      view.setUint32(at + 16, table.timeMs(ordinal) - sinceMs)
+      at += ROW_BYTES
+      table.writeHashes(ordinal, end, view, at)
+      at += (end - ordinal) * HASH_BYTES
+      ordinal = end
     }
     this.#written = table.end
-    this.#builder.append(sinceMs, null, this.#entries.subarray(0, count * ENTRY_BYTES))
+    this.#builder.append(sinceMs, null, this.#entries.subarray(0, at))
     const base = this.#shard.store.append(this.log, this.#builder.finish(count), count)
     assert(base === first, 'ids are in their log in the order of the table')
   }
