@@ -6,11 +6,11 @@ import type { Destination, DuplicateRecord, PlacedRun } from './destination.ts'
 import type { ConsumerGroups, OffsetCommit, OffsetCommitter } from './groups/consumer-groups.ts'
 import type { SubscriptionGroups } from './subscription-groups/subscription-groups.ts'
 import type { Documents } from './documents/documents.ts'
-import type { Labels } from './router/router.ts'
 import type { ProducerTransactions } from './producer-transactions/producer-transactions.ts'
 import type { Quotas } from './quotas/quotas.ts'
 import type { Reader, ReadOptions } from './reader.ts'
-import type { Router } from './router/router.ts'
+import type { Labels, Router } from './router/router.ts'
+import type { Shortages } from './shortages.ts'
 import type {
   DedupPolicy,
   DeliveryPolicy,
@@ -186,9 +186,9 @@ export interface Broker {
   // ---- overload ---------------------------------------------------------------------------------------------------
   /** True while publishers should not be read from. */
   readonly congested: boolean
-  /** False while the disk has no room: publishes are refused with `disk_full`, and all else goes on. */
-  readonly acceptsPublishes: boolean
-  /** Calls back when `congested` turned false or `acceptsPublishes` true. */
+  /** What it lacks. */
+  readonly shortages: Shortages
+  /** Calls back when `congested` or one of `shortages` turned false. */
   onRelief(listener: () => void): () => void
 
   readonly limits: BrokerLimits

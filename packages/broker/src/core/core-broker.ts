@@ -47,6 +47,7 @@ import type { Registry } from './registry.ts'
 import type { CoreRouter } from './router/core-router.ts'
 import type { Selector } from './selectors/selector.ts'
 import type { Shard } from './shard.ts'
+import type { CoreShortages } from './shortages.ts'
 import { transact } from './transactions/transactions.ts'
 import { checkStartPosition } from './start-position.ts'
 import type { PartitionProducer, StoredPartition, StoredTopic } from './stored-topic.ts'
@@ -61,6 +62,7 @@ export class CoreBroker implements Broker {
   readonly quotas: CoreQuotas
   readonly documents: StoredDocuments
   readonly router: CoreRouter
+  readonly shortages: CoreShortages
   readonly #shard: Shard
   readonly #store: LogStore
   readonly #registry: Registry
@@ -92,6 +94,7 @@ export class CoreBroker implements Broker {
     this.quotas = quotas
     this.documents = documents
     this.router = registry.router
+    this.shortages = shard.shortages
     this.#shard = shard
     this.#store = shard.store
     this.#registry = registry
@@ -331,12 +334,8 @@ export class CoreBroker implements Broker {
     return this.#store.pendingBytes > this.#store.limits.pendingBytesHigh
   }
 
-  get acceptsPublishes(): boolean {
-    return this.#store.acceptsPublishes
-  }
-
   onRelief(listener: () => void): () => void {
-    return this.#store.onRelief(listener)
+    return this.shortages.onRelief(listener)
   }
 
   stats(): BrokerStats {

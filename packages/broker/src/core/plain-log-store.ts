@@ -98,6 +98,10 @@ export class PlainLogStore implements LogStore {
     return this.#store.onRelief(listener)
   }
 
+  onShortage(listener: () => void): () => void {
+    return this.#store.onShortage(listener)
+  }
+
   onFailed(listener: (error: Error) => void): () => void {
     return this.#store.onFailed(listener)
   }

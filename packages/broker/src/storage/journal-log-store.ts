@@ -240,6 +240,10 @@ export class JournalLogStore implements LogStore {
     return this.pipeline.relief.add(listener)
   }
 
+  onShortage(listener: () => void): () => void {
+    return this.pipeline.shortage.add(listener)
+  }
+
   onFailed(listener: (error: Error) => void): () => void {
     return this.pipeline.failed.add(listener)
   }

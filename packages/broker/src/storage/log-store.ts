@@ -87,6 +87,8 @@ export interface LogStore {
   readonly acceptsPublishes: boolean
   /** Calls back when `pendingBytes` fell below the low mark, or `acceptsPublishes` became true. */
   onRelief(listener: () => void): () => void
+  /** Calls back when `acceptsPublishes` became false, in the turn in which that was noticed. */
+  onShortage(listener: () => void): () => void
   /** Calls back once, when the journal failed (`outcome_unknown`) or another owner took over: nothing more will commit. */
   onFailed(listener: (error: Error) => void): () => void
 

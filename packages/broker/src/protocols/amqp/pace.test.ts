@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { AmqpBroker, type AmqpPeer } from '../../../test/amqp/amqp-peer.ts'
 import { journalOver } from '../../../test/core/journal-over.ts'
+import { TestMemory } from '../../../test/core/test-memory.ts'
 import { openMemoryJournal } from '../../engines/memory/index.ts'
 import type { AppendResult, Journal } from '../../ports/journal.ts'
 import { writeMethod } from './codec/method-codec.ts'
@@ -57,8 +58,9 @@ async function blocked(): Promise<{ broker: AmqpBroker; publisher: AmqpPeer; dis
   // The commit of this one finds it out.
   publisher.publish(1, '', 'q', 'last')
   await publisher.settle()
-  expect([publisher.paused, publisher.takeNames()]).toEqual([false, ['basic.ack']])
-  await tick(broker, publisher)
+  expect(publisher.paused).toBe(true)
+  expect(publisher.received.map(({ name }) => name).toSorted()).toEqual(['basic.ack', 'connection.blocked'])
+  publisher.received.splice(0, publisher.received.length, ...publisher.received.filter(({ name }) => name !== 'basic.ack'))
   return { broker, publisher, disk }
 }
 
@@ -66,7 +68,7 @@ describe('a full disk', () => {
   test('blocks who publishes, until there is room; consumers and acknowledgements go on', async () => {
     const { broker, publisher, disk } = await blocked()
     expect(publisher.paused).toBe(true)
-    expect(publisher.take('connection.blocked')).toEqual({ reason: 'the disk is full' })
+    expect(publisher.take('connection.blocked')).toEqual({ reason: 'low on disk' })
     const consumer = await broker.opened(knowing)
     await consumer.call(1, 'basic.consume', { ...consumption, queue: 'q', consumerTag: 't' })
     expect([consumer.takeDelivery().body, consumer.takeDelivery().body]).toEqual(['before', 'last'])
@@ -95,11 +97,48 @@ describe('a full disk', () => {
     publisher.cut()
   })
 
+  test('that another program fills is told to idle publishers, without a publish', async () => {
+    const { broker, disk } = await shared()
+    const publisher = await declared(broker)
+    publisher.publish(1, '', 'q', 'before')
+    await publisher.settle()
+    disk.isFull = true
+    await broker.core.advance(10_000)
+    expect([publisher.paused, publisher.takeNames()]).toEqual([true, ['connection.blocked']])
+    disk.isFull = false
+    await broker.core.advance(1000)
+    expect([publisher.paused, publisher.takeNames()]).toEqual([false, ['connection.unblocked']])
+  })
+
   test('leaves those alone who publish nothing', async () => {
     const { broker } = await blocked()
     const other = await broker.opened(knowing)
     await tick(broker, other)
     expect([other.paused, other.takeNames()]).toEqual([false, []])
+  })
+})
+
+describe('too little memory', () => {
+  test('blocks who publishes, at once and until it is over; what was sent counts, consumers go on', async () => {
+    const memory = new TestMemory()
+    const broker = await AmqpBroker.open({ memory })
+    const [publisher, consumer] = [await declared(broker), await broker.opened(knowing)]
+    publisher.publish(1, '', 'q', 'first')
+    await publisher.settle()
+    memory.become(true)
+    await publisher.settle()
+    expect([publisher.paused, publisher.take('connection.blocked')]).toEqual([true, { reason: 'low on memory' }])
+    const other = await declared(broker)
+    other.publish(1, '', 'q', 'sent before it was told')
+    await other.settle()
+    expect([other.paused, other.takeNames()]).toEqual([true, ['connection.blocked']])
+    await consumer.call(1, 'basic.consume', { ...consumption, queue: 'q', consumerTag: 't' })
+    expect([consumer.takeDelivery().body, consumer.takeDelivery().body]).toEqual(['first', 'sent before it was told'])
+    expect(consumer.paused).toBe(false)
+    publisher.cut()
+    memory.become(false)
+    await other.settle()
+    expect([other.paused, other.takeNames(), consumer.received]).toEqual([false, ['connection.unblocked'], []])
   })
 })
 

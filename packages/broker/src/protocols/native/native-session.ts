@@ -13,6 +13,7 @@ import { MillraceError } from '../../base/errors.ts'
 import { runOperation } from '../api/operations.ts'
 import { destinationResource } from '../destination-resource.ts'
 import type { CommitWaiter, Ticket } from '../commit-waiters.ts'
+import { holdsPublishers } from '../held-publishers.ts'
 import type { Connection, Principal, Session, SessionContext } from '../session.ts'
 import { Consuming } from './consuming.ts'
 import { Greeting, OTHER_PORT_HINT } from './greeting.ts'
@@ -310,10 +311,10 @@ export class NativeSession implements Session, CommitWaiter {
     this.#enlist()
     this.#chargeQuota()
     const { broker } = this.#context
-    if (!broker.congested || this.#unpause !== undefined || this.#state.name === 'closing') return
+    if (!holdsPublishers(broker) || this.#unpause !== undefined || this.#state.name === 'closing') return
     this.#connection.pause()
     const stop = broker.onRelief(() => {
-      if (this.#unpause === undefined) return
+      if (this.#unpause === undefined || holdsPublishers(broker)) return
       this.#unpause()
       this.#unpause = undefined
       this.#connection.resume()

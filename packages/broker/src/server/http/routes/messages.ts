@@ -5,6 +5,7 @@ import { messageSchema } from '../../../protocols/api/message-json.ts'
 import { runOperation } from '../../../protocols/api/operations.ts'
 import { messageList, PEEK_MAX, positionsAfter, readFilter } from '../../../protocols/api/schemas.ts'
 import { resourceOf } from '../../../protocols/destination-resource.ts'
+import { holdsPublishers } from '../../../protocols/held-publishers.ts'
 import type { Principal } from '../../../protocols/session.ts'
 import { json } from '../problem.ts'
 import { MESSAGES_MAX, newMessageSchema, prioritySchema, readPublishRequest, ttlSchema } from '../publish-request.ts'
@@ -13,7 +14,7 @@ import type { Call, Route } from '../route.ts'
 import type { HttpServices } from '../services.ts'
 import { Tail } from '../tail.ts'
 
-/** How long a publish waits while the broker is congested before it is refused. */
+/** How long a publish waits while publishers are held back before it is refused. */
 const CONGESTION_WAIT_MS = 5000
 
 export const receiptSchema: { readonly type: 'object'; readonly properties: object; readonly required: readonly string[] } = {
@@ -273,16 +274,22 @@ function tailRoute({ session, tails }: HttpServices, kind: 'queue' | 'topic'): R
  * @throws MillraceError `overloaded`
  */
 export async function admission({ session: { broker, platform } }: HttpServices): Promise<void> {
-  if (!broker.congested) return
+  if (!holdsPublishers(broker)) return
   await new Promise<void>((resolve, reject) => {
     const stop = broker.onRelief(() => {
+      if (holdsPublishers(broker)) return
       stop()
       timer.cancel()
       resolve()
     })
     const timer = platform.scheduler.after(CONGESTION_WAIT_MS, () => {
       stop()
-      reject(new MillraceError('overloaded', 'The broker has more to write than it can at the moment. Try again shortly.'))
+      reject(
+        new MillraceError(
+          'overloaded',
+          'The broker has more to write, or in memory, than it can at the moment. Try again shortly.',
+        ),
+      )
     })
   })
 }
