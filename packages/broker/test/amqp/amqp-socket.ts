@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { connect as connectSecurely, type ConnectionOptions } from 'node:tls'
 import { writeContent } from '../../src/protocols/amqp/codec/deliveries.ts'
 import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD, FrameReader } from '../../src/protocols/amqp/codec/frame-reader.ts'
 import { readMethod, shapeOf, writeMethod } from '../../src/protocols/amqp/codec/method-codec.ts'
@@ -15,6 +16,14 @@ export interface SocketDelivery {
   readonly body: string
 }
 
+export interface SocketOptions {
+  readonly tls?: ConnectionOptions
+  readonly mechanism?: string
+  readonly response?: string
+  /** In seconds. */
+  readonly heartbeat?: number
+}
+
 interface Call {
   readonly reply: MethodName
   readonly resolve: (args: Method['args']) => void
@@ -29,6 +38,8 @@ export class AmqpSocket {
   readonly #calls: Call[] = []
   #delivery: { tag: number; redelivered: boolean; left: number; readonly pieces: Buffer[] } | undefined
   #drained: (() => void) | undefined
+  /** Why. */
+  #ended = 'the connection ended'
   closed = false
   /** Called for what nobody asked for: confirms, `connection.blocked`, `channel.close`. */
   onMethod: (method: Method, channel: number) => void = () => {}
@@ -44,23 +55,41 @@ export class AmqpSocket {
     socket.on('close', () => this.#closed())
   }
 
-  /** Logs in, with channel 1 open. @param address `HOST:PORT` */
-  static async connect(address: string): Promise<AmqpSocket> {
+  /** Nothing is said yet. @param address `HOST:PORT` */
+  static async dial(address: string, tls?: ConnectionOptions): Promise<AmqpSocket> {
     const [host, port] = address.split(':')
-    const socket = connect({ host: host!, port: Number(port), noDelay: true })
-    await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
-    const client = new AmqpSocket(socket)
-    const started = client.#reply('connection.start')
-    socket.write(Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1))
-    await started
-    const tuned = client.#reply('connection.tune')
-    const clientProperties = { capabilities: { 'connection.blocked': true } }
-    client.send(0, 'connection.start-ok', { clientProperties, mechanism: 'PLAIN', response: '\0guest\0guest', locale: 'en_US' })
-    await tuned
-    client.send(0, 'connection.tune-ok', { channelMax: 10, frameMax: FRAME_BYTES_MAX, heartbeat: 0 })
-    await client.call(0, 'connection.open', { virtualHost: '/' })
-    await client.call(1, 'channel.open', {})
+    const to = { host: host!, port: Number(port) }
+    const socket = tls === undefined ? connect({ ...to, noDelay: true }) : connectSecurely({ ...to, ...tls })
+    const event = tls === undefined ? 'connect' : 'secureConnect'
+    await new Promise<void>((resolve, reject) => socket.once(event, resolve).once('error', reject))
+    return new AmqpSocket(socket)
+  }
+
+  /** Logs in, with channel 1 open. @param address `HOST:PORT` */
+  static async connect(address: string, options: SocketOptions = {}): Promise<AmqpSocket> {
+    const client = await AmqpSocket.dial(address, options.tls)
+    await client.greet()
+    await client.logIn(options)
     return client
+  }
+
+  /** @returns the mechanisms that are offered */
+  async greet(): Promise<string[]> {
+    const started = this.#reply('connection.start')
+    await this.write(Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1))
+    const { mechanisms } = (await started) as { readonly mechanisms: Uint8Array }
+    return Buffer.from(mechanisms).toString().split(' ')
+  }
+
+  /** @throws Error with the text of the refusal */
+  async logIn({ mechanism = 'PLAIN', response = '\0guest\0guest', heartbeat = 0 }: SocketOptions = {}): Promise<void> {
+    const capabilities = { 'connection.blocked': true, authentication_failure_close: true }
+    const tuned = this.#reply('connection.tune')
+    this.send(0, 'connection.start-ok', { clientProperties: { capabilities }, mechanism, response, locale: 'en_US' })
+    await tuned
+    this.send(0, 'connection.tune-ok', { channelMax: 10, frameMax: FRAME_BYTES_MAX, heartbeat })
+    await this.call(0, 'connection.open', { virtualHost: '/' })
+    await this.call(1, 'channel.open', {})
   }
 
   send<Name extends MethodName>(channel: number, name: Name, args: WrittenArguments<Name>): void {
@@ -135,13 +164,14 @@ export class AmqpSocket {
       this.#delivery = { tag: deliveryTag, redelivered, left: 0, pieces: [] }
       return
     }
+    if (method.name === 'connection.close') this.#ended = method.args.replyText
     if (method.name === this.#calls[0]?.reply) return this.#calls.shift()!.resolve(method.args)
     this.onMethod(method, channel)
   }
 
   #closed(): void {
     this.closed = true
-    for (const { reject } of this.#calls.splice(0)) reject(new Error('the connection ended'))
+    for (const { reject } of this.#calls.splice(0)) reject(new Error(this.#ended))
     this.#drained?.()
     this.onClosed()
   }
