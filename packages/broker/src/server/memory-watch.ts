@@ -1,6 +1,7 @@
 import { totalmem } from 'node:os'
 import { constants, PerformanceObserver } from 'node:perf_hooks'
-import { getHeapStatistics } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { MemoryGauge } from '../ports/memory.ts'
 import type { Platform, Timer } from '../ports/platform.ts'
 
@@ -11,6 +12,8 @@ const HEAP_SHARE = 0.85
 /** What was short is enough again below so much of the mark. */
 const LOW_SHARE = 0.9
 const LOOK_AGAIN_MS = 1000
+/** With publishers held back little happens, and V8 collects nothing for a long time. */
+const LOOKS_PER_COLLECTION = 5
 
 export interface MemoryUse {
   readonly heapBytes: number
@@ -19,15 +22,22 @@ export interface MemoryUse {
   readonly bytes: number
 }
 
+/** What can be asked of V8. */
+export interface MemoryControl {
+  use(): MemoryUse
+  /** Collects all garbage now. */
+  collect(): void
+}
+
 /**
  * Looks at memory when V8 has collected all garbage, which is when it can tell what is in use. Publishers are held back above a mark,
- * until use, garbage included, is well below it.
+ * until use is well below it.
  */
 export class MemoryWatch implements MemoryGauge {
   isShort = false
   readonly #bytesHigh: number
   readonly #platform: Platform
-  readonly #use: () => MemoryUse
+  readonly #control: MemoryControl
   readonly #onShort: (isShort: boolean) => void
   readonly #listeners = new Set<() => void>()
   readonly #observer = new PerformanceObserver((list) => {
@@ -38,18 +48,18 @@ export class MemoryWatch implements MemoryGauge {
   /**
    * @param bytesHigh null: a share of the memory of the machine, or of the container
    * @param onShort told of the beginning and of the end
-   * @param use asks the process, by default
+   * @param control of this process, by default
    */
   constructor(
     bytesHigh: number | null,
     platform: Platform,
     onShort: (isShort: boolean) => void = () => {},
-    use: () => MemoryUse = memoryUse,
+    control: MemoryControl = thisProcess,
   ) {
     this.#bytesHigh = bytesHigh ?? Math.floor(availableBytes() * DEFAULT_SHARE)
     this.#platform = platform
     this.#onShort = onShort
-    this.#use = use
+    this.#control = control
     this.#observer.observe({ entryTypes: ['gc'] })
   }
 
@@ -72,27 +82,37 @@ export class MemoryWatch implements MemoryGauge {
 
   #turn(isShort: boolean): void {
     this.isShort = isShort
-    if (isShort) this.#lookAgain()
+    if (isShort) this.#lookAgain(1)
     this.#onShort(isShort)
     for (const listener of this.#listeners) listener()
   }
 
-  #lookAgain(): void {
+  #lookAgain(look: number): void {
     this.#timer = this.#platform.scheduler.after(LOOK_AGAIN_MS, () => {
-      if (this.#isAbove(LOW_SHARE)) this.#lookAgain()
+      if (look % LOOKS_PER_COLLECTION === 0) this.#control.collect()
+      if (this.#isAbove(LOW_SHARE)) this.#lookAgain(look + 1)
       else this.#turn(false)
     })
   }
 
   #isAbove(share: number): boolean {
-    const { heapBytes, heapBytesMax, bytes } = this.#use()
+    const { heapBytes, heapBytesMax, bytes } = this.#control.use()
     return bytes > this.#bytesHigh * share || heapBytes > heapBytesMax * HEAP_SHARE * share
   }
 }
 
-function memoryUse(): MemoryUse {
-  const { used_heap_size: heapBytes, heap_size_limit: heapBytesMax, external_memory: external } = getHeapStatistics()
-  return { heapBytes, heapBytesMax, bytes: heapBytes + external }
+const thisProcess: MemoryControl = {
+  use() {
+    const { used_heap_size: heapBytes, heap_size_limit: heapBytesMax, external_memory: external } = getHeapStatistics()
+    return { heapBytes, heapBytesMax, bytes: heapBytes + external }
+  },
+  collect() {
+    // The function is in contexts that are made while the flag is set, and asks for nothing at the start of the process.
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    setFlagsFromString('--no-expose-gc')
+    collect()
+  },
 }
 
 /** The observed entries, which Node types without what they tell. */

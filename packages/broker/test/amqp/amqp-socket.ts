@@ -106,10 +106,15 @@ export class AmqpSocket {
     return answer
   }
 
+  methodBytes<Name extends MethodName>(channel: number, name: Name, args: WrittenArguments<Name>): Uint8Array {
+    writeMethod(this.#output, channel, name, args)
+    return Buffer.concat(this.#output.take())
+  }
+
   /** By the default exchange. @returns the frames */
-  messageBytes(routingKey: string, body: string, channel = 1): Uint8Array {
+  messageBytes(routingKey: string, body: string, channel = 1, mandatory = false): Uint8Array {
     const bytes = Buffer.from(body)
-    writeMethod(this.#output, channel, 'basic.publish', { exchange: '', routingKey, mandatory: false, immediate: false })
+    writeMethod(this.#output, channel, 'basic.publish', { exchange: '', routingKey, mandatory, immediate: false })
     writeContent(this.#output, channel, NO_PROPERTIES, bytes, 0, bytes.length, FRAME_BYTES_MAX)
     return Buffer.concat(this.#output.take())
   }
@@ -123,6 +128,10 @@ export class AmqpSocket {
   /** From now on nothing is read from the socket. */
   stopReading(): void {
     this.#socket.pause()
+  }
+
+  readAgain(): void {
+    this.#socket.resume()
   }
 
   destroy(): void {
