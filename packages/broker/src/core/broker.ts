@@ -2,7 +2,7 @@ import type { QueueEnd } from './delivery/queue-end.ts'
 import type { MillraceError } from '../base/errors.ts'
 import type { Ticket } from '../storage/log-store.ts'
 import type { PartitionProducer, StoredPartition, StoredTopic } from './stored-topic.ts'
-import type { Destination, DuplicateRecord, PlacedRun } from './destination.ts'
+import type { Destination, DuplicateRecord, KeyCheck, PlacedRun } from './destination.ts'
 import type { ConsumerGroups, OffsetCommit, OffsetCommitter } from './groups/consumer-groups.ts'
 import type { SubscriptionGroups } from './subscription-groups/subscription-groups.ts'
 import type { Documents } from './documents/documents.ts'
@@ -77,7 +77,7 @@ export interface Broker {
    * @param destination `queue:NAME`, `topic:NAME` or `exchange:NAME[/KEY]`: each message goes by KEY, or else by its own key
    * @throws `not_found`, `bad_request`, `illegal_name`, `forbidden` for an internal exchange
    */
-  destination(destination: string, create: boolean): Destination
+  destination(destination: string, create: boolean, checkKey?: KeyCheck): Destination
   /**
    * Publishes and settles, all or none of them, in one commit. Everything is checked before anything is changed; what throws has
    * changed nothing.

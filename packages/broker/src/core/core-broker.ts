@@ -9,6 +9,7 @@ import type {
   Consumer,
   DeliverySink,
   Destination,
+  KeyCheck,
   ProducerIdentity,
   Published,
   Purge,
@@ -188,11 +189,11 @@ export class CoreBroker implements Broker {
 
   // ---- publish and consume ------------------------------------------------------------------------------------------
 
-  destination(destination: string, create: boolean): Destination {
+  destination(destination: string, create: boolean, checkKey?: KeyCheck): Destination {
     const exchange = parseExchangeAddress(destination)
     if (exchange !== undefined) {
       this.#checkOpen()
-      return this.router.target(exchange.name, exchange.key)
+      return this.router.target(exchange.name, exchange.key, checkKey)
     }
     const { kind, name } = parseDestination(destination)
     this.#checkOpen()

@@ -37,10 +37,11 @@ beforeEach(() => {
 })
 
 function transact(number: number, request: JsonObject, batches: Uint8Array = new Uint8Array(0)): Frame[] {
-  transacting.transact(number, request, batches, (destination) => {
+  const authorize = (destination: string): void => {
     if (destination === 'queue:secret') throw new MillraceError('forbidden', 'not yours')
     authorized.push(destination)
-  })
+  }
+  transacting.transact(number, request, batches, { authorize })
   return written()
 }
 

@@ -6,6 +6,7 @@ import { runOperation } from '../../../protocols/api/operations.ts'
 import { messageList, PEEK_MAX, positionsAfter, readFilter } from '../../../protocols/api/schemas.ts'
 import { resourceOf } from '../../../protocols/destination-resource.ts'
 import { holdsPublishers } from '../../../protocols/held-publishers.ts'
+import { keyCheck } from '../../../protocols/key-check.ts'
 import type { Principal } from '../../../protocols/session.ts'
 import { json } from '../problem.ts'
 import { MESSAGES_MAX, newMessageSchema, prioritySchema, readPublishRequest, ttlSchema } from '../publish-request.ts'
@@ -190,7 +191,8 @@ function publishRoute(services: HttpServices, { kind, missing, query: accepted, 
         priority: query['priority'] as number | undefined,
         batch: query['batch'] as boolean | undefined,
       })
-      const destination = findOrExplain(kind, params['name']!, () => broker.destination(target, true))
+      const checkKey = keyCheck(session, principal)
+      const destination = findOrExplain(kind, params['name']!, () => broker.destination(target, true, checkKey))
       const dueMs = dueTime(query, session.platform.clock.nowMs())
       const published = publisher.publish(destination, messages, query['partition'] as number | undefined, dueMs)
       await Promise.all([broker.whenCommitted(broker.ticket()), quotaWait(services, principal, body.length)])
