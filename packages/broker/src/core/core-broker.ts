@@ -323,6 +323,10 @@ export class CoreBroker implements Broker {
     return this.#store.committedTicket
   }
 
+  get visibleTicket(): Ticket {
+    return this.#store.visibleTicket
+  }
+
   onCommitted(listener: (ticket: Ticket) => void): () => void {
     return this.#store.onCommitted(listener)
   }

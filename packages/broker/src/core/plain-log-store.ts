@@ -62,6 +62,10 @@ export class PlainLogStore implements LogStore {
     return this.#store.committedTicket
   }
 
+  get visibleTicket(): Ticket {
+    return this.#store.visibleTicket
+  }
+
   onCommitted(listener: (ticket: Ticket) => void): () => void {
     return this.#store.onCommitted(listener)
   }

@@ -109,6 +109,10 @@ export class CommitPipeline {
     return !this.#isFull && this.#headroomBytes - this.pendingBytes >= this.#limits.headroomReserveBytes
   }
 
+  get visibleTicket(): Ticket {
+    return this.open.isEmpty && !this.#isTouched ? this.open.ticket - 1 : this.open.ticket
+  }
+
   /** Whether the journal is so full that space has to be won back at once. */
   get isShortOfRoom(): boolean {
     return this.#isFull || this.#headroomBytes - this.pendingBytes < 2 * this.#limits.headroomReserveBytes

@@ -194,6 +194,10 @@ export class JournalLogStore implements LogStore {
     return this.pipeline.committedTicket
   }
 
+  get visibleTicket(): Ticket {
+    return this.pipeline.visibleTicket
+  }
+
   onCommitted(listener: (ticket: Ticket) => void): () => void {
     return this.pipeline.committed.add(listener)
   }

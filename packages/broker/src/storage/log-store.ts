@@ -52,6 +52,8 @@ export interface LogStore {
   ticket(): Ticket
   /** All commits up to this one are durable. */
   readonly committedTicket: Ticket
+  /** Of the last commit that there is something in, be it open. */
+  readonly visibleTicket: Ticket
   /** Calls back after each commit, in ticket order. @returns a function that stops it */
   onCommitted(listener: (ticket: Ticket) => void): () => void
   /** Calls back just before the open commit closes, while appends still land in it: for state that is gathered over a turn. */

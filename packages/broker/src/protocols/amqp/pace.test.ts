@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { AmqpBroker, type AmqpPeer } from '../../../test/amqp/amqp-peer.ts'
+import { heldJournal } from '../../../test/core/held-journal.ts'
 import { journalOver } from '../../../test/core/journal-over.ts'
 import { TestMemory } from '../../../test/core/test-memory.ts'
 import { openMemoryJournal } from '../../engines/memory/index.ts'
-import type { AppendResult, Journal } from '../../ports/journal.ts'
 import { writeMethod } from './codec/method-codec.ts'
 import { limits } from './limits.ts'
 
@@ -11,22 +11,6 @@ const KIB = 1024
 const declaration = { passive: false, durable: true, exclusive: false, autoDelete: false, noWait: false, arguments: {} }
 const consumption = { noLocal: false, noAck: false, exclusive: false, noWait: false, arguments: {} }
 const knowing = { 'connection.blocked': true }
-
-/** The memory journal, whose appends wait while they are held. */
-async function controlled(): Promise<{ journal: Journal; hold: () => void; release: () => void }> {
-  const inner = await openMemoryJournal()
-  let held = false
-  const waiting: (() => void)[] = []
-  const append: Journal['append'] = async (sequence, batch): Promise<AppendResult> => {
-    if (held) await new Promise<void>((resolve) => waiting.push(resolve))
-    return inner.append(sequence, batch)
-  }
-  const release = (): void => {
-    held = false
-    for (const resolve of waiting.splice(0)) resolve()
-  }
-  return { journal: journalOver(inner, { append }), hold: () => (held = true), release }
-}
 
 async function declared(broker: AmqpBroker, capabilities: Readonly<Record<string, boolean>> = knowing): Promise<AmqpPeer> {
   const peer = await broker.opened(capabilities)
@@ -149,7 +133,7 @@ describe('more than can be written', () => {
     ['is told to who understands it', knowing, ['connection.blocked', 'connection.unblocked']],
     ['is not told to who does not', {}, []],
   ])('stops the publisher for a while, and %s', async (_, capabilities, told) => {
-    const { journal, hold, release } = await controlled()
+    const { journal, hold, release } = await heldJournal()
     const broker = await AmqpBroker.open({ journal, storage })
     const peer = await declared(broker, capabilities)
     hold()
@@ -169,7 +153,7 @@ describe('more than can be written', () => {
 
 describe('more questions than answers', () => {
   test('stop the client until answers have left, in order', async () => {
-    const { journal, hold, release } = await controlled()
+    const { journal, hold, release } = await heldJournal()
     const broker = await AmqpBroker.open({ journal })
     const peer = await declared(broker)
     hold()
