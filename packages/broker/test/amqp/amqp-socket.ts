@@ -1,7 +1,13 @@
 import { connect, type Socket } from 'node:net'
 import { connect as connectSecurely, type ConnectionOptions } from 'node:tls'
 import { writeContent } from '../../src/protocols/amqp/codec/deliveries.ts'
-import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD, FrameReader } from '../../src/protocols/amqp/codec/frame-reader.ts'
+import {
+  FRAME_BODY,
+  FRAME_HEADER,
+  FRAME_HEARTBEAT,
+  FRAME_METHOD,
+  FrameReader,
+} from '../../src/protocols/amqp/codec/frame-reader.ts'
 import { readMethod, shapeOf, writeMethod } from '../../src/protocols/amqp/codec/method-codec.ts'
 import type { Method, MethodName, WrittenArguments } from '../../src/protocols/amqp/codec/methods.ts'
 import { Output } from '../../src/protocols/amqp/codec/output.ts'
@@ -41,6 +47,8 @@ export class AmqpSocket {
   /** Why. */
   #ended = 'the connection ended'
   closed = false
+  /** How many came. */
+  heartbeats = 0
   /** Called for what nobody asked for: confirms, `connection.blocked`, `channel.close`. */
   onMethod: (method: Method, channel: number) => void = () => {}
   onDelivery: (delivery: SocketDelivery) => void = () => {}
@@ -112,9 +120,9 @@ export class AmqpSocket {
   }
 
   /** By the default exchange. @returns the frames */
-  messageBytes(routingKey: string, body: string, channel = 1, mandatory = false): Uint8Array {
+  messageBytes(routingKey: string, body: string, channel = 1, mandatory = false, exchange = ''): Uint8Array {
     const bytes = Buffer.from(body)
-    writeMethod(this.#output, channel, 'basic.publish', { exchange: '', routingKey, mandatory, immediate: false })
+    writeMethod(this.#output, channel, 'basic.publish', { exchange, routingKey, mandatory, immediate: false })
     writeContent(this.#output, channel, NO_PROPERTIES, bytes, 0, bytes.length, FRAME_BYTES_MAX)
     return Buffer.concat(this.#output.take())
   }
@@ -154,6 +162,7 @@ export class AmqpSocket {
 
   #frame({ type, channel, bytes, at, end }: FrameReader): void {
     const delivery = this.#delivery
+    if (type === FRAME_HEARTBEAT) this.heartbeats++
     if (type === FRAME_METHOD) return this.#method(readMethod(bytes, at, end), channel)
     if (delivery === undefined) return
     if (type === FRAME_HEADER) delivery.left = readBodySize(bytes, at, end)
