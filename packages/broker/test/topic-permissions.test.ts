@@ -72,8 +72,9 @@ test('over HTTP, of a batch all or nothing', async () => {
 })
 
 test('from the client, those messages alone that have such a key', async () => {
-  const publish = (key: string) => client.exchange('news').publish(key, { key })
-  const outcomes = await Promise.allSettled(['ann.1', 'bob.1', 'ann.2'].map(publish))
+  const exchange = client.exchange('news')
+  const publishes = ['ann.1', 'bob.1', 'ann.2'].map((key) => exchange.publish(key, { key }))
+  const outcomes = await Promise.allSettled(publishes)
   expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
   expect(outcomes[1]).toMatchObject({ reason: forbidden })
   expect(ready()).toBe(2)

@@ -5,8 +5,8 @@ import { journalOver } from './journal-over.ts'
 export interface HeldJournal {
   readonly journal: Journal
   /** From now on appends wait. */
-  hold(): void
-  release(): void
+  readonly hold: () => void
+  readonly release: () => void
 }
 
 /** The memory journal, whose appends wait while they are held. */

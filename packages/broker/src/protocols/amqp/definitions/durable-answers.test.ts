@@ -43,10 +43,10 @@ describe('what another connection changed in the same commit', () => {
     first.send(1, 'queue.bind', binding)
     first.send(1, 'queue.delete', { queue: 'gone', ifUnused: false, ifEmpty: false, noWait: false })
     first.send(1, 'exchange.delete', { exchange: 'gone', ifUnused: false, noWait: false })
-    second.send(1, name, args as never)
+    second.send(1, name, args)
     await second.settle()
     // Also once that commit is under way.
-    second.send(1, name, args as never)
+    second.send(1, name, args)
     await second.settle()
     expect([first.received, second.received]).toEqual([[], []])
     held.release()
