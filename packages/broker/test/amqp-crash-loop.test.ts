@@ -6,6 +6,7 @@ import { BrokerProcess, temporaryDirectory } from '../../../bench/src/broker-pro
 import { freePort } from '../../../bench/src/free-port.ts'
 import { AmqpLedger } from './amqp/amqp-ledger.ts'
 import { AmqpSocket } from './amqp/amqp-socket.ts'
+import { Confirmed, Connections, consumption, declaration } from './amqp/crash-load.ts'
 import { numberedBody } from './harness/numbered-body.ts'
 import { runSeed, SeededRandom } from './harness/seeded-random.ts'
 
@@ -76,11 +77,12 @@ class LoadedRun {
   readonly ledgers: ReadonlyMap<string, AmqpLedger> = new Map(QUEUES.map(({ name }) => [name, new AmqpLedger()]))
   readonly #address: string
   readonly #loops: Promise<void>[] = []
-  #isOver = false
+  readonly #connections: Connections
   #next = 0
 
   constructor(address: string) {
     this.#address = address
+    this.#connections = new Connections(address)
   }
 
   async start(): Promise<void> {
@@ -90,13 +92,13 @@ class LoadedRun {
     for (const { name, proof } of QUEUES) {
       const ledger = this.ledgers.get(name)!
       for (let n = 0; n < PUBLISHERS_PER_QUEUE; n++)
-        this.#loops.push(this.#again((client) => this.#publish(client, name, ledger)))
-      this.#loops.push(this.#again((client) => this.#consume(client, name, ledger, proof)))
+        this.#loops.push(this.#connections.each((client) => this.#publish(client, name, ledger)))
+      this.#loops.push(this.#connections.each((client) => this.#consume(client, name, ledger, proof)))
     }
   }
 
   async stop(): Promise<void> {
-    this.#isOver = true
+    this.#connections.isOver = true
     await Promise.all(this.#loops)
   }
 
@@ -117,24 +119,9 @@ class LoadedRun {
     }
   }
 
-  /** One connection after another, as long as the run lasts. */
-  async #again(serve: (client: AmqpSocket) => Promise<void>): Promise<void> {
-    while (!this.#isOver) {
-      const client = await AmqpSocket.connect(this.#address).catch(() => undefined)
-      if (client !== undefined) {
-        // What ends it is the crash.
-        await serve(client).catch((error: unknown) => {
-          if (!client.closed) throw error
-        })
-        client.destroy()
-      }
-      await sleep(10)
-    }
-  }
-
   async #publish(client: AmqpSocket, queue: string, ledger: AmqpLedger): Promise<void> {
     const confirms = await Confirmed.of(client)
-    while (!this.#isOver && !client.closed) {
+    while (!this.#connections.isOver && !client.closed) {
       const number = this.#next++
       confirms.sent(() => ledger.confirmed.add(number))
       await client.write(client.messageBytes(queue, numberedBody(number)))
@@ -150,7 +137,7 @@ class LoadedRun {
     client.onDelivery = ({ tag, body, redelivered }) => held.push({ number: ledger.delivered(body, redelivered), tag })
     await client.call(1, 'basic.qos', { prefetchSize: 0, prefetchCount: PREFETCH, global: false })
     await client.call(1, 'basic.consume', consumption(queue, false))
-    while (!this.#isOver && !client.closed) {
+    while (!this.#connections.isOver && !client.closed) {
       const settled = held
       held = []
       const newest = settled.at(-1)
@@ -172,50 +159,4 @@ async function mark(client: AmqpSocket, confirms: Confirmed): Promise<void> {
   confirms.sent(() => {})
   await client.write(client.messageBytes(MARKS, ''))
   await confirms.all()
-}
-
-/** The publishes of a channel in confirm mode, in order. */
-class Confirmed {
-  readonly #waiting: (() => void)[] = []
-  readonly #client: AmqpSocket
-  #told = 0
-
-  private constructor(client: AmqpSocket) {
-    this.#client = client
-    client.onMethod = (method) => {
-      if (method.name !== 'basic.ack' && method.name !== 'basic.nack') return
-      const { deliveryTag } = method.args
-      for (const confirm of this.#waiting.splice(0, deliveryTag - this.#told)) if (method.name === 'basic.ack') confirm()
-      this.#told = deliveryTag
-    }
-  }
-
-  static async of(client: AmqpSocket): Promise<Confirmed> {
-    await client.call(1, 'confirm.select', { noWait: false })
-    return new Confirmed(client)
-  }
-
-  get open(): number {
-    return this.#waiting.length
-  }
-
-  sent(confirm: () => void): void {
-    this.#waiting.push(confirm)
-  }
-
-  /** @throws when the connection ended before */
-  async all(): Promise<void> {
-    while (this.open > 0) {
-      if (this.#client.closed) throw new Error('the connection ended')
-      await sleep(1)
-    }
-  }
-}
-
-function declaration(queue: string) {
-  return { queue, passive: false, durable: true, exclusive: false, autoDelete: false, noWait: false, arguments: {} }
-}
-
-function consumption(queue: string, noAck: boolean) {
-  return { queue, consumerTag: 'c', noLocal: false, noAck, exclusive: false, noWait: false, arguments: {} }
 }

@@ -2,6 +2,8 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { BrokerProcess, temporaryDirectory } from '../../../bench/src/broker-process.ts'
+import { AmqpSocket } from './amqp/amqp-socket.ts'
+import { consumption, declaration } from './amqp/crash-load.ts'
 import { commandsFor } from './harness/run-command.ts'
 
 /** For `expect.poll`: the broker asks the file system once a second. */
@@ -81,3 +83,40 @@ test('room that comes back is used without a restart', { timeout: 60_000 }, asyn
   await expect.poll(publish, soon).toBe(201)
   await broker.stop()
 })
+
+test(
+  'AMQP clients that have published are told at once, idle as they are, and consumers go on',
+  { timeout: 60_000 },
+  async () => {
+    const options = ['--listen=amqp=127.0.0.1:0']
+    const broker = await BrokerProcess.start({
+      node: ['--import', fillableDisk()],
+      data: join(directory, 'data'),
+      arguments: options,
+    })
+    const [publisher, consumer] = [
+      await AmqpSocket.connect(broker.listeners['amqp']!),
+      await AmqpSocket.connect(broker.listeners['amqp']!),
+    ]
+    const told: string[] = []
+    publisher.onMethod = ({ name, args }) => void told.push('reason' in args ? `${name}: ${args.reason}` : name)
+    await publisher.call(1, 'queue.declare', declaration('mail'))
+    await publisher.write(publisher.messageBytes('mail', 'before'))
+    await publisher.call(1, 'basic.qos', { prefetchSize: 0, prefetchCount: 1, global: false })
+    writeFileSync(full, '')
+    await expect.poll(() => told, { timeout: 20_000 }).toEqual(['connection.blocked: low on disk'])
+    const bodies: string[] = []
+    consumer.onDelivery = ({ tag, body }) => {
+      bodies.push(body)
+      consumer.send(1, 'basic.ack', { deliveryTag: tag, multiple: false })
+    }
+    await consumer.call(1, 'basic.consume', consumption('mail', false))
+    await publisher.write(publisher.messageBytes('mail', 'while blocked'))
+    await expect.poll(() => bodies).toEqual(['before'])
+    rmSync(full)
+    await expect.poll(() => told.at(-1), { timeout: 20_000 }).toBe('connection.unblocked')
+    await expect.poll(() => bodies).toEqual(['before', 'while blocked'])
+    for (const client of [publisher, consumer]) client.destroy()
+    await broker.stop()
+  },
+)

@@ -2,15 +2,16 @@ import type { QueueEnd } from './delivery/queue-end.ts'
 import type { MillraceError } from '../base/errors.ts'
 import type { Ticket } from '../storage/log-store.ts'
 import type { PartitionProducer, StoredPartition, StoredTopic } from './stored-topic.ts'
-import type { Destination, DuplicateRecord, PlacedRun } from './destination.ts'
+import type { Destination, DuplicateRecord, KeyCheck, PlacedRun } from './destination.ts'
 import type { ConsumerGroups, OffsetCommit, OffsetCommitter } from './groups/consumer-groups.ts'
 import type { SubscriptionGroups } from './subscription-groups/subscription-groups.ts'
 import type { Documents } from './documents/documents.ts'
-import type { Labels } from './router/router.ts'
 import type { ProducerTransactions } from './producer-transactions/producer-transactions.ts'
 import type { Quotas } from './quotas/quotas.ts'
 import type { Reader, ReadOptions } from './reader.ts'
-import type { Router } from './router/router.ts'
+import type { RedriveInfo, RedriveSpec } from './redrive/redrive.ts'
+import type { Labels, Router } from './router/router.ts'
+import type { Shortages } from './shortages.ts'
 import type {
   DedupPolicy,
   DeliveryPolicy,
@@ -28,6 +29,7 @@ export type * from './documents/documents.ts'
 export type * from './groups/consumer-groups.ts'
 export type * from './quotas/quotas.ts'
 export type * from './reader.ts'
+export type * from './redrive/redrive.ts'
 export type * from './router/router.ts'
 export type * from './subscription-groups/subscription-groups.ts'
 export type * from './specs.ts'
@@ -77,7 +79,7 @@ export interface Broker {
    * @param destination `queue:NAME`, `topic:NAME` or `exchange:NAME[/KEY]`: each message goes by KEY, or else by its own key
    * @throws `not_found`, `bad_request`, `illegal_name`, `forbidden` for an internal exchange
    */
-  destination(destination: string, create: boolean): Destination
+  destination(destination: string, create: boolean, checkKey?: KeyCheck): Destination
   /**
    * Publishes and settles, all or none of them, in one commit. Everything is checked before anything is changed; what throws has
    * changed nothing.
@@ -179,6 +181,8 @@ export interface Broker {
   /** Ticket of the open commit, which comes even if there is nothing in it: ask for it when something waits for it. */
   ticket(): Ticket
   readonly committedTicket: Ticket
+  /** With which all that can be seen now is durable: committed already, unless something is under way. */
+  readonly visibleTicket: Ticket
   onCommitted(listener: (ticket: Ticket) => void): () => void
   /** Resolves once `ticket` is durable; rejects with `outcome_unknown` if the journal fails first. For control calls, not for hot paths. */
   whenCommitted(ticket: Ticket): Promise<void>
@@ -186,9 +190,9 @@ export interface Broker {
   // ---- overload ---------------------------------------------------------------------------------------------------
   /** True while publishers should not be read from. */
   readonly congested: boolean
-  /** False while the disk has no room: publishes are refused with `disk_full`, and all else goes on. */
-  readonly acceptsPublishes: boolean
-  /** Calls back when `congested` turned false or `acceptsPublishes` true. */
+  /** What it lacks. */
+  readonly shortages: Shortages
+  /** Calls back when `congested` or one of `shortages` turned false. */
   onRelief(listener: () => void): () => void
 
   readonly limits: BrokerLimits
@@ -239,62 +243,6 @@ export interface LevelInfo {
 export interface Purge {
   readonly ticket: Ticket
   readonly messages: number
-}
-
-export interface RedriveSpec {
-  /** `queue:NAME`. */
-  readonly source: string
-  /**
-   * `queue:NAME` or `topic:NAME`. By default each message goes back to the queue that its header `millrace-dead-source` names. One
-   * that died in a subscription then stays: publishing it to the topic would give it to the other subscriptions again.
-   */
-  readonly to?: string
-  /** Only the message with this offset. */
-  readonly offset?: number
-  /** Of the message with that offset: its level, in a queue with priorities. Default 0. */
-  readonly partition?: number
-  /** So many messages at most. */
-  readonly max?: number
-  /** Selector (docs/selectors.md): only messages that it matches. */
-  readonly filter?: string
-  /** Only counts what would be moved. */
-  readonly dryRun?: boolean
-  /** So many messages per second at most. */
-  readonly ratePerSecond?: number
-  /** The headers that tell of the death stay. */
-  readonly keepHeaders?: boolean
-  /** Asked for each origin, where there is no `to`: a message of one that is refused stays. By default all are allowed. */
-  readonly mayGoTo?: (destination: string) => boolean
-}
-
-export type RedriveState = 'running' | 'done' | 'cancelled' | 'failed'
-
-export interface RedriveInfo {
-  readonly id: number
-  readonly source: string
-  readonly to?: string
-  readonly dryRun: boolean
-  readonly state: RedriveState
-  /** Why it failed. */
-  readonly error?: string
-  /** Messages that were looked at. */
-  readonly scanned: number
-  /** Messages that were moved, or would be. */
-  readonly moved: number
-  /** Messages that were to be moved, and have no place to go. */
-  readonly left: number
-  readonly groups: readonly RedriveGroup[]
-  readonly startedMs: number
-  readonly endedMs?: number
-}
-
-/** Messages of a redrive by where they died and of what. */
-export interface RedriveGroup {
-  /** `queue:NAME`, `topic:NAME/SUBSCRIPTION`, or `unknown` for what is no dead letter. */
-  readonly origin: string
-  readonly reason: string
-  readonly moved: number
-  readonly left: number
 }
 
 export interface SubscriptionInfo extends DeliveryInfo {

@@ -9,6 +9,7 @@ import type {
   Consumer,
   DeliverySink,
   Destination,
+  KeyCheck,
   ProducerIdentity,
   Published,
   Purge,
@@ -47,6 +48,7 @@ import type { Registry } from './registry.ts'
 import type { CoreRouter } from './router/core-router.ts'
 import type { Selector } from './selectors/selector.ts'
 import type { Shard } from './shard.ts'
+import type { CoreShortages } from './shortages.ts'
 import { transact } from './transactions/transactions.ts'
 import { checkStartPosition } from './start-position.ts'
 import type { PartitionProducer, StoredPartition, StoredTopic } from './stored-topic.ts'
@@ -61,6 +63,7 @@ export class CoreBroker implements Broker {
   readonly quotas: CoreQuotas
   readonly documents: StoredDocuments
   readonly router: CoreRouter
+  readonly shortages: CoreShortages
   readonly #shard: Shard
   readonly #store: LogStore
   readonly #registry: Registry
@@ -92,6 +95,7 @@ export class CoreBroker implements Broker {
     this.quotas = quotas
     this.documents = documents
     this.router = registry.router
+    this.shortages = shard.shortages
     this.#shard = shard
     this.#store = shard.store
     this.#registry = registry
@@ -185,11 +189,11 @@ export class CoreBroker implements Broker {
 
   // ---- publish and consume ------------------------------------------------------------------------------------------
 
-  destination(destination: string, create: boolean): Destination {
+  destination(destination: string, create: boolean, checkKey?: KeyCheck): Destination {
     const exchange = parseExchangeAddress(destination)
     if (exchange !== undefined) {
       this.#checkOpen()
-      return this.router.target(exchange.name, exchange.key)
+      return this.router.target(exchange.name, exchange.key, checkKey)
     }
     const { kind, name } = parseDestination(destination)
     this.#checkOpen()
@@ -319,6 +323,10 @@ export class CoreBroker implements Broker {
     return this.#store.committedTicket
   }
 
+  get visibleTicket(): Ticket {
+    return this.#store.visibleTicket
+  }
+
   onCommitted(listener: (ticket: Ticket) => void): () => void {
     return this.#store.onCommitted(listener)
   }
@@ -331,12 +339,8 @@ export class CoreBroker implements Broker {
     return this.#store.pendingBytes > this.#store.limits.pendingBytesHigh
   }
 
-  get acceptsPublishes(): boolean {
-    return this.#store.acceptsPublishes
-  }
-
   onRelief(listener: () => void): () => void {
-    return this.#store.onRelief(listener)
+    return this.shortages.onRelief(listener)
   }
 
   stats(): BrokerStats {

@@ -44,6 +44,9 @@ export interface Destination {
   partitionFor(key: Uint8Array | null): number
 }
 
+/** Asked with the key of each message that is published to an exchange whose keys are words: what it throws refuses the message. */
+export type KeyCheck = (exchange: string, key: string) => void
+
 /** Records of a batch that were refused, side by side. */
 export interface RefusedRecords {
   /** Of the first of them in the batch, from 0. */

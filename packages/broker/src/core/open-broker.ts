@@ -1,6 +1,7 @@
 import { MillraceError } from '../base/errors.ts'
 import type { Crc32c } from '../ports/checksum.ts'
 import type { Decompress } from '../ports/decompress.ts'
+import type { MemoryGauge } from '../ports/memory.ts'
 import type { Platform } from '../ports/platform.ts'
 import type { LogId, LogStore } from '../storage/log-store.ts'
 import type { Broker } from './broker.ts'
@@ -41,6 +42,8 @@ export interface BrokerOptions {
   readonly crc32c: Crc32c
   /** Without it, compressed batches are refused. */
   readonly decompress?: Decompress
+  /** Without it there is always enough memory. */
+  readonly memory?: MemoryGauge
   readonly limits?: LimitSettings
   /** What is created on first use by those who ask for it. By default everything, topics with one partition. */
   readonly autoCreate?: Partial<AutoCreate>
@@ -70,6 +73,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     platform,
     crc32c,
     decompress: options.decompress ?? refuseCompressed,
+    memory: options.memory,
     limits: brokerLimits(options.limits ?? {}, store.limits),
     stateLog,
     scheduled: recovered.schedule.content,

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { VirtualPlatform } from '../../sim/virtual-platform.ts'
 import { TestBroker } from '../../test/core/harness.ts'
 import { journalOver } from '../../test/core/journal-over.ts'
+import { TestMemory } from '../../test/core/test-memory.ts'
 import { smallJournals } from '../../test/core/small-journals.ts'
 import { openMemoryJournal } from '../engines/memory/index.ts'
 import type { AppendResult, Journal } from '../ports/journal.ts'
@@ -42,11 +43,11 @@ describe.each(smallJournals)('when the journal of the %s engine is full', (_, op
         await expect(publishUntilRefused()).rejects.toThrow(expect.objectContaining({ code: 'disk_full' }))
         expect(published - before).toBeGreaterThan(10)
         expect(consumer.messages).toHaveLength(published)
-        expect(t.broker.acceptsPublishes).toBe(false)
+        expect(t.broker.shortages.disk).toBe(true)
         for (let offset = before; offset < published; offset++) consumer.ack(offset)
         await t.advance(5000)
         expect(t.broker.queue('work')).toMatchObject({ ready: 0, inFlight: 0 })
-        expect([t.broker.acceptsPublishes, relieved]).toEqual([true, round])
+        expect([t.broker.shortages.disk, relieved]).toEqual([false, round])
       }
 
       async function publishUntilRefused(): Promise<never> {
@@ -57,6 +58,46 @@ describe.each(smallJournals)('when the journal of the %s engine is full', (_, op
       }
     },
   )
+})
+
+describe('a shortage', () => {
+  test('of disk is told with the commit that used up the room, and its end', async () => {
+    const inner = await openMemoryJournal()
+    let headroom = 1 << 30
+    const journal = journalOver(inner, { headroomBytes: () => headroom })
+    const t = await TestBroker.open({}, 1, journal)
+    const told: boolean[] = []
+    t.broker.shortages.listen(() => told.push(t.broker.shortages.disk))
+    t.publish('queue:work', 'a')
+    headroom = 0
+    expect(told).toEqual([])
+    await t.settle()
+    expect(told).toEqual([true])
+    expect(() => t.publish('queue:work', 'b')).toThrow(expect.objectContaining({ code: 'disk_full' }))
+    headroom = 1 << 30
+    await t.advance(1000)
+    expect(told).toEqual([true, false])
+    t.publish('queue:work', 'b')
+  })
+
+  test('of memory is told, and refuses nothing; its end is a relief', async () => {
+    const memory = new TestMemory()
+    const t = await TestBroker.open({ memory })
+    const told: [boolean, boolean][] = []
+    let relieved = 0
+    t.broker.shortages.listen(() => told.push([t.broker.shortages.memory, t.broker.shortages.disk]))
+    const stop = t.broker.onRelief(() => relieved++)
+    memory.become(true)
+    t.publish('queue:work', 'a')
+    await t.settle()
+    expect([t.broker.queue('work').ready, relieved, told]).toEqual([1, 0, [[true, false]]])
+    memory.become(false)
+    expect([relieved, told.at(-1)]).toEqual([1, [false, false]])
+    stop()
+    memory.become(true)
+    memory.become(false)
+    expect([relieved, told.length]).toEqual([1, 4])
+  })
 })
 
 describe('a ticket of a commit with nothing in it', () => {

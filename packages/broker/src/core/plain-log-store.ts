@@ -62,6 +62,10 @@ export class PlainLogStore implements LogStore {
     return this.#store.committedTicket
   }
 
+  get visibleTicket(): Ticket {
+    return this.#store.visibleTicket
+  }
+
   onCommitted(listener: (ticket: Ticket) => void): () => void {
     return this.#store.onCommitted(listener)
   }
@@ -96,6 +100,10 @@ export class PlainLogStore implements LogStore {
 
   onRelief(listener: () => void): () => void {
     return this.#store.onRelief(listener)
+  }
+
+  onShortage(listener: () => void): () => void {
+    return this.#store.onShortage(listener)
   }
 
   onFailed(listener: (error: Error) => void): () => void {

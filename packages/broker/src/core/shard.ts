@@ -1,5 +1,6 @@
 import type { MillraceError } from '../base/errors.ts'
 import type { Crc32c } from '../ports/checksum.ts'
+import type { MemoryGauge } from '../ports/memory.ts'
 import type { Platform } from '../ports/platform.ts'
 import type { LogId, LogStore } from '../storage/log-store.ts'
 import type { BrokerLimits } from './broker.ts'
@@ -19,6 +20,7 @@ import { SelectorCache } from './selectors/selector-cache.ts'
 import { Schedule } from './schedule/schedule.ts'
 import type { ScheduleState } from './schedule/schedule-state.ts'
 import type { StateLog } from './state/state-log.ts'
+import { CoreShortages } from './shortages.ts'
 import { Timers } from './timers.ts'
 
 /** What everything that lives over one journal shares. */
@@ -44,6 +46,7 @@ export interface Shard {
   readonly offsets: CommittedOffsets
   readonly schedule: Schedule
   readonly deletions: Deletions
+  readonly shortages: CoreShortages
   /** Spare objects. */
   readonly changes: DeliveryChanges[]
   /** Since the broker started, over all queues and subscriptions. */
@@ -65,6 +68,7 @@ export interface ShardParts {
   readonly platform: Platform
   readonly crc32c: Crc32c
   readonly decompress: Decompress
+  readonly memory: MemoryGauge | undefined
   readonly limits: BrokerLimits
   readonly stateLog: StateLog
   /** As a restart found it. */
@@ -79,7 +83,16 @@ export interface ShardParts {
 }
 
 export function newShard(parts: ShardParts): Shard {
-  const { onProducersLog: onLogCreated, onOffsetsLog, scheduled, scheduledBytesMax, decompress, store: stored, ...shared } = parts
+  const {
+    onProducersLog: onLogCreated,
+    onOffsetsLog,
+    scheduled,
+    scheduledBytesMax,
+    decompress,
+    memory,
+    store: stored,
+    ...shared
+  } = parts
   const { platform, crc32c, stateLog, warn, limits } = shared
   const plain = new PlainBatches(decompress, crc32c, limits.batchBytesMax)
   const store = new PlainLogStore(stored, plain)
@@ -103,6 +116,7 @@ export function newShard(parts: ShardParts): Shard {
     windows,
     selectors: new SelectorCache(),
     deletions: new Deletions(),
+    shortages: new CoreShortages(stored, memory),
     changes: [],
     refusal: undefined,
     totals: { ...newCounters(), published: 0, publishedBytes: 0, consumers: 0 },

@@ -1,4 +1,5 @@
 import type { Broker } from '../core/broker.ts'
+import type { Platform } from '../ports/platform.ts'
 import type { Security } from '../protocols/security.ts'
 import { nativeDoor } from '../protocols/native/native-door.ts'
 import type { SessionContext } from '../protocols/session.ts'
@@ -9,6 +10,7 @@ import { writeReadyFile } from './listeners/ready-file.ts'
 import { openTcpListener } from './listeners/tcp-listener.ts'
 import type { Log } from './log/log.ts'
 import { openLog } from './log/open-log.ts'
+import { MemoryWatch } from './memory-watch.ts'
 import { Metrics } from './metrics/metrics.ts'
 import type { ManagementOptions } from './management/open-management.ts'
 import { nodePlatform } from './node-platform.ts'
@@ -46,7 +48,7 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   const http = opens(config, 'http') ? import('./open-http.ts') : undefined
   const kafka = opens(config, 'kafka') ? import('../protocols/kafka/kafka-door.ts') : undefined
   const amqp = opens(config, 'amqp', 'management') ? import('./open-amqp.ts') : undefined
-  const core = await openCore(config, platform, log)
+  const core = await openCore(config, platform, log, watchMemory(config, platform, log))
   const { broker, store } = core
 
   const open: Listener[] = []
@@ -125,6 +127,13 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
       return closed
     },
   }
+}
+
+function watchMemory({ limits }: Config, platform: Platform, log: Log): MemoryWatch {
+  return new MemoryWatch(limits.memoryBytesHigh, platform, (isShort) => {
+    if (isShort) log.warn('broker.memory', 'Memory runs short: publishers are held back, consumers go on.')
+    else log.info('broker.memory', 'There is enough memory again: publishers go on.')
+  })
 }
 
 function opens({ listen }: Config, ...doors: readonly string[]): boolean {

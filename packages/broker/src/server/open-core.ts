@@ -10,6 +10,7 @@ import { openLogStore } from '../storage/open-log-store.ts'
 import type { Config } from './config/config.ts'
 import { decompress } from './decompress/decompress.ts'
 import type { Log } from './log/log.ts'
+import type { MemoryWatch } from './memory-watch.ts'
 
 /** A broker without doors: journal, store and façade. */
 export interface Core {
@@ -27,8 +28,8 @@ const JOURNAL_BATCH_BYTES_MIN: number = 24 * MIB
 
 export type CoreConfig = Pick<Config, 'engine' | 'data' | 'durability' | 'autoCreate' | 'limits' | 'groups' | 'transactions'>
 
-/** @throws MillraceError `data_in_use`, `data_unusable`, `data_corrupt` */
-export async function openCore(config: CoreConfig, platform: Platform, log: Log): Promise<Core> {
+/** @param memory whose process this is @throws MillraceError `data_in_use`, `data_unusable`, `data_corrupt` */
+export async function openCore(config: CoreConfig, platform: Platform, log: Log, memory?: MemoryWatch): Promise<Core> {
   const onWarning = (message: string): void => log.warn('broker.warning', message)
   const { limits, autoCreate: create } = config
   const journal = await openJournal(config, onWarning)
@@ -39,6 +40,7 @@ export async function openCore(config: CoreConfig, platform: Platform, log: Log)
       platform,
       crc32c,
       decompress,
+      ...(memory === undefined ? {} : { memory }),
       limits: brokerLimits(limits),
       groups: config.groups,
       transactions: config.transactions,
@@ -52,6 +54,7 @@ export async function openCore(config: CoreConfig, platform: Platform, log: Log)
       commits,
       failed: new Promise((resolve) => store.onFailed(resolve)),
       close: async () => {
+        memory?.close()
         await broker.close()
         commits.close()
         await store.close()
@@ -59,6 +62,7 @@ export async function openCore(config: CoreConfig, platform: Platform, log: Log)
       },
     }
   } catch (error) {
+    memory?.close()
     await journal.close()
     throw error
   }

@@ -33,6 +33,7 @@ export class CommitPipeline {
   readonly committed: Listeners<[Ticket]> = new Listeners()
   readonly closing: Listeners<[]> = new Listeners()
   readonly relief: Listeners<[]> = new Listeners()
+  readonly shortage: Listeners<[]> = new Listeners()
   readonly failed: Listeners<[Error]> = new Listeners()
   readonly #becameFull: Listeners<[]> = new Listeners()
   committedTicket: Ticket
@@ -60,7 +61,10 @@ export class CommitPipeline {
   #headroomBytes: number
   /** Somebody was told that publishes are not accepted. */
   #owesRelief = false
+  /** `shortage` was called, and publishes are not accepted since. */
+  #isToldShort = false
   #timer: Timer | undefined
+  #watch: Timer | undefined
   #waiters: { readonly ticket: Ticket; readonly resolve: () => void; readonly reject: (error: Error) => void }[] = []
 
   /** @param next the sequence of the first commit */
@@ -82,6 +86,7 @@ export class CommitPipeline {
     this.committedTicket = next
     this.open = new OpenCommit(this.committedTicket + 1, limits, pool)
     this.#headroomBytes = journal.headroomBytes()
+    this.#watchRoom()
   }
 
   get failure(): MillraceError | undefined {
@@ -94,10 +99,18 @@ export class CommitPipeline {
 
   get acceptsPublishes(): boolean {
     if (this.#failure !== undefined) return false
-    if (!this.#isFull && this.#headroomBytes - this.pendingBytes >= this.#limits.headroomReserveBytes) return true
+    if (this.#hasRoom) return true
     this.#owesRelief = true
     this.#startTimer()
     return false
+  }
+
+  get #hasRoom(): boolean {
+    return !this.#isFull && this.#headroomBytes - this.pendingBytes >= this.#limits.headroomReserveBytes
+  }
+
+  get visibleTicket(): Ticket {
+    return this.open.isEmpty && !this.#isTouched ? this.open.ticket - 1 : this.open.ticket
   }
 
   /** Whether the journal is so full that space has to be won back at once. */
@@ -178,14 +191,13 @@ export class CommitPipeline {
     if (this.#failure !== undefined) return
     this.#headroomBytes = this.#journal.headroomBytes()
     if (this.#isFull && !this.#isWriting) this.#write()
-    this.#relieve()
+    this.#tellOfRoom()
     // With all publishers waiting there may be no commits, in whose course space is won back otherwise.
     if (this.#isFull || this.#owesRelief) this.#hooks.makeRoom()
   }
 
   stop(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#stopTimers()
     this.#failure ??= new MillraceError('closed', 'The store is closed.')
     this.#rejectWaiters(this.#failure)
   }
@@ -251,6 +263,7 @@ export class CommitPipeline {
         this.#becameFull.call()
         this.#headroomBytes = this.#journal.headroomBytes()
         this.#startTimer()
+        this.#tellOfRoom()
         return
       case 'conflict':
         this.#fail(
@@ -289,13 +302,35 @@ export class CommitPipeline {
     this.committed.call(ticket)
     while (this.#waiters.length > 0 && this.#waiters[0]!.ticket <= ticket) this.#waiters.shift()!.resolve()
     if (pendingBefore > this.#limits.pendingBytesLow && this.pendingBytes <= this.#limits.pendingBytesLow) this.relief.call()
-    else this.#relieve()
+    this.#tellOfRoom()
   }
 
-  #relieve(): void {
-    if (!this.#owesRelief || !this.acceptsPublishes) return
-    this.#owesRelief = false
-    this.relief.call()
+  /** When what the journal has room for is known again. */
+  #tellOfRoom(): void {
+    if (!this.#hasRoom) {
+      this.#startTimer()
+      // What is freed meanwhile needs no word.
+      if (!this.#isToldShort) this.#platform.scheduler.endOfTurn(() => this.#tellShortage())
+    } else if (this.#owesRelief) {
+      this.#owesRelief = false
+      this.#isToldShort = false
+      this.relief.call()
+    }
+  }
+
+  #tellShortage(): void {
+    if (this.#isToldShort || this.#failure !== undefined || this.acceptsPublishes) return
+    this.#isToldShort = true
+    this.shortage.call()
+  }
+
+  /** Others write to the disk too, while nothing is committed here. */
+  #watchRoom(): void {
+    this.#watch = this.#platform.scheduler.after(this.#limits.roomWatchMs, () => {
+      this.#headroomBytes = this.#journal.headroomBytes()
+      this.#tellOfRoom()
+      if (this.#failure === undefined) this.#watchRoom()
+    })
   }
 
   #startTimer(): void {
@@ -310,10 +345,15 @@ export class CommitPipeline {
     this.#failure = error
     this.#queue = []
     this.#queuedBytes = 0
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#stopTimers()
     this.#rejectWaiters(error)
     this.failed.call(error)
+  }
+
+  #stopTimers(): void {
+    this.#timer?.cancel()
+    this.#watch?.cancel()
+    this.#timer = undefined
   }
 
   #rejectWaiters(error: Error): void {

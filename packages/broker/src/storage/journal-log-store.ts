@@ -194,6 +194,10 @@ export class JournalLogStore implements LogStore {
     return this.pipeline.committedTicket
   }
 
+  get visibleTicket(): Ticket {
+    return this.pipeline.visibleTicket
+  }
+
   onCommitted(listener: (ticket: Ticket) => void): () => void {
     return this.pipeline.committed.add(listener)
   }
@@ -238,6 +242,10 @@ export class JournalLogStore implements LogStore {
 
   onRelief(listener: () => void): () => void {
     return this.pipeline.relief.add(listener)
+  }
+
+  onShortage(listener: () => void): () => void {
+    return this.pipeline.shortage.add(listener)
   }
 
   onFailed(listener: (error: Error) => void): () => void {

@@ -31,6 +31,8 @@ export interface StorageLimits extends LogStoreLimits {
   readonly headroomReserveBytes: number
   /** How long to wait before a commit is tried again that the journal had no room for, and before room is looked at again. */
   readonly fullRetryMs: number
+  /** How often room is looked at while nothing is committed. */
+  readonly roomWatchMs: number
 }
 
 export const defaultStorageLimits: StorageLimits = {
@@ -56,4 +58,5 @@ export const defaultStorageLimits: StorageLimits = {
   deadBytesMin: 512 * MIB,
   headroomReserveBytes: 32 * MIB,
   fullRetryMs: 250,
+  roomWatchMs: 5000,
 }

@@ -52,6 +52,8 @@ export interface LogStore {
   ticket(): Ticket
   /** All commits up to this one are durable. */
   readonly committedTicket: Ticket
+  /** Of the last commit that there is something in, be it open. */
+  readonly visibleTicket: Ticket
   /** Calls back after each commit, in ticket order. @returns a function that stops it */
   onCommitted(listener: (ticket: Ticket) => void): () => void
   /** Calls back just before the open commit closes, while appends still land in it: for state that is gathered over a turn. */
@@ -87,6 +89,8 @@ export interface LogStore {
   readonly acceptsPublishes: boolean
   /** Calls back when `pendingBytes` fell below the low mark, or `acceptsPublishes` became true. */
   onRelief(listener: () => void): () => void
+  /** Calls back when `acceptsPublishes` became false, in the turn in which that was noticed. */
+  onShortage(listener: () => void): () => void
   /** Calls back once, when the journal failed (`outcome_unknown`) or another owner took over: nothing more will commit. */
   onFailed(listener: (error: Error) => void): () => void
 

@@ -1,6 +1,13 @@
 import { connect, type Socket } from 'node:net'
+import { connect as connectSecurely, type ConnectionOptions } from 'node:tls'
 import { writeContent } from '../../src/protocols/amqp/codec/deliveries.ts'
-import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD, FrameReader } from '../../src/protocols/amqp/codec/frame-reader.ts'
+import {
+  FRAME_BODY,
+  FRAME_HEADER,
+  FRAME_HEARTBEAT,
+  FRAME_METHOD,
+  FrameReader,
+} from '../../src/protocols/amqp/codec/frame-reader.ts'
 import { readMethod, shapeOf, writeMethod } from '../../src/protocols/amqp/codec/method-codec.ts'
 import type { Method, MethodName, WrittenArguments } from '../../src/protocols/amqp/codec/methods.ts'
 import { Output } from '../../src/protocols/amqp/codec/output.ts'
@@ -13,6 +20,14 @@ export interface SocketDelivery {
   readonly tag: number
   readonly redelivered: boolean
   readonly body: string
+}
+
+export interface SocketOptions {
+  readonly tls?: ConnectionOptions
+  readonly mechanism?: string
+  readonly response?: string
+  /** In seconds. */
+  readonly heartbeat?: number
 }
 
 interface Call {
@@ -29,7 +44,11 @@ export class AmqpSocket {
   readonly #calls: Call[] = []
   #delivery: { tag: number; redelivered: boolean; left: number; readonly pieces: Buffer[] } | undefined
   #drained: (() => void) | undefined
+  /** Why. */
+  #ended = 'the connection ended'
   closed = false
+  /** How many came. */
+  heartbeats = 0
   /** Called for what nobody asked for: confirms, `connection.blocked`, `channel.close`. */
   onMethod: (method: Method, channel: number) => void = () => {}
   onDelivery: (delivery: SocketDelivery) => void = () => {}
@@ -44,23 +63,41 @@ export class AmqpSocket {
     socket.on('close', () => this.#closed())
   }
 
-  /** Logs in, with channel 1 open. @param address `HOST:PORT` */
-  static async connect(address: string): Promise<AmqpSocket> {
+  /** Nothing is said yet. @param address `HOST:PORT` */
+  static async dial(address: string, tls?: ConnectionOptions): Promise<AmqpSocket> {
     const [host, port] = address.split(':')
-    const socket = connect({ host: host!, port: Number(port), noDelay: true })
-    await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
-    const client = new AmqpSocket(socket)
-    const started = client.#reply('connection.start')
-    socket.write(Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1))
-    await started
-    const tuned = client.#reply('connection.tune')
-    const clientProperties = { capabilities: { 'connection.blocked': true } }
-    client.send(0, 'connection.start-ok', { clientProperties, mechanism: 'PLAIN', response: '\0guest\0guest', locale: 'en_US' })
-    await tuned
-    client.send(0, 'connection.tune-ok', { channelMax: 10, frameMax: FRAME_BYTES_MAX, heartbeat: 0 })
-    await client.call(0, 'connection.open', { virtualHost: '/' })
-    await client.call(1, 'channel.open', {})
+    const to = { host: host!, port: Number(port) }
+    const socket = tls === undefined ? connect({ ...to, noDelay: true }) : connectSecurely({ ...to, ...tls })
+    const event = tls === undefined ? 'connect' : 'secureConnect'
+    await new Promise<void>((resolve, reject) => socket.once(event, resolve).once('error', reject))
+    return new AmqpSocket(socket)
+  }
+
+  /** Logs in, with channel 1 open. @param address `HOST:PORT` */
+  static async connect(address: string, options: SocketOptions = {}): Promise<AmqpSocket> {
+    const client = await AmqpSocket.dial(address, options.tls)
+    await client.greet()
+    await client.logIn(options)
     return client
+  }
+
+  /** @returns the mechanisms that are offered */
+  async greet(): Promise<string[]> {
+    const started = this.#reply('connection.start')
+    await this.write(Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1))
+    const { mechanisms } = (await started) as { readonly mechanisms: Uint8Array }
+    return Buffer.from(mechanisms).toString().split(' ')
+  }
+
+  /** @throws Error with the text of the refusal */
+  async logIn({ mechanism = 'PLAIN', response = '\0guest\0guest', heartbeat = 0 }: SocketOptions = {}): Promise<void> {
+    const capabilities = { 'connection.blocked': true, authentication_failure_close: true }
+    const tuned = this.#reply('connection.tune')
+    this.send(0, 'connection.start-ok', { clientProperties: { capabilities }, mechanism, response, locale: 'en_US' })
+    await tuned
+    this.send(0, 'connection.tune-ok', { channelMax: 10, frameMax: FRAME_BYTES_MAX, heartbeat })
+    await this.call(0, 'connection.open', { virtualHost: '/' })
+    await this.call(1, 'channel.open', {})
   }
 
   send<Name extends MethodName>(channel: number, name: Name, args: WrittenArguments<Name>): void {
@@ -77,10 +114,15 @@ export class AmqpSocket {
     return answer
   }
 
+  methodBytes<Name extends MethodName>(channel: number, name: Name, args: WrittenArguments<Name>): Uint8Array {
+    writeMethod(this.#output, channel, name, args)
+    return Buffer.concat(this.#output.take())
+  }
+
   /** By the default exchange. @returns the frames */
-  messageBytes(routingKey: string, body: string, channel = 1): Uint8Array {
+  messageBytes(routingKey: string, body: string, channel = 1, mandatory = false, exchange = ''): Uint8Array {
     const bytes = Buffer.from(body)
-    writeMethod(this.#output, channel, 'basic.publish', { exchange: '', routingKey, mandatory: false, immediate: false })
+    writeMethod(this.#output, channel, 'basic.publish', { exchange, routingKey, mandatory, immediate: false })
     writeContent(this.#output, channel, NO_PROPERTIES, bytes, 0, bytes.length, FRAME_BYTES_MAX)
     return Buffer.concat(this.#output.take())
   }
@@ -94,6 +136,10 @@ export class AmqpSocket {
   /** From now on nothing is read from the socket. */
   stopReading(): void {
     this.#socket.pause()
+  }
+
+  readAgain(): void {
+    this.#socket.resume()
   }
 
   destroy(): void {
@@ -116,6 +162,7 @@ export class AmqpSocket {
 
   #frame({ type, channel, bytes, at, end }: FrameReader): void {
     const delivery = this.#delivery
+    if (type === FRAME_HEARTBEAT) this.heartbeats++
     if (type === FRAME_METHOD) return this.#method(readMethod(bytes, at, end), channel)
     if (delivery === undefined) return
     if (type === FRAME_HEADER) delivery.left = readBodySize(bytes, at, end)
@@ -135,13 +182,14 @@ export class AmqpSocket {
       this.#delivery = { tag: deliveryTag, redelivered, left: 0, pieces: [] }
       return
     }
+    if (method.name === 'connection.close') this.#ended = method.args.replyText
     if (method.name === this.#calls[0]?.reply) return this.#calls.shift()!.resolve(method.args)
     this.onMethod(method, channel)
   }
 
   #closed(): void {
     this.closed = true
-    for (const { reject } of this.#calls.splice(0)) reject(new Error('the connection ended'))
+    for (const { reject } of this.#calls.splice(0)) reject(new Error(this.#ended))
     this.#drained?.()
     this.onClosed()
   }

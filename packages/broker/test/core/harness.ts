@@ -16,7 +16,7 @@ const decoder = new TextDecoder()
 
 export type TestOptions = Pick<
   BrokerOptions,
-  'limits' | 'autoCreate' | 'compaction' | 'decompress' | 'groups' | 'transactions'
+  'limits' | 'autoCreate' | 'compaction' | 'decompress' | 'groups' | 'memory' | 'transactions'
 > & {
   readonly storage?: Partial<StorageLimits>
 }

@@ -73,6 +73,7 @@ export class FakeBroker {
   tickets = 1
   committedTicket = 0
   congested = false
+  readonly shortages = { disk: false, memory: false, listen: () => () => {} }
   offset = 100
   partitions = 3
   /** What whoever publishes has to wait, and who was asked about. */

@@ -4,7 +4,7 @@ import { scopedName, splitScopedName } from '../../base/scoped-names.ts'
 import type { Ticket } from '../../storage/log-store.ts'
 import { alreadyExists } from '../definition-errors.ts'
 import { DefinitionCell } from '../definitions.ts'
-import type { Destination } from '../destination.ts'
+import type { Destination, KeyCheck } from '../destination.ts'
 import type { LetterBox } from '../delivery/letter-box.ts'
 import { checkLabels } from '../labels.ts'
 import type { PublishTarget } from '../publish-target.ts'
@@ -152,7 +152,7 @@ export class CoreRouter implements Router {
    * @param name '' for the default exchange
    * @throws MillraceError `not_found`, `forbidden` for one that only other exchanges may publish to
    */
-  target(name: string, key: string | undefined): Destination {
+  target(name: string, key: string | undefined, checkKey?: KeyCheck): Destination {
     if (name === '') return new ExchangeTarget(this.#home, undefined, key)
     const exchange = this.#exchange(name)
     if (exchange.spec.internal)
@@ -160,7 +160,8 @@ export class CoreRouter implements Router {
         'forbidden',
         `${exchange.address} is internal: only exchanges that are bound to it may publish to it`,
       )
-    return key === undefined ? exchange.target : new ExchangeTarget(this.#home, exchange, key)
+    const asks = exchange.spec.type === 'topic' ? checkKey : undefined
+    return key === undefined && asks === undefined ? exchange.target : new ExchangeTarget(this.#home, exchange, key, asks)
   }
 
   // ---- for dead letters ---------------------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 /** An exchange as a destination: each record of a batch goes where bindings lead it. */
-import { exchangeAddress, namesProducer } from '@millrace/wire'
+import { exchangeAddress, namesProducer, RecordCursor } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import { checkAdmission, checkBatch, checkBatchSize } from '../admission.ts'
-import type { Destination, RefusedRecords } from '../broker.ts'
+import type { Destination, KeyCheck, RefusedRecords } from '../broker.ts'
 import type { CoreRoute } from './core-route.ts'
 import type { Exchange } from './exchange.ts'
 import type { RoutesHome } from './exchange-routes.ts'
+import { RoutedRecord } from './routed-records.ts'
 import type { RoutedMessage } from './router.ts'
 import { type Run, rewritten, runsOf } from './runs.ts'
 
@@ -23,13 +24,15 @@ export class ExchangeTarget implements Destination {
   /** Undefined: the default exchange. */
   readonly #exchange: Exchange | undefined
   readonly #key: string | undefined
+  readonly #checkKey: KeyCheck | undefined
 
   /** @param key of all messages; undefined: each has its own */
-  constructor(home: RoutesHome, exchange: Exchange | undefined, key: string | undefined) {
+  constructor(home: RoutesHome, exchange: Exchange | undefined, key: string | undefined, checkKey?: KeyCheck) {
     this.#home = home
     this.#exchange = exchange
     this.name = exchange?.name ?? ''
     this.#key = key
+    this.#checkKey = checkKey
   }
 
   get address(): string {
@@ -45,8 +48,9 @@ export class ExchangeTarget implements Destination {
 
   publishWhatFits(_partition: number, batch: Uint8Array): number {
     this.refused = undefined
-    const runs = this.#runs(batch)
-    const refused = publishRuns(runs)
+    const forbidden: RefusedRecords[] = []
+    const runs = this.#runs(batch, (position, error) => forbidden.push({ position, records: 1, error }))
+    const refused = [...forbidden, ...publishRuns(runs)]
     for (const { route, positions } of runs) if (route.isNowhere) refused.push(...recordsAt(positions, this.#unroutable()))
     if (refused.length > 0) this.refused = refused.toSorted((a, b) => a.position - b.position)
     return NOT_TOLD
@@ -56,7 +60,9 @@ export class ExchangeTarget implements Destination {
     const { shard } = this.#home
     if (this.#exchange === undefined) return this.#publishLaterByName(batch, dueMs)
     this.#checkLife()
-    const dated = rewritten(this.#check(batch), { exchange: this.name, key: this.#key }, shard.crc32c)
+    const plain = this.#check(batch)
+    this.#checkKeys(plain)
+    const dated = rewritten(plain, { exchange: this.name, key: this.#key }, shard.crc32c)
     checkBatchSize(dated.length, shard.limits.batchBytesMax)
     return shard.schedule.add(this.#exchange.schedule, -1, dated, dueMs)
   }
@@ -74,14 +80,39 @@ export class ExchangeTarget implements Destination {
     throw this.#unroutable()
   }
 
-  #runs(batch: Uint8Array): readonly Run[] {
+  /** @param onForbidden told of what the check of keys refuses, which is left out; without it, that is thrown */
+  #runs(batch: Uint8Array, onForbidden?: (position: number, error: MillraceError) => void): readonly Run[] {
     this.#checkLife()
     const plain = this.#check(batch)
     const { shard, default: byName } = this.#home
     const source = this.#exchange?.routes ?? byName
     const to = { exchange: this.#exchange?.name, key: this.#exchange === undefined ? undefined : this.#key, routedBy: this.#key }
-    const route = (message: RoutedMessage): CoreRoute => source.route(message)
+    const route = (message: RoutedMessage, position: number): CoreRoute | undefined => {
+      const error = this.#forbids(message.key)
+      if (error === undefined) return source.route(message)
+      if (onForbidden === undefined) throw error
+      onForbidden(position, error)
+      return undefined
+    }
     return runsOf(plain, to, route, shard.limits.batchBytesMax, shard.crc32c)
+  }
+
+  #forbids(key: string): MillraceError | undefined {
+    if (this.#checkKey === undefined) return undefined
+    try {
+      this.#checkKey(this.name, key)
+      return undefined
+    } catch (error) {
+      if (error instanceof MillraceError) return error
+      throw error
+    }
+  }
+
+  /** @param batch not compressed */
+  #checkKeys(batch: Uint8Array): void {
+    if (this.#checkKey === undefined) return
+    const message = new RoutedRecord()
+    for (const record = new RecordCursor(batch); record.next();) this.#checkKey(this.name, message.show(record, this.#key).key)
   }
 
   /** One message for one queue, or several with one key. */

@@ -45,11 +45,12 @@ const HEADER_OVERHEAD_BYTES = 16
  * Gathers the records of a batch by their routes. In each destination they are in the order of the batch: a record joins an earlier run only when
  * nothing that came between goes where it goes.
  * @param batch well-formed, not compressed
+ * @param route undefined: the record is left out
  */
 export function runsOf(
   batch: Uint8Array,
   to: PublishedTo,
-  route: (message: RoutedMessage) => CoreRoute,
+  route: (message: RoutedMessage, position: number) => CoreRoute | undefined,
   bytesMax: number,
   crc32c: Crc32c,
 ): Run[] {
@@ -58,7 +59,8 @@ export function runsOf(
   const rewriter = new Rewriter(to)
   const runs: OpenRun[] = []
   for (let position = 0; record.next(); position++) {
-    const way = route(message.show(record, to.routedBy))
+    const way = route(message.show(record, to.routedBy), position)
+    if (way === undefined) continue
     const bytes = record.end - record.keyAt + rewriter.addedBytes
     let run = openRun(runs, way)
     if (run === undefined || run.builder.bytes + bytes > bytesMax) {

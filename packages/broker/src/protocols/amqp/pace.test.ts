@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { AmqpBroker, type AmqpPeer } from '../../../test/amqp/amqp-peer.ts'
+import { heldJournal } from '../../../test/core/held-journal.ts'
 import { journalOver } from '../../../test/core/journal-over.ts'
+import { TestMemory } from '../../../test/core/test-memory.ts'
 import { openMemoryJournal } from '../../engines/memory/index.ts'
-import type { AppendResult, Journal } from '../../ports/journal.ts'
 import { writeMethod } from './codec/method-codec.ts'
 import { limits } from './limits.ts'
 
@@ -10,22 +11,6 @@ const KIB = 1024
 const declaration = { passive: false, durable: true, exclusive: false, autoDelete: false, noWait: false, arguments: {} }
 const consumption = { noLocal: false, noAck: false, exclusive: false, noWait: false, arguments: {} }
 const knowing = { 'connection.blocked': true }
-
-/** The memory journal, whose appends wait while they are held. */
-async function controlled(): Promise<{ journal: Journal; hold: () => void; release: () => void }> {
-  const inner = await openMemoryJournal()
-  let held = false
-  const waiting: (() => void)[] = []
-  const append: Journal['append'] = async (sequence, batch): Promise<AppendResult> => {
-    if (held) await new Promise<void>((resolve) => waiting.push(resolve))
-    return inner.append(sequence, batch)
-  }
-  const release = (): void => {
-    held = false
-    for (const resolve of waiting.splice(0)) resolve()
-  }
-  return { journal: journalOver(inner, { append }), hold: () => (held = true), release }
-}
 
 async function declared(broker: AmqpBroker, capabilities: Readonly<Record<string, boolean>> = knowing): Promise<AmqpPeer> {
   const peer = await broker.opened(capabilities)
@@ -57,8 +42,9 @@ async function blocked(): Promise<{ broker: AmqpBroker; publisher: AmqpPeer; dis
   // The commit of this one finds it out.
   publisher.publish(1, '', 'q', 'last')
   await publisher.settle()
-  expect([publisher.paused, publisher.takeNames()]).toEqual([false, ['basic.ack']])
-  await tick(broker, publisher)
+  expect(publisher.paused).toBe(true)
+  expect(publisher.received.map(({ name }) => name).toSorted()).toEqual(['basic.ack', 'connection.blocked'])
+  publisher.received.splice(0, publisher.received.length, ...publisher.received.filter(({ name }) => name !== 'basic.ack'))
   return { broker, publisher, disk }
 }
 
@@ -66,7 +52,7 @@ describe('a full disk', () => {
   test('blocks who publishes, until there is room; consumers and acknowledgements go on', async () => {
     const { broker, publisher, disk } = await blocked()
     expect(publisher.paused).toBe(true)
-    expect(publisher.take('connection.blocked')).toEqual({ reason: 'the disk is full' })
+    expect(publisher.take('connection.blocked')).toEqual({ reason: 'low on disk' })
     const consumer = await broker.opened(knowing)
     await consumer.call(1, 'basic.consume', { ...consumption, queue: 'q', consumerTag: 't' })
     expect([consumer.takeDelivery().body, consumer.takeDelivery().body]).toEqual(['before', 'last'])
@@ -95,11 +81,48 @@ describe('a full disk', () => {
     publisher.cut()
   })
 
+  test('that another program fills is told to idle publishers, without a publish', async () => {
+    const { broker, disk } = await shared()
+    const publisher = await declared(broker)
+    publisher.publish(1, '', 'q', 'before')
+    await publisher.settle()
+    disk.isFull = true
+    await broker.core.advance(10_000)
+    expect([publisher.paused, publisher.takeNames()]).toEqual([true, ['connection.blocked']])
+    disk.isFull = false
+    await broker.core.advance(1000)
+    expect([publisher.paused, publisher.takeNames()]).toEqual([false, ['connection.unblocked']])
+  })
+
   test('leaves those alone who publish nothing', async () => {
     const { broker } = await blocked()
     const other = await broker.opened(knowing)
     await tick(broker, other)
     expect([other.paused, other.takeNames()]).toEqual([false, []])
+  })
+})
+
+describe('too little memory', () => {
+  test('blocks who publishes, at once and until it is over; what was sent counts, consumers go on', async () => {
+    const memory = new TestMemory()
+    const broker = await AmqpBroker.open({ memory })
+    const [publisher, consumer] = [await declared(broker), await broker.opened(knowing)]
+    publisher.publish(1, '', 'q', 'first')
+    await publisher.settle()
+    memory.become(true)
+    await publisher.settle()
+    expect([publisher.paused, publisher.take('connection.blocked')]).toEqual([true, { reason: 'low on memory' }])
+    const other = await declared(broker)
+    other.publish(1, '', 'q', 'sent before it was told')
+    await other.settle()
+    expect([other.paused, other.takeNames()]).toEqual([true, ['connection.blocked']])
+    await consumer.call(1, 'basic.consume', { ...consumption, queue: 'q', consumerTag: 't' })
+    expect([consumer.takeDelivery().body, consumer.takeDelivery().body]).toEqual(['first', 'sent before it was told'])
+    expect(consumer.paused).toBe(false)
+    publisher.cut()
+    memory.become(false)
+    await other.settle()
+    expect([other.paused, other.takeNames(), consumer.received]).toEqual([false, ['connection.unblocked'], []])
   })
 })
 
@@ -110,7 +133,7 @@ describe('more than can be written', () => {
     ['is told to who understands it', knowing, ['connection.blocked', 'connection.unblocked']],
     ['is not told to who does not', {}, []],
   ])('stops the publisher for a while, and %s', async (_, capabilities, told) => {
-    const { journal, hold, release } = await controlled()
+    const { journal, hold, release } = await heldJournal()
     const broker = await AmqpBroker.open({ journal, storage })
     const peer = await declared(broker, capabilities)
     hold()
@@ -130,7 +153,7 @@ describe('more than can be written', () => {
 
 describe('more questions than answers', () => {
   test('stop the client until answers have left, in order', async () => {
-    const { journal, hold, release } = await controlled()
+    const { journal, hold, release } = await heldJournal()
     const broker = await AmqpBroker.open({ journal })
     const peer = await declared(broker)
     hold()

@@ -1,3 +1,4 @@
+import type { Broker } from '../../core/broker.ts'
 import type { Connection, Principal, SessionContext } from '../session.ts'
 import { limits } from './limits.ts'
 
@@ -9,7 +10,8 @@ export class Pace {
   /** Ends the wait; set while the connection is paused. */
   #stop: (() => void) | undefined
   #pausedMs = Infinity
-  #publishes = false
+  /** Set once it publishes: whoever does not need not know. */
+  #stopShortages: (() => void) | undefined
   #owesAnswers = false
   isToldBlocked = false
   #reason = ''
@@ -36,12 +38,12 @@ export class Pace {
 
   /** After publishes of so many bytes. */
   published(principal: Principal, bytes: number): void {
-    this.#publishes = true
-    if (this.#stop !== undefined) return
     const { broker, platform } = this.#context
+    this.#stopShortages ??= broker.shortages.listen(() => this.#review())
+    if (this.#stop !== undefined) return
     const { user, clientId = '' } = principal
     const waitMs = broker.quotas.charge(user, clientId, 'publish', bytes)
-    if (!broker.acceptsPublishes) this.#blockForRoom()
+    if (isShort(broker.shortages)) this.#block()
     else if (broker.congested) this.#awaitRelief('more is published than can be written')
     else if (waitMs > 0) {
       const timer = platform.scheduler.after(waitMs, () => this.#resume())
@@ -50,17 +52,20 @@ export class Pace {
   }
 
   tick(nowMs: number): void {
-    if (this.#stop === undefined) {
-      if (this.#publishes && !this.#context.broker.acceptsPublishes) this.#blockForRoom()
-      return
-    }
+    if (this.#stop === undefined) return
     if (this.#pausedMs === Infinity) this.#pausedMs = nowMs
     if (nowMs - this.#pausedMs >= limits.blockedAfterMs) this.#tell()
   }
 
   close(): void {
+    this.#stopShortages?.()
     this.#stop?.()
     this.#stop = undefined
+  }
+
+  /** The broker tells of a shortage, or that one is over, for which the pause itself waits. */
+  #review(): void {
+    if (isShort(this.#context.broker.shortages) && !this.isToldBlocked) this.#block()
   }
 
   #pause(stop: () => void, reason: string): void {
@@ -71,15 +76,16 @@ export class Pace {
   }
 
   /** That lasts, so the client learns it at once. */
-  #blockForRoom(): void {
-    this.#awaitRelief('the disk is full')
+  #block(): void {
+    this.#stop?.()
+    this.#awaitRelief(this.#context.broker.shortages.disk ? 'low on disk' : 'low on memory')
     this.#tell()
   }
 
   #awaitRelief(reason: string): void {
     const { broker } = this.#context
     const stop = broker.onRelief(() => {
-      if (broker.congested || !broker.acceptsPublishes) return
+      if (broker.congested || isShort(broker.shortages)) return
       stop()
       this.#resume()
     })
@@ -100,4 +106,8 @@ export class Pace {
     this.isToldBlocked = false
     this.#onBlocked(undefined)
   }
+}
+
+function isShort({ disk, memory }: Broker['shortages']): boolean {
+  return disk || memory
 }

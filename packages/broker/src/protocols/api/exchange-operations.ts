@@ -1,5 +1,7 @@
 /** Operations on exchanges and bindings. */
 import { exchangeAddress } from '@millrace/wire'
+import type { Binding } from '../../core/broker.ts'
+import type { Principal, SessionContext } from '../session.ts'
 import * as schemas from './exchange-schemas.ts'
 import { define, type Operation } from './operation.ts'
 import { page } from './page.ts'
@@ -54,8 +56,10 @@ export const exchangeOperations: Readonly<Record<ExchangeOperation, Operation>> 
     result: schemas.binding,
     resource: ({ source }) => `exchange:${source}`,
     publishesTo: ({ destination }) => destination,
-    async run({ broker }, { key = '', ...rest }) {
+    async run(context, { key = '', ...rest }, _signal, principal) {
+      const { broker } = context
       const binding = { ...rest, key }
+      checkKey(context, principal, binding)
       await broker.whenCommitted(broker.router.bind(binding))
       return binding
     },
@@ -67,8 +71,11 @@ export const exchangeOperations: Readonly<Record<ExchangeOperation, Operation>> 
     result: nothing,
     resource: ({ source }) => `exchange:${source}`,
     publishesTo: ({ destination }) => destination,
-    async run({ broker }, { key = '', ...rest }) {
-      await broker.whenCommitted(broker.router.unbind({ ...rest, key }))
+    async run(context, { key = '', ...rest }, _signal, principal) {
+      const { broker } = context
+      const binding = { ...rest, key }
+      checkKey(context, principal, binding)
+      await broker.whenCommitted(broker.router.unbind(binding))
       return {}
     },
   }),
@@ -83,6 +90,11 @@ export const exchangeOperations: Readonly<Record<ExchangeOperation, Operation>> 
       return page(broker.router.bindings(where), (binding) => orderOf(binding), params)
     },
   }),
+}
+
+/** @throws MillraceError `forbidden`, `not_found` */
+function checkKey({ broker, security }: SessionContext, principal: Principal, { source, key }: Binding): void {
+  if (broker.router.exchange(source).type === 'topic') security.authorizeTopic(principal, source, key, 'read')
 }
 
 /** Different for bindings that are different. */

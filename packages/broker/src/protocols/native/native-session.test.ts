@@ -315,6 +315,17 @@ describe('publishing', () => {
     expect(broker.reliefListeners).toBe(0)
   })
 
+  it('stops reading while the broker is low on memory, and no shorter', () => {
+    broker.congested = true
+    broker.shortages.memory = true
+    send('publish', { publisher: 0, partition: 0, batch: batch('a') })
+    broker.relieve()
+    expect([connection.paused, broker.published.length]).toEqual([true, 1])
+    broker.shortages.memory = false
+    broker.relieve()
+    expect(connection.paused).toBe(false)
+  })
+
   it('leaves no listener behind', () => {
     broker.congested = true
     send('publish', { publisher: 0, partition: 0, batch: batch('a') })

@@ -13,11 +13,13 @@ import { MillraceError } from '../../base/errors.ts'
 import { runOperation } from '../api/operations.ts'
 import { destinationResource } from '../destination-resource.ts'
 import type { CommitWaiter, Ticket } from '../commit-waiters.ts'
+import { holdsPublishers } from '../held-publishers.ts'
+import { keyCheck } from '../key-check.ts'
 import type { Connection, Principal, Session, SessionContext } from '../session.ts'
 import { Consuming } from './consuming.ts'
 import { Greeting, OTHER_PORT_HINT } from './greeting.ts'
 import { limits } from './limits.ts'
-import { Publishing, reason } from './publishing.ts'
+import { type PublishAccess, Publishing, reason } from './publishing.ts'
 import { Transacting } from './transacting.ts'
 
 /**
@@ -200,9 +202,17 @@ export class NativeSession implements Session, CommitWaiter {
       this.#goodbye('unauthorized', `There is no user ${JSON.stringify(principal.user)} any more.`)
       return false
     }
-    this.#publishing.review((destination) => context.authorize(principal, 'publish', destinationResource(destination)))
+    this.#publishing.review(this.#publishAccess(principal).authorize)
     this.#consuming.review((mode, source) => context.authorize(principal, mode, source))
     return true
+  }
+
+  #publishAccess(principal: Principal): PublishAccess {
+    const context = this.#context
+    return {
+      authorize: (destination) => context.authorize(principal, 'publish', destinationResource(destination)),
+      checkKey: keyCheck(context, principal),
+    }
   }
 
   #control(frame: Frame, principal: Principal): void {
@@ -216,9 +226,7 @@ export class NativeSession implements Session, CommitWaiter {
       case 'pong':
         return
       case 'open':
-        this.#publishing.open(frame.publisher, frame.destination, frame.create !== 0, () =>
-          context.authorize(principal, 'publish', destinationResource(frame.destination)),
-        )
+        this.#publishing.open(frame.publisher, frame.destination, frame.create !== 0, this.#publishAccess(principal))
         return this.#wake()
       case 'publishLater':
         return this.#publishing.publishLater(frame)
@@ -234,9 +242,7 @@ export class NativeSession implements Session, CommitWaiter {
         this.#consuming.leave(frame.consumer)
         return this.#wake()
       case 'transact':
-        this.#transacting.transact(frame.transaction, frame.request, frame.batches, (destination) =>
-          context.authorize(principal, 'publish', destinationResource(destination)),
-        )
+        this.#transacting.transact(frame.transaction, frame.request, frame.batches, this.#publishAccess(principal))
         return this.#wake()
       case 'call':
         return this.#call(frame.call, frame.method, frame.params, principal)
@@ -310,10 +316,10 @@ export class NativeSession implements Session, CommitWaiter {
     this.#enlist()
     this.#chargeQuota()
     const { broker } = this.#context
-    if (!broker.congested || this.#unpause !== undefined || this.#state.name === 'closing') return
+    if (!holdsPublishers(broker) || this.#unpause !== undefined || this.#state.name === 'closing') return
     this.#connection.pause()
     const stop = broker.onRelief(() => {
-      if (this.#unpause === undefined) return
+      if (this.#unpause === undefined || holdsPublishers(broker)) return
       this.#unpause()
       this.#unpause = undefined
       this.#connection.resume()

@@ -9,14 +9,22 @@ import {
   writeFrame,
 } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
-import type { Broker, Destination, DuplicateRecord, PlacedRun, RefusedRecords } from '../../core/broker.ts'
+import type { Broker, Destination, DuplicateRecord, KeyCheck, PlacedRun, RefusedRecords } from '../../core/broker.ts'
 import { limits } from './limits.ts'
 import { TicketRing } from './ticket-ring.ts'
 import type { Ticket } from '../commit-waiters.ts'
 
+/** What somebody may publish: where to, and with which keys. */
+export interface PublishAccess {
+  /** @throws MillraceError `forbidden` */
+  readonly authorize: (destination: string) => void
+  readonly checkKey?: KeyCheck
+}
+
 interface Publisher {
   readonly name: string
   readonly create: boolean
+  readonly checkKey: KeyCheck | undefined
   /** The error of `open` where it failed. */
   destination: Destination | MillraceError
   /** Partitions the client was told of. */
@@ -54,14 +62,15 @@ export class Publishing {
   }
 
   /** Resolves a destination for a number of the client's choice. Failure is not the connection's: it is told and its publishes are refused. */
-  open(number: number, name: string, create: boolean, authorize: () => void): void {
+  open(number: number, name: string, create: boolean, access: PublishAccess): void {
     if (number >= limits.publishersMax) {
       throw new ProtocolError(
         `Publisher number ${number}; they go from 0 to ${limits.publishersMax - 1}. Release those not needed.`,
       )
     }
     if (this.#publishers[number] !== undefined) throw new ProtocolError(`Publisher number ${number} is open already.`)
-    const publisher: Publisher = { name, create, destination: this.#resolve(name, create, authorize), partitionsTold: 0 }
+    const { checkKey } = access
+    const publisher: Publisher = { name, create, checkKey, destination: this.#resolve(name, create, access), partitionsTold: 0 }
     this.#publishers[number] = publisher
     this.#publisherCount++
     if (publisher.destination instanceof MillraceError) {
@@ -158,16 +167,16 @@ export class Publishing {
     } catch (error) {
       if (!(error instanceof MillraceError) || error.code !== 'not_found') throw error
       // It was deleted, and perhaps created again since.
-      const again = this.#broker.destination(publisher.name, publisher.create)
+      const again = this.#broker.destination(publisher.name, publisher.create, publisher.checkKey)
       publisher.destination = again
       return publishTo(again, partition, dueMs, batch)
     }
   }
 
-  #resolve(name: string, create: boolean, authorize: () => void): Destination | MillraceError {
+  #resolve(name: string, create: boolean, { authorize, checkKey }: PublishAccess): Destination | MillraceError {
     try {
-      authorize()
-      return this.#broker.destination(name, create)
+      authorize(name)
+      return this.#broker.destination(name, create, checkKey)
     } catch (error) {
       if (error instanceof MillraceError) return error
       throw error

@@ -36,11 +36,13 @@ beforeEach(() => {
   })
 })
 
+function authorize(destination: string): void {
+  if (destination === 'queue:secret') throw new MillraceError('forbidden', 'not yours')
+  authorized.push(destination)
+}
+
 function transact(number: number, request: JsonObject, batches: Uint8Array = new Uint8Array(0)): Frame[] {
-  transacting.transact(number, request, batches, (destination) => {
-    if (destination === 'queue:secret') throw new MillraceError('forbidden', 'not yours')
-    authorized.push(destination)
-  })
+  transacting.transact(number, request, batches, { authorize })
   return written()
 }
 

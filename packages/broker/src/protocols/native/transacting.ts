@@ -4,7 +4,7 @@ import type { Broker, Consumer, Outcome, PlacedRun, Published, TransactionAction
 import { check } from '../api/json-schema.ts'
 import type { Ticket } from '../commit-waiters.ts'
 import { limits } from './limits.ts'
-import { reason } from './publishing.ts'
+import { type PublishAccess, reason } from './publishing.ts'
 import { type TransactRequest, transactRequest } from './transact-schema.ts'
 
 interface Pending {
@@ -33,16 +33,16 @@ export class Transacting {
   }
 
   /** @param batches one after the other; borrowed */
-  transact(transaction: number, json: JsonObject, batches: Uint8Array, authorize: (destination: string) => void): void {
+  transact(transaction: number, json: JsonObject, batches: Uint8Array, access: PublishAccess): void {
     try {
       if (this.#pending.length >= limits.transactionsMax) {
         const what = `${limits.transactionsMax} transactions wait for their commit on this connection; wait for one.`
         throw new MillraceError('overloaded', what)
       }
       const request = check(transactRequest, json, '`transact`')
-      const publishes = this.#publishes(request, batches, authorize)
+      const publishes = this.#publishes(request, batches, access)
       const settles = this.#settles(request)
-      const cancels = this.#cancels(request, authorize)
+      const cancels = this.#cancels(request, access.authorize)
       const places = this.#broker.transact([...publishes, ...settles, ...cancels]).slice(0, publishes.length)
       this.#pending.push({ transaction, ticket: this.#broker.ticket(), places })
     } catch (error) {
@@ -67,7 +67,7 @@ export class Transacting {
   #publishes(
     { publishes = [] }: TransactRequest,
     batches: Uint8Array,
-    authorize: (destination: string) => void,
+    { authorize, checkKey }: PublishAccess,
   ): TransactionAction[] {
     const actions: TransactionAction[] = []
     let at = 0
@@ -75,7 +75,7 @@ export class Transacting {
       const batch = batches.subarray(at, at + bytes)
       at += bytes
       for (const destination of to) authorize(destination)
-      const targets = to.map((destination) => this.#broker.destination(destination, true))
+      const targets = to.map((destination) => this.#broker.destination(destination, true, checkKey))
       if (partition === undefined) actions.push({ kind: 'multicast', to: targets, batch })
       else if (targets.length === 1) actions.push({ kind: 'publish', to: targets[0]!, partition, batch })
       else throw new MillraceError('bad_request', '`partition` is for one destination.')

@@ -23,6 +23,8 @@ export interface Config {
     readonly pendingBytesHigh: number
     readonly pendingBytesLow: number
     readonly tailCacheBytes: number
+    /** null: by the memory that there is. */
+    readonly memoryBytesHigh: number | null
     readonly checkpointBytes: number
     readonly partitionsMax: number
     readonly queuesMax: number

@@ -111,6 +111,12 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
     default: '32MiB',
     description: 'Memory for the newest messages, from which consumers that keep up are served without reading the disk.',
   },
+  'limits.memoryBytesHigh': {
+    type: { kind: 'bytes', min: 16 * MIB, max: 1024 * GIB },
+    default: null,
+    description:
+      'Publishers are held back while messages, connections and indexes take more memory than this; consumers go on. By default 60 % of the memory of the machine or container; 85 % of the heap that Node may use counts too.',
+  },
   'limits.checkpointBytes': {
     type: { kind: 'bytes', min: MIB, max: 64 * GIB },
     default: '64MiB',

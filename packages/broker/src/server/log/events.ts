@@ -6,6 +6,7 @@ const events = {
   'broker.stopped': 'Shut down in order; everything confirmed is on disk.',
   'broker.failed': 'The process ends because it cannot go on; start it again to recover.',
   'broker.warning': 'The broker core met something that an operator should look at.',
+  'broker.memory': 'Memory runs short, and publishers are held back; or there is enough again.',
   'config.warning': 'Something in the configuration is odd but does no harm.',
   'listener.open': 'A door accepts connections.',
   'listener.skipped': 'A default port is taken by another process; the broker runs without that door.',

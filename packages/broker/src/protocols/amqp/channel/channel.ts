@@ -31,12 +31,14 @@ import { Settling } from './settling.ts'
 /**
  *     open -> failing -> closing -> closed
  *         \_ leaving ______________/
+ *          \_ stopped ____________/
  *
  * `failing`, `leaving`: the broker's `channel.close`, or the answer to the client's, waits for the confirms of what was published
- * before. `closing`: the broker's was sent; what comes before the answer is passed over.
+ * before. `closing`: the broker's was sent; what comes before the answer is passed over. `stopped`: it ends with its connection, without a word.
  */
 type State =
-  { readonly name: 'open' | 'leaving' | 'closing' | 'closed' } | { readonly name: 'failing'; readonly error: AmqpError }
+  | { readonly name: 'open' | 'leaving' | 'stopped' | 'closing' | 'closed' }
+  | { readonly name: 'failing'; readonly error: AmqpError }
 
 /** One channel of a connection. */
 export class Channel implements ConfirmWriter {
@@ -119,7 +121,7 @@ export class Channel implements ConfirmWriter {
 
   /** The connection ends: nothing more is delivered. What was published before is still confirmed. */
   stop(): void {
-    if (this.#state.name === 'open') this.#state = { name: 'leaving' }
+    if (this.#state.name === 'open') this.#state = { name: 'stopped' }
     this.#release()
   }
 
@@ -154,7 +156,8 @@ export class Channel implements ConfirmWriter {
     this.answers.tell(committed)
     this.getting.proceed()
     if (this.publishing.confirms.waiting) return
-    if (this.#state.name === 'leaving') {
+    if (this.#state.name === 'stopped') this.#state = { name: 'closed' }
+    else if (this.#state.name === 'leaving') {
       this.#state = { name: 'closed' }
       this.send('channel.close-ok', {})
     } else if (this.#state.name === 'failing') {

@@ -39,12 +39,14 @@ export class Bindings {
 
   /** What is not there is unbound already. */
   unbindQueue(request: BindingRequest): Ticket {
-    if (this.#queues.find(request.destination) === undefined || this.#isSourceMissing(request)) return 0
+    if (this.#queues.find(request.destination) === undefined || this.#isSourceMissing(request))
+      return this.#client.broker.visibleTicket
     return this.#client.broker.router.unbind(this.#toQueue(request))
   }
 
   unbindExchange(request: BindingRequest): Ticket {
-    if (this.#exchanges.find(request.destination) === undefined || this.#isSourceMissing(request)) return 0
+    if (this.#exchanges.find(request.destination) === undefined || this.#isSourceMissing(request))
+      return this.#client.broker.visibleTicket
     return this.#client.broker.router.unbind(this.#toExchange(request))
   }
 

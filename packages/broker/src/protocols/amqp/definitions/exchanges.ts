@@ -37,12 +37,12 @@ export class Exchanges {
     const found = this.find(name)
     if (declared.passive) {
       this.get(name)
-      return 0
+      return this.#client.broker.visibleTicket
     }
     const args = new Arguments(declared.arguments, this.#told(name))
     if (found !== undefined) {
       this.#checkSame(name, found, declared, args)
-      return 0
+      return this.#client.broker.visibleTicket
     }
     return this.#create(name, declared, args)
   }
@@ -79,7 +79,7 @@ export class Exchanges {
     if (isReserved(name)) {
       throw new AmqpError('access-refused', `deletion of system ${this.#told(name)} not allowed`)
     }
-    if (this.find(name) === undefined) return 0
+    if (this.find(name) === undefined) return broker.visibleTicket
     access.check('delete', 'exchange', name)
     try {
       return broker.router.deleteExchange(names.core(name), { ifUnused })

@@ -76,7 +76,7 @@ export class Queues {
       if (!args.passive) this.#checkSame(name, found, args)
       // As in RabbitMQ, whoever asks for the counts uses the queue.
       if (found.kind === 'queue' && !args.noWait) this.#client.broker.useQueue(found.info.name)
-      return this.#counts(name, found, 0)
+      return this.#counts(name, found, this.#client.broker.visibleTicket)
     }
     if (args.passive) throw new AmqpError('not-found', `no ${this.#told(name)}`)
     return this.#create(name, args)
@@ -156,7 +156,7 @@ export class Queues {
   delete(name: string, { ifUnused, ifEmpty }: { readonly ifUnused: boolean; readonly ifEmpty: boolean }): QueueCounts {
     const { access, broker, names } = this.#client
     const found = this.find(name)
-    if (found === undefined) return { ...NOTHING, name, ticket: 0 }
+    if (found === undefined) return { ...NOTHING, name, ticket: broker.visibleTicket }
     this.checkOwner(name)
     access.check('delete', found.kind, name)
     const counts = this.#counts(name, found, 0)

@@ -139,6 +139,39 @@ describe('policies', () => {
     consumer.consumer.close()
   })
 
+  it('that something cannot have change nothing, and are not kept', async () => {
+    const { declarations } = world.administration
+    const plain = { durable: true, autoDelete: false, arguments: {} }
+    declarations.queue('/', 'first', { ...plain, arguments: { 'x-message-ttl': 7000 } })
+    declarations.queue('/', 'second', plain)
+    declarations.queue('/', 'log', { ...plain, arguments: { 'x-queue-type': 'stream' } })
+    declarations.exchange('/', 'in', { ...plain, type: 'topic', internal: false })
+    put('policy', policy('p', { 'max-length': 7, 'max-age': '1h', 'alternate-exchange': 'one', 'dead-letter-exchange': 'dead' }))
+    put('operator-policy', policy('o', { expires: 60_000 }, { applyTo: 'queues' }))
+    const shown = (): unknown[] => {
+      const { broker } = world.test
+      const { policies } = world.administration
+      const queues = ['first', 'second'].map((name) => broker.queue(name))
+      return [
+        queues.map(({ limits, expireMs, delivery }) => ({ limits, expireMs, delivery })),
+        [broker.topic('log').retention, broker.router.exchange('in').alternate],
+        [policies.list('policy'), policies.list('operator-policy')],
+      ]
+    }
+    const before = shown()
+    // Queues and streams can have this, and come first.
+    const never = { 'max-length': 3, 'max-age': '2h', 'alternate-exchange': 'x'.repeat(300) }
+    expect(codeOf(() => put('policy', policy('p', never)))).toBe('illegal_name')
+    expect(shown()).toEqual(before)
+    expect(codeOf(() => put('policy', policy('new', never, { priority: 1 })))).toBe('illegal_name')
+    expect(shown()).toEqual(before)
+    await world.test.settle()
+    await world.restart()
+    expect(shown()).toEqual(before)
+    put('policy', policy('p', { 'max-length': 3 }))
+    expect(world.test.broker.queue('first').limits).toMatchObject({ messages: 3 })
+  })
+
   it('are there after a restart, and so is what they did to exchanges that every virtual host has', async () => {
     put('policy', policy('p', { 'alternate-exchange': 'other' }))
     await world.test.settle()

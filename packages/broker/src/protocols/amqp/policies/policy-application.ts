@@ -14,6 +14,12 @@ interface DeclaredLabel {
   readonly arguments: ArgumentsJson
 }
 
+interface Update {
+  apply(): void
+  /** Makes it what it was, whether or not it was applied. */
+  undo(): void
+}
+
 /** Runs changes of policies, and then changes the queues and exchanges for which something else counts now. What other doors created has no policies. */
 export class PolicyApplication {
   readonly #broker: Broker
@@ -24,46 +30,78 @@ export class PolicyApplication {
     this.#policies = policies
   }
 
-  /** @returns the ticket with which all of it is durable @throws what `change` throws, and AmqpError for settings that cannot be */
+  /**
+   * All of it, or nothing.
+   * @returns the ticket with which all of it is durable
+   * @throws what `change` throws, AmqpError for settings that cannot be, and what the core says to those that it refuses
+   */
   changing(change: () => void): Ticket {
+    const saved = this.#policies.save()
     const before = this.#policies.current
-    change()
-    const after = this.#policies.current
-    // All of it is worked out before anything is changed.
-    const updates = [
-      ...this.#broker.queues().map((queue) => this.#queueUpdate(queue, before, after)),
-      ...this.#broker.topics().map((topic) => this.#streamUpdate(topic, before, after)),
-      ...this.#broker.router.exchanges().map((exchange) => this.#exchangeUpdate(exchange, before, after)),
-    ]
-    for (const update of updates) update?.()
+    const made: Update[] = []
+    try {
+      change()
+      for (const update of this.#updates(before, this.#policies.current)) {
+        made.push(update)
+        update.apply()
+      }
+    } catch (error) {
+      for (const update of made.toReversed()) update.undo()
+      this.#policies.restore(saved)
+      throw error
+    }
     return this.#broker.ticket()
   }
 
-  #queueUpdate({ name, labels }: QueueInfo, before: PolicySet, after: PolicySet): (() => void) | undefined {
+  /** All of it is worked out before anything is changed. */
+  #updates(before: PolicySet, after: PolicySet): readonly Update[] {
+    return [
+      ...this.#broker.queues().map((queue) => this.#queueUpdate(queue, before, after)),
+      ...this.#broker.topics().map((topic) => this.#streamUpdate(topic, before, after)),
+      ...this.#broker.router.exchanges().map((exchange) => this.#exchangeUpdate(exchange, before, after)),
+    ].filter((update) => update !== undefined)
+  }
+
+  #queueUpdate(queue: QueueInfo, before: PolicySet, after: PolicySet): Update | undefined {
+    const { name, labels } = queue
     const declared = labelOf(labels)
     const type = declared?.type ?? 'classic'
     const changed = declared && effectIfChanged(name, type, declared.arguments, before, after)
     if (changed === undefined) return undefined
     const { names, args } = changed
     const { delivery, limits = {}, expireMs = 0 } = queueSettings(args, type, names)
-    return () => void this.#broker.updateQueue(name, { ...(delivery === undefined ? {} : { delivery }), limits, expireMs })
+    return {
+      apply: () => void this.#broker.updateQueue(name, { ...(delivery === undefined ? {} : { delivery }), limits, expireMs }),
+      undo: () =>
+        void this.#broker.updateQueue(name, {
+          delivery: queue.delivery,
+          limits: queue.limits ?? {},
+          expireMs: queue.expireMs ?? 0,
+        }),
+    }
   }
 
-  #streamUpdate({ name, labels }: TopicInfo, before: PolicySet, after: PolicySet): (() => void) | undefined {
+  #streamUpdate({ name, labels, retention: was }: TopicInfo, before: PolicySet, after: PolicySet): Update | undefined {
     const declared = labelOf(labels)
     const changed = declared && effectIfChanged(name, 'stream', declared.arguments, before, after)
     if (changed === undefined) return undefined
     const { retention = {} } = streamSettings(changed.args)
-    return () => void this.#broker.updateTopic(name, { retention })
+    return {
+      apply: () => void this.#broker.updateTopic(name, { retention }),
+      undo: () => void this.#broker.updateTopic(name, { retention: was }),
+    }
   }
 
-  #exchangeUpdate({ name, labels }: ExchangeInfo, before: PolicySet, after: PolicySet): (() => void) | undefined {
+  #exchangeUpdate({ name, labels, alternate: was }: ExchangeInfo, before: PolicySet, after: PolicySet): Update | undefined {
     const declared = labelOf(labels)?.arguments ?? {}
     const changed = effectIfChanged(name, 'exchange', declared, before, after)
     if (changed === undefined) return undefined
     const alternate = changed.args.text('alternate-exchange')
     const core = alternate === undefined ? undefined : changed.names.core(alternate)
-    return () => void this.#broker.router.updateExchange(name, { alternate: core })
+    return {
+      apply: () => void this.#broker.router.updateExchange(name, { alternate: core }),
+      undo: () => void this.#broker.router.updateExchange(name, { alternate: was }),
+    }
   }
 }
 

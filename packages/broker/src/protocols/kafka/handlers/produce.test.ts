@@ -2,6 +2,7 @@ import { encodeBatch, setBatchProducer } from '@millrace/wire'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { compressed } from '../../../../test/kafka/compressed.ts'
+import { TestMemory } from '../../../../test/core/test-memory.ts'
 import { KafkaBroker, type KafkaPeer } from '../../../../test/kafka/kafka-peer.ts'
 import { errors } from '../errors.ts'
 import { produce } from '../messages/records.ts'
@@ -13,8 +14,8 @@ function batchOf(...values: string[]): Uint8Array {
   return encodeBatch(values.map((value) => ({ timestampMs: 1000, value: Buffer.from(value) }))).slice()
 }
 
-async function open(): Promise<{ broker: KafkaBroker; peer: KafkaPeer }> {
-  const broker = await KafkaBroker.open()
+async function open(options: Parameters<typeof KafkaBroker.open>[0] = {}): Promise<{ broker: KafkaBroker; peer: KafkaPeer }> {
+  const broker = await KafkaBroker.open(options)
   broker.core.broker.createTopic({ name: 't', partitions: 2 })
   broker.core.broker.createTopic({ name: 'table', cleanup: 'compact' })
   await broker.core.settle()
@@ -30,6 +31,16 @@ async function produceTo(peer: KafkaPeer, records: Uint8Array | null, name = 't'
   const { errorCode, baseOffset } = responses[0]!.partitionResponses[0]!
   return { errorCode, baseOffset }
 }
+
+test('while the broker is low on memory, producers are asked to try again', async () => {
+  const memory = new TestMemory()
+  const { broker, peer } = await open({ memory })
+  memory.become(true)
+  expect(await produceTo(peer, batchOf('a'))).toMatchObject({ errorCode: errors.REQUEST_TIMED_OUT })
+  memory.become(false)
+  expect(await produceTo(peer, batchOf('a'))).toEqual({ errorCode: 0, baseOffset: 0 })
+  expect(broker.core.broker.topic('t').partitionInfo[0]).toMatchObject({ start: 0, end: 1 })
+})
 
 test('the answer says where the log begins', async () => {
   const { broker, peer } = await open()

@@ -92,6 +92,8 @@ function publish(
   progress: Progress,
 ): PartitionAnswer {
   try {
+    // Whoever also fetches by this connection goes on.
+    if (client.broker.shortages.memory) throw new MillraceError('overloaded', 'the broker is low on memory: try again later')
     if (index < 0 || index >= destination.partitions) {
       throw new MillraceError(
         'not_found',

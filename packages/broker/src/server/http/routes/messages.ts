@@ -5,6 +5,8 @@ import { messageSchema } from '../../../protocols/api/message-json.ts'
 import { runOperation } from '../../../protocols/api/operations.ts'
 import { messageList, PEEK_MAX, positionsAfter, readFilter } from '../../../protocols/api/schemas.ts'
 import { resourceOf } from '../../../protocols/destination-resource.ts'
+import { holdsPublishers } from '../../../protocols/held-publishers.ts'
+import { keyCheck } from '../../../protocols/key-check.ts'
 import type { Principal } from '../../../protocols/session.ts'
 import { json } from '../problem.ts'
 import { MESSAGES_MAX, newMessageSchema, prioritySchema, readPublishRequest, ttlSchema } from '../publish-request.ts'
@@ -13,7 +15,7 @@ import type { Call, Route } from '../route.ts'
 import type { HttpServices } from '../services.ts'
 import { Tail } from '../tail.ts'
 
-/** How long a publish waits while the broker is congested before it is refused. */
+/** How long a publish waits while publishers are held back before it is refused. */
 const CONGESTION_WAIT_MS = 5000
 
 export const receiptSchema: { readonly type: 'object'; readonly properties: object; readonly required: readonly string[] } = {
@@ -189,7 +191,8 @@ function publishRoute(services: HttpServices, { kind, missing, query: accepted, 
         priority: query['priority'] as number | undefined,
         batch: query['batch'] as boolean | undefined,
       })
-      const destination = findOrExplain(kind, params['name']!, () => broker.destination(target, true))
+      const checkKey = keyCheck(session, principal)
+      const destination = findOrExplain(kind, params['name']!, () => broker.destination(target, true, checkKey))
       const dueMs = dueTime(query, session.platform.clock.nowMs())
       const published = publisher.publish(destination, messages, query['partition'] as number | undefined, dueMs)
       await Promise.all([broker.whenCommitted(broker.ticket()), quotaWait(services, principal, body.length)])
@@ -273,16 +276,22 @@ function tailRoute({ session, tails }: HttpServices, kind: 'queue' | 'topic'): R
  * @throws MillraceError `overloaded`
  */
 export async function admission({ session: { broker, platform } }: HttpServices): Promise<void> {
-  if (!broker.congested) return
+  if (!holdsPublishers(broker)) return
   await new Promise<void>((resolve, reject) => {
     const stop = broker.onRelief(() => {
+      if (holdsPublishers(broker)) return
       stop()
       timer.cancel()
       resolve()
     })
     const timer = platform.scheduler.after(CONGESTION_WAIT_MS, () => {
       stop()
-      reject(new MillraceError('overloaded', 'The broker has more to write than it can at the moment. Try again shortly.'))
+      reject(
+        new MillraceError(
+          'overloaded',
+          'The broker has more to write, or in memory, than it can at the moment. Try again shortly.',
+        ),
+      )
     })
   })
 }

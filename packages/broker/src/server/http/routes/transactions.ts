@@ -2,6 +2,7 @@ import { MillraceError } from '../../../base/errors.ts'
 import type { Outcome, Published, TransactionAction } from '../../../core/broker.ts'
 import { check, type Typed, typed } from '../../../protocols/api/json-schema.ts'
 import { destinationResource } from '../../../protocols/destination-resource.ts'
+import { keyCheck } from '../../../protocols/key-check.ts'
 import type { Principal } from '../../../protocols/session.ts'
 import { json } from '../problem.ts'
 import { type NewMessage, newMessageSchema, parseMessage } from '../publish-request.ts'
@@ -138,10 +139,11 @@ async function transact(
   const { broker } = session
   for (const destination of publishes.flatMap(({ to }) => to))
     session.authorize(principal, 'publish', destinationResource(destination))
+  const checkKey = keyCheck(session, principal)
   const batches = publishes.map(({ message }) => publisher.batchOf(message))
   const actions: TransactionAction[] = publishes.map(({ to }, n) => ({
     kind: 'multicast',
-    to: to.map((destination) => broker.destination(destination, true)),
+    to: to.map((destination) => broker.destination(destination, true, checkKey)),
     batch: batches[n]!,
   }))
   for (const settle of settles) {

@@ -58,7 +58,10 @@ function failed(reason: string, more: object = {}): Response {
 }
 
 function alarms({ health, session, node }: ManagementServices): object {
-  const resources = [...(health.checks().disk === undefined ? [] : ['disk']), ...(session.broker.congested ? ['memory'] : [])]
+  const resources = [
+    ...(health.checks().disk === undefined ? [] : ['disk']),
+    ...(session.broker.shortages.memory ? ['memory'] : []),
+  ]
   if (resources.length === 0) return ok()
   return failed('There are alarms in effect in the cluster', { alarms: resources.map((resource) => ({ node, resource })) })
 }

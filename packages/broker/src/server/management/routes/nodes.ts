@@ -24,7 +24,7 @@ async function nodeView(services: ManagementServices): Promise<object> {
     uptime: uptimeMs,
     mem_used: process.memoryUsage.rss(),
     mem_limit: totalmem(),
-    mem_alarm: session.broker.congested,
+    mem_alarm: session.broker.shortages.memory,
     disk_free: engine === 'memory' ? 0 : await freeBytes(config.data),
     disk_free_alarm: health.checks().disk !== undefined,
     processors: availableParallelism(),

@@ -1,0 +1,176 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { BrokerProcess, temporaryDirectory } from '../../../bench/src/broker-process.ts'
+import { freePort } from '../../../bench/src/free-port.ts'
+import { AmqpLedger } from './amqp/amqp-ledger.ts'
+import { AmqpSocket } from './amqp/amqp-socket.ts'
+import { Confirmed, Connections, consumption, declaration } from './amqp/crash-load.ts'
+import { numberedBody, numberOf } from './harness/numbered-body.ts'
+import { runSeed, SeededRandom } from './harness/seeded-random.ts'
+
+/**
+ *     in (fanout) -> kept, acked, work
+ *                 -> sub (topic) -> sorted
+ *     work: every message is rejected -> dead (fanout) -> letters, morgue
+ */
+const KILLS = 12
+const UNCONFIRMED_MAX = 100
+const PREFETCH = 50
+const IDLE_MS = 500
+/** Nobody reads them before the end, so each message is in them once. */
+const READ_AT_THE_END = ['kept', 'sorted', 'letters', 'morgue'] as const
+
+let directory: string
+
+beforeEach(() => {
+  directory = temporaryDirectory()
+})
+
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true })
+})
+
+test(
+  `${KILLS} kills while exchanges give each message to several queues, and to dead letters after that`,
+  { timeout: 240_000 },
+  async () => {
+    const random = new SeededRandom(runSeed('AMQP routing crash loop'))
+    const address = `127.0.0.1:${await freePort()}`
+    const options = { data: join(directory, 'data'), arguments: [`--listen=amqp=${address}`] }
+    let broker = await BrokerProcess.start(options)
+    await declareAll(address)
+    const connections = new Connections(address)
+    const ledger = new AmqpLedger()
+    const rejected = { count: 0 }
+    const loops = [
+      connections.each((client) => publish(client, connections, ledger)),
+      connections.each((client) => publish(client, connections, ledger)),
+      connections.each((client) => acknowledge(client, connections, ledger)),
+      connections.each((client) => reject(client, connections, rejected)),
+    ]
+    for (let kills = 0; kills < KILLS; kills++) {
+      await sleep(random.between(150, 500))
+      await broker.kill()
+      broker = await BrokerProcess.start(options)
+    }
+    await sleep(500)
+    connections.isOver = true
+    await Promise.all(loops)
+
+    await drain(address, 'work', (client, tag) => client.send(1, 'basic.reject', { deliveryTag: tag, requeue: false }))
+    for (const { body, redelivered } of await drain(address, 'acked')) ledger.delivered(body, redelivered)
+    expect(ledger.verdict()).toEqual([])
+    for (const queue of READ_AT_THE_END) {
+      const numbers = (await drain(address, queue)).map(({ body }) => numberOf(body))
+      const found = new Set(numbers)
+      expect([queue, found.has(undefined), numbers.length - found.size]).toEqual([queue, false, 0])
+      expect([queue, [...ledger.confirmed].filter((number) => !found.has(number))]).toEqual([queue, []])
+    }
+    // Otherwise the run proved nothing.
+    const { confirmed, acked, redeliveries } = ledger
+    const figures = { confirmed: confirmed.size, acked: acked.size, rejected: rejected.count, redeliveries }
+    process.stderr.write(`AMQP routing crash loop: ${JSON.stringify(figures)}\n`)
+    for (const figure of [confirmed.size, acked.size, rejected.count]) expect(figure).toBeGreaterThan(10 * KILLS)
+    expect(await broker.stop()).toMatchObject({ code: 0 })
+  },
+)
+
+async function declareAll(address: string): Promise<void> {
+  const client = await AmqpSocket.connect(address)
+  for (const [exchange, type] of [
+    ['in', 'fanout'],
+    ['sub', 'topic'],
+    ['dead', 'fanout'],
+  ] as const) {
+    await client.call(1, 'exchange.declare', { ...declaration(''), exchange, type, internal: false })
+  }
+  for (const queue of ['acked', ...READ_AT_THE_END]) await client.call(1, 'queue.declare', declaration(queue))
+  const toDead = { 'x-dead-letter-exchange': 'dead' }
+  await client.call(1, 'queue.declare', { ...declaration('work'), arguments: toDead })
+  const bindings = [
+    ['kept', 'in'],
+    ['acked', 'in'],
+    ['work', 'in'],
+    ['sorted', 'sub'],
+    ['letters', 'dead'],
+    ['morgue', 'dead'],
+  ] as const
+  for (const [queue, exchange] of bindings) {
+    await client.call(1, 'queue.bind', { queue, exchange, routingKey: '#', noWait: false, arguments: {} })
+  }
+  await client.call(1, 'exchange.bind', { destination: 'sub', source: 'in', routingKey: '', noWait: false, arguments: {} })
+  client.destroy()
+}
+
+let next = 0
+
+async function publish(client: AmqpSocket, connections: Connections, ledger: AmqpLedger): Promise<void> {
+  const confirms = await Confirmed.of(client)
+  while (!connections.isOver && !client.closed) {
+    const number = next++
+    confirms.sent(() => ledger.confirmed.add(number))
+    await client.write(client.messageBytes(`n.${number % 7}`, numberedBody(number), 1, false, 'in'))
+    while (confirms.open > UNCONFIRMED_MAX && !client.closed) await sleep(1)
+  }
+  await confirms.all()
+}
+
+/** In transactions, which tell when acknowledgements are durable. */
+async function acknowledge(client: AmqpSocket, connections: Connections, ledger: AmqpLedger): Promise<void> {
+  let held: { readonly number: number; readonly tag: number }[] = []
+  client.onDelivery = ({ tag, body, redelivered }) => held.push({ number: ledger.delivered(body, redelivered), tag })
+  await client.call(1, 'tx.select', {})
+  await client.call(1, 'basic.qos', { prefetchSize: 0, prefetchCount: PREFETCH, global: false })
+  await client.call(1, 'basic.consume', consumption('acked', false))
+  while (!connections.isOver && !client.closed) {
+    const settled = held
+    held = []
+    const newest = settled.at(-1)
+    if (newest === undefined) {
+      await sleep(1)
+      continue
+    }
+    client.send(1, 'basic.ack', { deliveryTag: newest.tag, multiple: true })
+    await client.call(1, 'tx.commit', {})
+    for (const { number } of settled) ledger.acked.add(number)
+  }
+}
+
+async function reject(client: AmqpSocket, connections: Connections, rejected: { count: number }): Promise<void> {
+  client.onDelivery = ({ tag }) => {
+    client.send(1, 'basic.reject', { deliveryTag: tag, requeue: false })
+    rejected.count++
+  }
+  await client.call(1, 'basic.qos', { prefetchSize: 0, prefetchCount: PREFETCH, global: false })
+  await client.call(1, 'basic.consume', consumption('work', false))
+  while (!connections.isOver && !client.closed) await sleep(5)
+}
+
+interface Drained {
+  readonly body: string
+  readonly redelivered: boolean
+}
+
+/** Takes everything that is left. @param settle by default nothing has to be settled */
+async function drain(
+  address: string,
+  queue: string,
+  settle?: (client: AmqpSocket, tag: number) => void,
+): Promise<readonly Drained[]> {
+  const client = await AmqpSocket.connect(address)
+  const drained: Drained[] = []
+  let last = performance.now()
+  client.onDelivery = ({ tag, body, redelivered }) => {
+    drained.push({ body, redelivered })
+    settle?.(client, tag)
+    last = performance.now()
+  }
+  await client.call(1, 'basic.consume', consumption(queue, settle === undefined))
+  while (performance.now() - last < IDLE_MS) await sleep(20)
+  const left = await client.call(1, 'queue.declare', { ...declaration(queue), passive: true })
+  expect([queue, left]).toMatchObject([queue, { messageCount: 0 }])
+  client.destroy()
+  return drained
+}
