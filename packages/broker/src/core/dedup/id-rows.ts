@@ -27,8 +27,8 @@ export class IdRows {
   add(ordinal: number, partition: number, offset: number, timeMs: number): void {
     if (this.#count > 0) {
       const slot = this.#slot(this.#count - 1)
-      const isNext = offset - this.#offsets[slot]! === ordinal - this.#ordinals[slot]!
-      if (isNext && this.#timesMs[slot] === timeMs && this.#partitions[slot] === partition) return
+      const next = this.#offsets[slot]! + ordinal - this.#ordinals[slot]!
+      if (offset === next && this.#timesMs[slot] === timeMs && this.#partitions[slot] === partition) return
     }
     if (this.#count === this.#capacity) this.#resize(this.#capacity * 2)
     const slot = this.#slot(this.#count++)
