@@ -265,11 +265,11 @@ describe('failure', () => {
 
 test('closing waits for reads of the journal that are under way', async () => {
   const inner = await simulatedJournal()
-  let release = (): void => {}
+  const released: (() => void)[] = []
   let closed = false
   const journal = journalOver(inner, {
     readParts: async (parts) => {
-      await new Promise<void>((resolve) => (release = resolve))
+      await new Promise<void>((resolve) => released.push(resolve))
       if (closed) throw new Error('read from a closed journal')
       return inner.readParts(parts)
     },
@@ -284,7 +284,7 @@ test('closing waits for reads of the journal that are under way', async () => {
   const closing = store.close().then(() => (closed = true))
   await rest()
   expect(closed).toBe(false)
-  release()
+  for (const release of released) release()
   expect((await platform.until(read)).map(textOf)).toContain('0')
   await platform.until(closing)
 })
