@@ -12,15 +12,13 @@ export async function dueTogether(url: string, { messages, withinMs, aheadMs }: 
     const name = `due-${process.pid}`
     const firstMs = Date.now() + aheadMs
     const body = new Uint8Array(VALUE_BYTES)
-    let seen = 0
-    let lastMs = 0
-    let earliestMs = Infinity
+    const done = { messages: 0, lastMs: 0, earliestMs: Infinity }
     const consumption = client.queue(name).consume(
       (message) => {
-        seen++
-        lastMs = Date.now()
+        done.messages++
+        done.lastMs = Date.now()
         // Of a message that was published for later, the timestamp is when it was due.
-        earliestMs = Math.min(earliestMs, lastMs - message.timestampMs)
+        done.earliestMs = Math.min(done.earliestMs, done.lastMs - message.timestampMs)
       },
       { prefetch: messages },
     )
@@ -31,10 +29,10 @@ export async function dueTogether(url: string, { messages, withinMs, aheadMs }: 
     await publisher.close()
     if (Date.now() >= firstMs) throw new Error(`publishing took more than the ${aheadMs} ms that there were`)
     const untilMs = firstMs + withinMs + TIMEOUT_MS
-    while (seen < messages && Date.now() < untilMs) await sleep(5)
+    while (done.messages < messages && Date.now() < untilMs) await sleep(5)
     await consumption.stop()
-    if (seen !== messages) throw new Error(`${seen} of ${messages} messages came`)
-    return { lastLateMs: lastMs - (firstMs + withinMs - 1), earliestMs }
+    if (done.messages !== messages) throw new Error(`${done.messages} of ${messages} messages came`)
+    return { lastLateMs: done.lastMs - (firstMs + withinMs - 1), earliestMs: done.earliestMs }
   } finally {
     await client.close()
   }
