@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { BrokerProcess, cleanEnvironment, commandLine } from './broker-process.ts'
+import { dueTogether } from './due-together.ts'
 import type { Load, LoadResult, RunningSystem, System } from './system.ts'
 
 const run = promisify(execFile)
@@ -13,6 +14,7 @@ export const millrace: System = {
     return {
       readyMs: broker.readyMs,
       load: (load) => runLoad(broker.url, load),
+      dueTogether: (load) => dueTogether(broker.url, load),
       rssBytes: () => broker.rssBytes(),
       commits: () => broker.metric('millrace_journal_commits_total'),
       stop: async () => {
@@ -31,7 +33,8 @@ async function runLoad(url: string, load: Load): Promise<LoadResult> {
       env: cleanEnvironment(),
     })
   }
-  const address = load.policies === true ? [`queue:${POLICY_QUEUE}`, '--keys', '10000', '--ids'] : []
+  const named = load.queue === undefined ? [] : [`queue:${load.queue}`]
+  const address = load.policies === true ? [`queue:${POLICY_QUEUE}`, '--keys', '10000', '--ids'] : named
   const parameters = [
     'bench',
     load.mode,

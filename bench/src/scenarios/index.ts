@@ -1,4 +1,6 @@
 import { codec } from '../codec.ts'
+import { backlog } from './backlog.ts'
+import { dueAtOnce } from './due-at-once.ts'
 import { endToEnd } from './end-to-end.ts'
 import { latency } from './latency.ts'
 import { manyQueues } from './many-queues.ts'
@@ -8,4 +10,14 @@ import type { Scenario } from './scenario.ts'
 import { startUp } from './start-up.ts'
 
 /** In the order in which they run. */
-export const scenarios: readonly Scenario[] = [codec, startUp, publish, endToEnd, policies, latency, manyQueues]
+export const scenarios: readonly Scenario[] = [
+  codec,
+  startUp,
+  publish,
+  endToEnd,
+  policies,
+  latency,
+  manyQueues,
+  backlog,
+  dueAtOnce,
+]

@@ -54,6 +54,32 @@ test('what has no origin stays, and says what to do', async () => {
   expect(await run(['dlq', 'redrive', 'strays', '--to', 'queue:none'])).toMatchObject({ code: 3 })
 })
 
+test('a queue is moved elsewhere, as a whole or in part, and letters stay letters', async () => {
+  await out('queue', 'create', 'shelf')
+  await out('queue', 'create', 'old', '--ttl', '1h', '--dead-letter', 'queue:letters')
+  await out('queue', 'create', 'letters')
+  await out('pub', 'queue:old', 'a', '-H', 'colour=red')
+  await out('pub', 'queue:old', 'b', '-H', 'colour=blue')
+  await out('pub', 'queue:old', 'c', '-H', 'colour=red')
+  const red = ['--filter', "colour = 'red'"]
+  const dry = await run(['queue', 'move', 'old', 'queue:shelf', ...red, '--dry-run'])
+  expect(dry).toMatchObject({ code: 0, stderr: 'would move 2 of 3 messages\n' })
+  expect(await json('queue', 'get', 'shelf')).toMatchObject({ ready: 0 })
+  expect(await json('queue', 'move', 'old', 'queue:shelf', ...red, '--rate', '100')).toMatchObject({ moved: 2, state: 'done' })
+  expect(await out('sub', 'queue:shelf', '--count', '2', '-q')).toBe('a\nc\n')
+  expect(await out('sub', 'queue:old', '--count', '1', '-q')).toBe('b\n')
+
+  await out('pub', 'queue:old', 'dies', '--ttl', '1ms')
+  await expect.poll(() => json('queue', 'get', 'letters'), { timeout: 20_000 }).toMatchObject({ ready: 1 })
+  expect(await json('queue', 'move', 'letters', 'queue:shelf')).toMatchObject({ moved: 1 })
+  expect(await json('peek', 'queue:shelf')).toMatchObject([{ body: 'dies', death: { reason: 'expired', source: 'queue:old' } }])
+  expect(await run(['queue', 'move', 'old', 'queue:none'])).toMatchObject({ code: 3 })
+  expect(await run(['queue', 'move', 'old', 'queue:shelf', '--filter', 'a = = b'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('column 5'),
+  })
+})
+
 test('a queue is purged, but not unasked', async () => {
   await out('pub', 'queue:full', 'x', '--count', '3')
   expect(await run(['queue', 'purge', 'full'])).toMatchObject({

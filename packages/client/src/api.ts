@@ -162,7 +162,9 @@ export interface ConsumeOptions {
 }
 
 export interface PullOptions {
+  /** Default 100. */
   readonly max?: number
+  /** For the first message. Default 0: what is there. */
   readonly waitMs?: number
   readonly leaseMs?: number
 }
@@ -220,6 +222,8 @@ export interface Message extends StoredMessage {
   /** Resolves when the broker has it durably; rejects with `stale_delivery` when somebody else has the message by now. Need not be awaited: errors then go to the consumption's `onError`. */
   ack(): Promise<void>
   nack(options?: { readonly delayMs?: number; readonly error?: string }): Promise<void>
+  /** Not now: it comes back in its place after `delayMs` (0 by default), and this was no attempt, so it never dies of it. */
+  defer(options?: { readonly delayMs?: number }): Promise<void>
   /** To the dead letters, now. */
   reject(reason?: string): Promise<void>
   /** Restarts the lease. */

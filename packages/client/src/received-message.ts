@@ -129,6 +129,10 @@ export class HeldMessage extends ReceivedMessage implements Message {
     return this.#settle('nack', options)
   }
 
+  defer(options?: { readonly delayMs?: number }): Promise<void> {
+    return this.#settle('nack', { uncounted: true, ...options })
+  }
+
   reject(reason?: string): Promise<void> {
     return this.#settle('reject', reason === undefined ? undefined : { reason })
   }

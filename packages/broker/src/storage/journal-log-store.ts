@@ -293,6 +293,8 @@ export class JournalLogStore implements LogStore {
       this.pipeline.stop()
       await collected
       await read
+      // Whoever still reads does so out of a journal that is open.
+      await this.#pins.drained()
     }
   }
 

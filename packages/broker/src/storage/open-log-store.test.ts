@@ -2,6 +2,7 @@ import { crc32c, decodeBatch, encodeBatch } from '@millrace/wire'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { SimulatedJournal } from '../../sim/simulated-journal.ts'
 import { VirtualPlatform } from '../../sim/virtual-platform.ts'
+import { journalOver } from '../../test/core/journal-over.ts'
 import { openMemoryJournal, type MemoryJournalOptions } from '../engines/memory/memory-journal.ts'
 import type { StorageLimits } from './limits.ts'
 import type { LogId, LogStore, StoredBatch } from './log-store.ts'
@@ -260,6 +261,32 @@ describe('failure', () => {
     journal.faults.damaged.set(journal.bounds().next - 1, { from: 20, to: 21 })
     await expect(open(journal)).rejects.toThrow(expectCode('data_corrupt'))
   })
+})
+
+test('closing waits for reads of the journal that are under way', async () => {
+  const inner = await simulatedJournal()
+  const released: (() => void)[] = []
+  let closed = false
+  const journal = journalOver(inner, {
+    readParts: async (parts) => {
+      await new Promise<void>((resolve) => released.push(resolve))
+      if (closed) throw new Error('read from a closed journal')
+      return inner.readParts(parts)
+    },
+  })
+  const store = await platform.until(openLogStore({ journal, platform, crc32c, limits: { tailCacheBytes: 1 } }))
+  const log = store.createLog()
+  for (let n = 0; n < 5; n++) {
+    store.append(log, text(`${n}`), 1)
+    await rest()
+  }
+  const read = Promise.resolve(store.read(log, 0, 1000))
+  const closing = store.close().then(() => (closed = true))
+  await rest()
+  expect(closed).toBe(false)
+  for (const release of released) release()
+  expect((await platform.until(read)).map(textOf)).toContain('0')
+  await platform.until(closing)
 })
 
 test('a long backlog takes little memory, and little reading to open again', async () => {

@@ -81,7 +81,7 @@ export function idempotent(store: IdempotencyStore, handler: IdempotentHandler, 
           await onDuplicate?.(message, begun.result)
           return
         case 'in-progress':
-          return await message.nack({ delayMs: begun.retryAfterMs, error: 'it is being handled by somebody else' })
+          return await message.defer({ delayMs: begun.retryAfterMs })
         case 'mismatch':
           return await refuse(message, scopedKey)
       }

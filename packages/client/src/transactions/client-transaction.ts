@@ -97,6 +97,10 @@ export class ClientTransaction implements Transaction {
     this.#settle(message, 'nack', options)
   }
 
+  defer(message: Message, options?: { readonly delayMs?: number }): void {
+    this.#settle(message, 'nack', { uncounted: true, ...options })
+  }
+
   reject(message: Message, reason?: string): void {
     this.#settle(message, 'reject', reason === undefined ? undefined : { reason })
   }

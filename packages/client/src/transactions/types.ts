@@ -23,6 +23,8 @@ export interface Transaction {
   /** Settles a message with the others. It stays leased until then. @throws MillraceError `stale_delivery` */
   ack(message: Message): void
   nack(message: Message, options?: { readonly delayMs?: number; readonly error?: string }): void
+  /** As `Message.defer`. */
+  defer(message: Message, options?: { readonly delayMs?: number }): void
   reject(message: Message, reason?: string): void
   /** Takes back a scheduled message with the others. One that does not wait any more fails the transaction with `stale_delivery`. */
   cancelScheduled(id: number): void

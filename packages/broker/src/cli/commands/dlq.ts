@@ -1,15 +1,15 @@
 import { topicAddress } from '@millrace/wire'
-import type { QueueInfo, RedriveInfo, RedriveOptions, StartPosition } from '@millrace/client'
+import type { QueueInfo, StartPosition } from '@millrace/client'
 import type { Command } from 'commander'
 import type { MessageJson } from '../../protocols/api/message-json.ts'
 import { parseName } from '../address.ts'
-import { CommandError, EXIT } from '../failure.ts'
-import { formatCount, formatTime } from '../output/figures.ts'
+import { formatTime } from '../output/figures.ts'
 import { printedMessage } from '../output/message.ts'
 import type { Column } from '../output/table.ts'
-import { parseCount, parseIndex, parseRate, parseStartPosition } from '../quantities.ts'
+import { parseCount, parseStartPosition } from '../quantities.ts'
 import { outputOf, withBroker } from '../session.ts'
 import { deliveryColumns } from './delivery-options.ts'
+import { addMoveOptions, type MoveFlags, moveMessages } from './move.ts'
 
 /** A queue that takes dead letters, and from where. */
 interface DeadLetterQueue extends QueueInfo {
@@ -19,17 +19,6 @@ interface DeadLetterQueue extends QueueInfo {
 interface InspectOptions {
   readonly max: number
   readonly from?: StartPosition
-}
-
-interface RedriveFlags {
-  readonly to?: string
-  readonly offset?: number
-  readonly partition?: number
-  readonly max?: number
-  readonly filter?: string
-  readonly dryRun?: boolean
-  readonly rate?: number
-  readonly keepHeaders?: boolean
 }
 
 const queueColumns: readonly Column<DeadLetterQueue>[] = [
@@ -46,13 +35,6 @@ const letterColumns: readonly Column<MessageJson>[] = [
   { title: 'ATTEMPTS', cell: ({ death }) => String(death?.attempts ?? '-'), align: 'right' },
   { title: 'ERROR', cell: ({ death }) => oneLine(death?.error ?? '') },
   { title: 'BODY', cell: (message) => oneLine(bodyText(message)) },
-]
-
-const groupColumns: readonly Column<RedriveInfo['groups'][number]>[] = [
-  { title: 'FROM', cell: (group) => group.origin },
-  { title: 'REASON', cell: (group) => group.reason },
-  { title: 'MOVED', cell: (group) => formatCount(group.moved), align: 'right' },
-  { title: 'LEFT', cell: (group) => formatCount(group.left), align: 'right' },
 ]
 
 export function addDlq(program: Command): void {
@@ -101,39 +83,14 @@ function addInspect(dlq: Command): void {
 }
 
 function addRedrive(dlq: Command): void {
-  dlq
-    .command('redrive')
-    .description('Move messages back to the queues where they died, or elsewhere')
-    .argument('<queue>')
-    .option('--to <destination>', 'queue:NAME or topic:NAME; needed for what died in a subscription')
-    .option('--offset <n>', 'only the message with this offset', parseIndex)
-    .option('--partition <n>', 'of that message: its level, in a queue with priorities', parseIndex)
-    .option('--max <n>', 'at most so many messages', parseCount)
-    .option('--filter <selector>', `only what matches, like "\\"millrace-dead-reason\\" = 'expired'"`)
-    .option('--rate <n>', 'at most so many messages per second', parseRate)
-    .option('--keep-headers', 'keep the headers that tell of the death')
-    .option('--dry-run', 'say what would be moved, and move nothing')
-    .action(async (text: string, flags: RedriveFlags, command: Command) => {
-      const name = parseName('queue', text)
-      const output = outputOf(command)
-      const info = await withBroker(command, ({ admin }) =>
-        admin.redrive(name, {
-          ...redriveOptions(flags),
-          onProgress: ({ moved }) => output.note(`moved ${formatCount(moved)} so far`),
-        }),
-      )
-      if (output.format === 'table') await output.rows(info.groups, groupColumns)
-      else await output.object(info, [])
-      if (info.state !== 'done')
-        throw new CommandError(EXIT.error, `The redrive was ${info.state}: ${info.error ?? 'somebody asked for it'}.`)
-      output.note(`${info.dryRun ? 'would move' : 'moved'} ${formatCount(info.moved)} of ${formatCount(info.scanned)} messages`)
-      if (info.left > 0)
-        output.note(`${formatCount(info.left)} stay: their origin is gone or a subscription. Say where to with --to.`)
-    })
-}
-
-function redriveOptions({ rate, ...flags }: RedriveFlags): RedriveOptions {
-  return { ...flags, ...(rate === undefined ? {} : { ratePerSecond: rate }) }
+  addMoveOptions(
+    dlq
+      .command('redrive')
+      .description('Move messages back to the queues where they died, or elsewhere')
+      .argument('<queue>')
+      .option('--to <destination>', 'queue:NAME or topic:NAME; needed for what died in a subscription')
+      .option('--keep-headers', 'keep the headers that tell of the death'),
+  ).action((text: string, flags: MoveFlags, command: Command) => moveMessages(parseName('queue', text), flags, command))
 }
 
 function bodyText({ body, bodyBase64 }: MessageJson): string {

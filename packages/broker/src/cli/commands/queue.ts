@@ -9,6 +9,7 @@ import { addDedupOptions, dedupField, dedupPolicy } from './dedup-options.ts'
 import type { DedupOptions } from './dedup-options.ts'
 import { addDeliveryOptions, deliveryColumns, deliveryFields, deliveryPolicy } from './delivery-options.ts'
 import type { DeliveryOptions } from './delivery-options.ts'
+import { addMove } from './move.ts'
 import { addPauseCommands } from './pause.ts'
 import { addPurge } from './purge.ts'
 import { addLimitOptions, limitFields, queueLimits } from './queue-limits.ts'
@@ -47,6 +48,7 @@ export function addQueue(program: Command): void {
     update: (admin, text, delivery) => admin.updateQueue(parseName('queue', text), { delivery }),
   })
   addPurge(queue)
+  addMove(queue)
   addRemoval(queue)
 }
 

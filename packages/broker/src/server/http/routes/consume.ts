@@ -36,7 +36,7 @@ const receiveQuery: ObjectSchema = {
 
 export interface SettleBody {
   readonly handles: readonly string[]
-  readonly outcome: 'ack' | 'nack' | 'reject' | 'extend'
+  readonly outcome: 'ack' | 'nack' | 'defer' | 'reject' | 'extend'
   readonly delayMs?: number
   readonly error?: string
   readonly reason?: string
@@ -48,10 +48,11 @@ export const settleBody: Typed<SettleBody> = typed({
     handles: { type: 'array', items: { type: 'string', maxLength: 200 }, maxItems: HANDLES_MAX },
     outcome: {
       type: 'string',
-      enum: ['ack', 'nack', 'reject', 'extend'],
-      description: '`ack`: done. `nack`: deliver again. `reject`: to the dead letters. `extend`: restart the lease.',
+      enum: ['ack', 'nack', 'defer', 'reject', 'extend'],
+      description:
+        '`ack`: done. `nack`: deliver again. `defer`: the same, and it was no attempt. `reject`: to the dead letters. `extend`: restart the lease.',
     },
-    delayMs: { type: 'integer', minimum: 0, description: 'With nack: not before so long.' },
+    delayMs: { type: 'integer', minimum: 0, description: 'With nack and defer: not before so long.' },
     error: { type: 'string', maxLength: 2000, description: 'With nack: why.' },
     reason: { type: 'string', maxLength: 2000, description: 'With reject: why.' },
   },
@@ -181,11 +182,13 @@ async function settle(
 /** @throws MillraceError `bad_request` for options of another outcome */
 export function settlementOf({ outcome, delayMs, error, reason }: SettleBody): Settlement {
   const misplaced =
-    outcome !== 'nack' && (delayMs !== undefined || error !== undefined)
-      ? 'delayMs and error go with nack'
-      : outcome !== 'reject' && reason !== undefined
-        ? 'reason goes with reject'
-        : undefined
+    outcome !== 'nack' && error !== undefined
+      ? 'error goes with nack'
+      : outcome !== 'nack' && outcome !== 'defer' && delayMs !== undefined
+        ? 'delayMs goes with nack and defer'
+        : outcome !== 'reject' && reason !== undefined
+          ? 'reason goes with reject'
+          : undefined
   if (misplaced !== undefined) throw new MillraceError('bad_request', `In the body: ${misplaced}, not with ${outcome}.`)
   switch (outcome) {
     case 'ack':
@@ -193,6 +196,8 @@ export function settlementOf({ outcome, delayMs, error, reason }: SettleBody): S
       return { kind: outcome }
     case 'nack':
       return { kind: 'nack', ...(delayMs === undefined ? {} : { delayMs }), ...(error === undefined ? {} : { error }) }
+    case 'defer':
+      return { kind: 'nack', uncounted: true, ...(delayMs === undefined ? {} : { delayMs }) }
     case 'reject':
       return { kind: 'reject', ...(reason === undefined ? {} : { reason }) }
     default:
