@@ -1,5 +1,5 @@
 import type { ExchangeInfo } from '../../../core/broker.ts'
-import { MillraceError } from '../../../base/errors.ts'
+import { MillraceError, orUndefined } from '../../../base/errors.ts'
 import type { Ticket } from '../../commit-waiters.ts'
 import { AmqpError } from '../amqp-error.ts'
 import type { Client } from '../client.ts'
@@ -8,7 +8,6 @@ import { Arguments, type ArgumentsJson } from './arguments.ts'
 import { checkSame, checkSameArguments } from './equivalence.ts'
 import { exchangeSettings, exchangeTypeName, KNOWN_EXCHANGE_ARGUMENTS } from './exchange-arguments.ts'
 import { checkNotReserved, isReserved } from './names.ts'
-import { orUndefined } from './queues.ts'
 
 type DeclareArguments = MethodArguments<'exchange.declare'>
 

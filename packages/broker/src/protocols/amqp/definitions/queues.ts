@@ -1,5 +1,5 @@
 import { destinationAddress } from '@millrace/wire'
-import { MillraceError } from '../../../base/errors.ts'
+import { orUndefined } from '../../../base/errors.ts'
 import type { Labels, Purge, QueueInfo, TopicInfo } from '../../../core/broker.ts'
 import type { Ticket } from '../../commit-waiters.ts'
 import { AmqpError } from '../amqp-error.ts'
@@ -228,14 +228,4 @@ export function declaredOf({
 /** Whether its messages say how often they were delivered before. */
 export function tellsCountOf(found: FoundQueue): boolean {
   return declaredOf(found).type === 'quorum'
-}
-
-/** @returns undefined for what does not exist */
-export function orUndefined<T>(ask: () => T): T | undefined {
-  try {
-    return ask()
-  } catch (error) {
-    if (error instanceof MillraceError && error.code === 'not_found') return undefined
-    throw error
-  }
 }
