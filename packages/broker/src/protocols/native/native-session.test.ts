@@ -8,6 +8,7 @@ import { openToAll } from '../security.ts'
 import { allowAll, type Session, type SessionContext } from '../session.ts'
 import { OTHER_PORT_HINT } from './greeting.ts'
 import { limits } from './limits.ts'
+import { deliveryLimits } from '../limits.ts'
 import { nativeDoor } from './native-door.ts'
 
 let platform: FakePlatform
@@ -376,7 +377,7 @@ describe('consuming', () => {
     }
     platform.endTurn()
     expect(consumer.credit).toBe(0)
-    expect(connection.backlogBytes).toBeLessThan(limits.backlogBytesHigh + 2 * limits.sliceBytes)
+    expect(connection.backlogBytes).toBeLessThan(deliveryLimits.backlogBytesHigh + 2 * deliveryLimits.sliceBytes)
     connection.take()
 
     connection.flowing = true
