@@ -31,14 +31,6 @@ export interface Exit {
 
 /** A broker in a process of its own, started through the real command line. */
 export class BrokerProcess {
-  /** `millrace://HOST:PORT` */
-  url = ''
-  /** `http://HOST:PORT` */
-  httpUrl = ''
-  /** `HOST:PORT` where `arguments` open Kafka's door, and else empty. */
-  kafkaAddress = ''
-  /** Door to `HOST:PORT`. */
-  listeners: Readonly<Record<string, string>> = {}
   /** From the spawn to the ready file. */
   readyMs = 0
   stderr = ''
@@ -48,6 +40,8 @@ export class BrokerProcess {
   readonly #temporary: string
   readonly #startedMs = performance.now()
   #exit: Exit | undefined
+  /** Door to `HOST:PORT`. */
+  #listeners: Readonly<Record<string, string>> = {}
 
   private constructor(options: BrokerProcessOptions) {
     this.#temporary = temporaryDirectory()
@@ -99,6 +93,27 @@ export class BrokerProcess {
     return this.#child.pid!
   }
 
+  /** `millrace://HOST:PORT` */
+  get url(): string {
+    return `millrace://${this.address('native')}`
+  }
+
+  /** `http://HOST:PORT` */
+  get httpUrl(): string {
+    return `http://${this.address('http')}`
+  }
+
+  /** `HOST:PORT` of a door. @throws for one that `arguments` do not open */
+  address(door: string): string {
+    const address = this.#listeners[door]
+    if (address === undefined) throw new Error(`the broker does not listen for ${door}`)
+    return address
+  }
+
+  port(door: string): number {
+    return Number(this.address(door).split(':').at(-1))
+  }
+
   /** Physical memory in use, in bytes. */
   rssBytes(): number {
     return memoryOf(this.pid).rss
@@ -145,10 +160,7 @@ export class BrokerProcess {
     }
     this.readyMs = performance.now() - this.#startedMs
     const ready = JSON.parse(readFileSync(this.#readyFile, 'utf8')) as { listeners: Record<string, string> }
-    this.listeners = ready.listeners
-    this.url = `millrace://${hostOf(ready.listeners['native'])}`
-    this.httpUrl = `http://${hostOf(ready.listeners['http'])}`
-    this.kafkaAddress = ready.listeners['kafka'] ?? ''
+    this.#listeners = ready.listeners
   }
 }
 
@@ -162,9 +174,4 @@ export function temporaryDirectory(): string {
 /** Settings of whoever runs this must not reach the broker. */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_')))
-}
-
-function hostOf(address: string | undefined): string {
-  if (address === undefined) throw new Error('the ready file lacks a listener')
-  return address.replace(/^[a-z]+:\/\//, '')
 }

@@ -10,7 +10,7 @@ let port: number
 
 beforeEach(async () => {
   broker = await BrokerProcess.start({ arguments: ['--listen=amqp=127.0.0.1:0'] })
-  port = Number(broker.listeners['amqp']!.split(':').at(-1))
+  port = broker.port('amqp')
 })
 
 afterEach(async () => broker.stop())

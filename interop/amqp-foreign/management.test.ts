@@ -13,8 +13,7 @@ let answers: Readonly<Record<string, ManagementAnswer>>
 
 beforeAll(async () => {
   broker = await BrokerProcess.start({ arguments: ['--listen=amqp=127.0.0.1:0', '--listen=management=127.0.0.1:0'] })
-  const { amqp, management } = broker.listeners
-  answers = await observeManagement(`http://${management}`, Number(amqp!.split(':').at(-1)))
+  answers = await observeManagement(`http://${broker.address('management')}`, broker.port('amqp'))
 })
 afterAll(async () => broker.stop())
 

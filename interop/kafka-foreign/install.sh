@@ -8,13 +8,7 @@ if ! command -v kcat >/dev/null; then
   apt-get install -y -qq --no-install-recommends kcat
 fi
 
-python=../../node_modules/.cache/kafka-python
-if ! cmp -s python/requirements.txt "$python/requirements.txt"; then
-  rm -rf "$python"
-  python3 -m venv "$python"
-  "$python/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: -r python/requirements.txt
-  cp python/requirements.txt "$python/requirements.txt"
-fi
+../install-python.sh python kafka-python
 
 # Its package has librdkafka as source, which is compiled here: some minutes, once. Node's headers come with Node where they can.
 rdkafka=../../node_modules/.cache/node-rdkafka
@@ -28,7 +22,4 @@ if ! cmp -s node/package.json "$rdkafka/built.json"; then
   cp node/package.json "$rdkafka/built.json"
 fi
 
-jvm/install.sh
-classes=../../node_modules/.cache/kafka-jvm/classes
-mkdir -p "$classes"
-javac -d "$classes" -cp "../../node_modules/.cache/kafka-jvm/jars/*" jvm/*.java
+../install-java.sh jvm kafka-jvm

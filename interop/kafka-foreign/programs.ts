@@ -11,7 +11,7 @@ export class Foreign {
 
   private constructor(broker: BrokerProcess) {
     this.broker = broker
-    this.address = broker.kafkaAddress
+    this.address = broker.address('kafka')
   }
 
   /** @param settings further flags of the broker */

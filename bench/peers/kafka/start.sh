@@ -9,9 +9,9 @@ directory=$1
 port=$2
 controller=$3
 shift 3
-here=$(cd "$(dirname "$0")" && pwd)
-"$here/../../../interop/kafka-foreign/jvm/install.sh"
-jars=$here/../../../node_modules/.cache/kafka-jvm/jars
+root=$(cd "$(dirname "$0")/../../.." && pwd)
+"$root/interop/install-jars.sh" "$root/interop/kafka-foreign/jvm" kafka-jvm
+jars=$root/node_modules/.cache/kafka-jvm/jars
 heap=${MILLRACE_PEER_HEAP:-1g}
 
 mkdir -p "$directory"

@@ -35,7 +35,7 @@ export const millraceByAmqp: AmqpSystem = {
   async start(directory) {
     const broker = await BrokerProcess.start({ data: directory, arguments: ['--listen=amqp=127.0.0.1:0'] })
     return {
-      port: Number(broker.listeners['amqp']!.split(':').at(-1)),
+      port: broker.port('amqp'),
       readyMs: broker.readyMs,
       memory: () => memoryOf(broker.pid),
       diskBytes: () => sizeOf(directory),

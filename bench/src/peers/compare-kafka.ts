@@ -7,15 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { repository } from '../broker-process.ts'
+import { type Column, printComparison, type Row, throughput } from './comparison.ts'
 import { apacheKafka, millraceByKafka, type Durability, type KafkaBroker, type KafkaSystem } from './kafka-peer.ts'
-
-interface Row {
-  readonly name: string
-  readonly unit: string
-  readonly value: number
-  /** What more is better of. */
-  readonly better: 'more' | 'less'
-}
 
 /** What `--only` may name. `consume` needs `produce`. */
 const LOADS = ['idle', 'latency', 'produce', 'consume', 'many', 'large'] as const
@@ -39,7 +32,8 @@ const seconds = Number(values.seconds)
 const jars = join(repository, 'node_modules/.cache/kafka-jvm/jars/*')
 const classes = join(repository, 'node_modules/.cache/kafka-jvm/load')
 
-execFileSync(join(repository, 'interop/kafka-foreign/jvm/install.sh'), { stdio: 'inherit' })
+const jvm = join(repository, 'interop/kafka-foreign/jvm')
+execFileSync(join(repository, 'interop/install-jars.sh'), [jvm, 'kafka-jvm'], { stdio: 'inherit' })
 mkdirSync(classes, { recursive: true })
 execFileSync('javac', ['-d', classes, '-cp', jars, join(repository, 'bench/peers/kafka/Load.java')], { stdio: 'inherit' })
 
@@ -50,11 +44,12 @@ const systems = [apacheKafka, millraceByKafka].filter(({ name }) =>
   values.system.some((wanted) => name.toLowerCase().includes(wanted)),
 )
 
-const results: Record<string, Record<string, readonly Row[]>> = {}
+const results: Record<string, readonly Column[]> = {}
 for (const durability of values.durability as Durability[]) {
-  results[durability] = {}
-  for (const system of systems) results[durability][system.name] = await measured(system, durability)
-  print(durability, results[durability])
+  const columns: Column[] = []
+  for (const system of systems) columns.push({ name: system.name, rows: await measured(system, durability) })
+  results[durability] = columns
+  printComparison(durability, columns)
 }
 writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
 
@@ -83,14 +78,14 @@ async function rows(name: string, broker: KafkaBroker): Promise<readonly Row[]> 
     list.push({ name: `end to end at ${rate}/s, p50`, unit: 'ms', value: p50!, better: 'less' })
     list.push({ name: `end to end at ${rate}/s, p99`, unit: 'ms', value: p99!, better: 'less' })
   }
-  if (isWanted('produce')) list.push(throughput('produce 100 B', await load('produce', address, 'one', 1, 100, seconds)))
+  if (isWanted('produce')) list.push(messagesPerSecond('produce 100 B', await load('produce', address, 'one', 1, 100, seconds)))
   if (isWanted('consume')) {
     await load('produce', address, 'other', 1, 100, 1)
-    list.push(throughput('consume 100 B', await load('consume', address, 'one', 'other', seconds * 4)))
+    list.push(messagesPerSecond('consume 100 B', await load('consume', address, 'one', 'other', seconds * 4)))
   }
   if (isWanted('many')) {
     const many = await load('produce', address, 'many', MANY_TOPICS, 100, seconds)
-    list.push(throughput(`produce 100 B, ${MANY_TOPICS} topics`, many))
+    list.push(messagesPerSecond(`produce 100 B, ${MANY_TOPICS} topics`, many))
   }
   if (isWanted('large')) {
     const large = await load('produce', address, 'large', 1, LARGE_BYTES, seconds)
@@ -101,8 +96,8 @@ async function rows(name: string, broker: KafkaBroker): Promise<readonly Row[]> 
   return list
 }
 
-function throughput(name: string, { messages, seconds: taken }: Record<string, number>): Row {
-  return { name, unit: 'k/s', value: messages! / taken! / 1000, better: 'more' }
+function messagesPerSecond(name: string, { messages, seconds: taken }: Record<string, number>): Row {
+  return throughput(name, messages! / taken!)
 }
 
 /** Not synchronous: what the broker writes has to be read meanwhile, or it stops. */
@@ -117,21 +112,4 @@ async function loaded(parameters: readonly (string | number)[]): Promise<Record<
   ]
   const { stdout } = await promisify(execFile)('java', all)
   return JSON.parse(stdout.slice(stdout.lastIndexOf('{'))) as Record<string, number>
-}
-
-function print(durability: Durability, measurements: Record<string, readonly Row[]>): void {
-  const names = systems.map(({ name }) => name)
-  const header = `\n${durability}`.padEnd(36) + names.map((name) => name.padStart(14)).join('')
-  console.log(names.length < 2 ? header : header + 'times better'.padStart(16))
-  for (const [n, { name, unit, better }] of measurements[names[0]!]!.entries()) {
-    const figures = names.map((system) => measurements[system]![n]!.value)
-    const line = `${name}, ${unit}`.padEnd(35) + figures.map((value) => shown(value).padStart(14)).join('')
-    const [other, own] = figures as [number, number]
-    const ratio = better === 'more' ? own / other : other / own
-    console.log(names.length < 2 ? line : line + ratio.toFixed(2).padStart(16))
-  }
-}
-
-function shown(value: number): string {
-  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)
 }

@@ -9,13 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { repository } from '../broker-process.ts'
 import { type AmqpBroker, type AmqpSystem, dataDirectory, millraceByAmqp, rabbitMq } from './amqp-peer.ts'
-
-interface Row {
-  readonly name: string
-  readonly unit: string
-  readonly value: number
-  readonly better: 'more' | 'less'
-}
+import { type Column, printComparison, type Row, throughput } from './comparison.ts'
 
 /** What the client found out. */
 type Outcome = Readonly<Record<string, number>>
@@ -43,7 +37,7 @@ const program = join(repository, 'node_modules/.cache/amqp-load')
 
 execFileSync('cc', ['-O2', '-o', program, join(repository, 'bench/peers/amqp/load.c')], { stdio: 'inherit' })
 
-const results: { name: string; rows: readonly Row[] }[] = []
+const results: Column[] = []
 for (const system of [rabbitMq, millraceByAmqp]) {
   for (const type of system.queueTypes) {
     const name = system.queueTypes.length > 1 ? `${system.name} ${type}` : system.name
@@ -51,7 +45,7 @@ for (const system of [rabbitMq, millraceByAmqp]) {
     writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
   }
 }
-print()
+printComparison('', results)
 
 async function measured(system: AmqpSystem, name: string, type: string): Promise<readonly Row[]> {
   const directory = dataDirectory()
@@ -93,15 +87,15 @@ async function loads(load: Load): Promise<readonly Row[]> {
   rows.push({ name: 'publish to delivery at 1,000/s, p50', unit: 'ms', value: p50us! / 1000, better: 'less' })
   rows.push({ name: 'publish to delivery at 1,000/s, p99', unit: 'ms', value: p99us! / 1000, better: 'less' })
   const one = await timed(load, 'publish', { name: 'one' })
-  rows.push(rate('publish with confirms', one.confirmed! / one.seconds!))
+  rows.push(throughput('publish with confirms', one.confirmed! / one.seconds!))
   const drained = await load('consume', { name: 'one', messages: one.confirmed! + PROBE_MESSAGES, timeout: 120 })
-  rows.push(rate('consume with acks', drained.received! / drained.seconds!))
+  rows.push(throughput('consume with acks', drained.received! / drained.seconds!))
   const both = await timed(load, 'both', { name: 'both' })
-  rows.push(rate('end to end', both.received! / both.seconds!))
+  rows.push(throughput('end to end', both.received! / both.seconds!))
   const fanout = await timed(load, 'publish', { name: 'fanout', fanout: 1, queues: FANOUT_QUEUES })
-  rows.push(rate(`publish to ${FANOUT_QUEUES} queues by fanout`, fanout.confirmed! / fanout.seconds!))
+  rows.push(throughput(`publish to ${FANOUT_QUEUES} queues by fanout`, fanout.confirmed! / fanout.seconds!))
   const many = await timed(load, 'both', { name: 'many', queues: MANY_QUEUES })
-  rows.push(rate(`end to end over ${MANY_QUEUES} queues`, many.received! / many.seconds!))
+  rows.push(throughput(`end to end over ${MANY_QUEUES} queues`, many.received! / many.seconds!))
   return rows
 }
 
@@ -137,27 +131,4 @@ async function loaded(
   process.stderr.write(`${name}: ${mode} ${words.join(' ')}\n`)
   const { stdout } = await promisify(execFile)(program, [mode, String(broker.port), ...words])
   return JSON.parse(stdout) as Outcome
-}
-
-function rate(name: string, perSecond: number): Row {
-  return { name, unit: 'k/s', value: perSecond / 1000, better: 'more' }
-}
-
-function print(): void {
-  const ours = results.at(-1)!
-  const theirs = results.slice(0, -1)
-  console.log(''.padEnd(48) + cells([...theirs.map(({ name }) => name), ours.name, 'times the best']))
-  for (const [n, { name, unit, value, better }] of ours.rows.entries()) {
-    const others = theirs.map(({ rows }) => rows[n]!.value)
-    const ratio = better === 'more' ? value / Math.max(...others) : Math.min(...others) / value
-    console.log(`${name}, ${unit}`.padEnd(48) + cells([...others.map(shown), shown(value), ratio.toFixed(2)]))
-  }
-}
-
-function cells(words: readonly string[]): string {
-  return words.map((word) => word.padStart(20)).join('')
-}
-
-function shown(value: number): string {
-  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)
 }

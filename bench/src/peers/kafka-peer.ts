@@ -30,7 +30,7 @@ export const millraceByKafka: KafkaSystem = {
   async start(durability) {
     const broker = await BrokerProcess.start({ arguments: ['--listen=kafka=127.0.0.1:0', `--durability=${durability}`] })
     return {
-      address: broker.kafkaAddress,
+      address: broker.address('kafka'),
       readyMs: broker.readyMs,
       memory: () => memoryOf(broker.pid),
       stop: async () => void (await broker.stop()),

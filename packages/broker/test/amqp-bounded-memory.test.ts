@@ -24,7 +24,7 @@ async function start(...options: readonly string[]): Promise<void> {
 
 /** A client with a channel. */
 async function connect(): Promise<AmqpSocket> {
-  const client = await AmqpSocket.connect(broker.process.listeners['amqp']!)
+  const client = await AmqpSocket.connect(broker.process.address('amqp'))
   clients.push(client)
   return client
 }

@@ -28,7 +28,7 @@ let address: string
 
 beforeAll(async () => {
   broker = await BrokerProcess.start({ arguments: ['--listen=amqp=127.0.0.1:0'] })
-  address = broker.listeners['amqp']!
+  address = broker.address('amqp')
 })
 afterAll(() => broker.stop())
 

@@ -1,23 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { BrokerProcess } from '../../../bench/src/broker-process.ts'
+import { describe, expect, test } from 'vitest'
 import { freePort } from '../../../bench/src/free-port.ts'
-import { commandsFor, millrace, outputsOf } from './harness/run-command.ts'
+import { BrokerOfFile } from './harness/broker-of-file.ts'
+import { millrace } from './harness/run-command.ts'
 
-let broker: BrokerProcess
-let run: ReturnType<typeof commandsFor>
-let out: ReturnType<typeof outputsOf>
-
-beforeAll(async () => {
-  broker = await BrokerProcess.start()
-  run = commandsFor(broker.url)
-  out = outputsOf(run)
-})
-
-afterAll(async () => {
-  await broker.stop()
-})
+const broker = new BrokerOfFile()
+const { run, out } = broker
 
 describe('publish and consume', () => {
   test('a message goes through a queue', async () => {
@@ -77,7 +66,7 @@ describe('publish and consume', () => {
   })
 
   test('bodies come from arguments, pipes and files; receipts as JSON', async () => {
-    const file = join(broker.data, '..', 'body.txt')
+    const file = join(broker.process.data, '..', 'body.txt')
     writeFileSync(file, 'from a file')
     const receipt = await run(['pub', 'queue:bodies', '--file', file, '-o', 'json'])
     expect(JSON.parse(receipt.stdout)).toEqual({ destination: 'queue:bodies', partition: 0, offset: 0 })
@@ -96,7 +85,7 @@ describe('publish and consume', () => {
     await out('pub', 'queue:rich', 'body', '--key', 'k1', '-H', 'trace=a=b', '-H', 'kind=test')
     const [peeked] = JSON.parse(await out('peek', 'queue:rich', '-o', 'json')) as unknown[]
     expect(peeked).toMatchObject({ offset: 0, key: 'k1', headers: { trace: 'a=b', kind: 'test' }, body: 'body' })
-    const overHttp = await fetch(`${broker.httpUrl}/v1/queues/rich/messages`)
+    const overHttp = await fetch(`${broker.process.httpUrl}/v1/queues/rich/messages`)
     expect(await overHttp.json()).toEqual({ messages: [peeked] })
     expect(JSON.parse(await out('sub', 'queue:rich', '--count', '1', '-o', 'ndjson', '-q'))).toMatchObject({
       attempt: 1,
@@ -221,16 +210,20 @@ describe('administration', () => {
   })
 
   test('status, in every format', async () => {
-    expect(JSON.parse(await out('status', '-o', 'json'))).toMatchObject({ pid: broker.pid, engine: 'disk', durability: 'fsync' })
-    expect(await out('status')).toContain(`pid\t${broker.pid}\n`)
-    expect(await out('status', '-o', 'yaml')).toContain(`pid: ${broker.pid}\n`)
+    expect(JSON.parse(await out('status', '-o', 'json'))).toMatchObject({
+      pid: broker.process.pid,
+      engine: 'disk',
+      durability: 'fsync',
+    })
+    expect(await out('status')).toContain(`pid\t${broker.process.pid}\n`)
+    expect(await out('status', '-o', 'yaml')).toContain(`pid: ${broker.process.pid}\n`)
     expect((await out('queue', 'ls', '-o', 'ndjson')).trim().split('\n').length).toBeGreaterThan(1)
   })
 
   test('doctor finds the broker and the disk in order', async () => {
-    const { code, stdout } = await run(['doctor', '--data', broker.data])
+    const { code, stdout } = await run(['doctor', '--data', broker.process.data])
     expect({ code, failures: stdout.split('\n').filter((line) => line.startsWith('fail')) }).toEqual({ code: 0, failures: [] })
-    expect(stdout).toContain(`process ${broker.pid}`)
+    expect(stdout).toContain(`process ${broker.process.pid}`)
     expect(stdout).toContain('fdatasync of 4 KiB takes')
   })
 
@@ -301,7 +294,7 @@ describe('mistakes', () => {
   })
 
   test('the port of another door is not taken for no broker', async () => {
-    const { code, stdout, stderr } = await run(['queue', 'ls', '--url', broker.httpUrl.replace('http:', 'millrace:')])
+    const { code, stdout, stderr } = await run(['queue', 'ls', '--url', broker.process.httpUrl.replace('http:', 'millrace:')])
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(
       /^millrace: What answers at millrace:\/\/127\.0\.0\.1:\d+ does not speak the native protocol.*6455.*\n$/,
@@ -312,7 +305,7 @@ describe('mistakes', () => {
     const { code, stdout } = await millrace([
       'doctor',
       '--data',
-      broker.data,
+      broker.process.data,
       '--url',
       `millrace://127.0.0.1:${await freePort()}`,
     ])

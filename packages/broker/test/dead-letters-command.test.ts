@@ -1,22 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { BrokerProcess } from '../../../bench/src/broker-process.ts'
-import { commandsFor, outputsOf } from './harness/run-command.ts'
+import { expect, test } from 'vitest'
+import { BrokerOfFile } from './harness/broker-of-file.ts'
 
-let broker: BrokerProcess
-let run: ReturnType<typeof commandsFor>
-let out: ReturnType<typeof outputsOf>
-
-beforeAll(async () => {
-  broker = await BrokerProcess.start()
-  run = commandsFor(broker.url)
-  out = outputsOf(run)
-})
-
-afterAll(async () => {
-  await broker.stop()
-})
-
-const json = async (...parameters: string[]): Promise<unknown> => JSON.parse(await out(...parameters, '-o', 'json'))
+const broker = new BrokerOfFile()
+const { run, out, json } = broker
 
 test('dead letters are listed, looked at and moved back', async () => {
   await out('queue', 'create', 'work', '--ttl', '1h', '--dead-letter', 'queue:dead', '--expire', '7d')
@@ -31,7 +17,7 @@ test('dead letters are listed, looked at and moved back', async () => {
   const [letter] = (await json('dlq', 'inspect', 'dead')) as { death: object }[]
   expect(letter).toMatchObject({ body: 'too late', death: { reason: 'expired', source: 'queue:work' } })
   expect(await json('msg', 'get', 'queue:dead', '0')).toEqual(letter)
-  const overHttp = await fetch(`${broker.httpUrl}/v1/queues/dead/messages/0`)
+  const overHttp = await fetch(`${broker.process.httpUrl}/v1/queues/dead/messages/0`)
   expect(await overHttp.json()).toEqual(letter)
   expect(await out('msg', 'get', 'queue:dead', '0')).toMatch(/^died\t.* in queue:work after 0 attempts: expired$/m)
   expect(await run(['msg', 'get', 'queue:dead', '1'])).toMatchObject({ code: 1, stderr: expect.stringContaining('no message 1') })

@@ -1,20 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { BrokerProcess } from '../../../bench/src/broker-process.ts'
-import { commandsFor, outputsOf } from './harness/run-command.ts'
+import { expect, test } from 'vitest'
+import { BrokerOfFile } from './harness/broker-of-file.ts'
 
-let broker: BrokerProcess
-let run: ReturnType<typeof commandsFor>
-let out: ReturnType<typeof outputsOf>
-
-beforeAll(async () => {
-  broker = await BrokerProcess.start()
-  run = commandsFor(broker.url)
-  out = outputsOf(run)
-})
-
-afterAll(async () => {
-  await broker.stop()
-})
+const { run, out } = new BrokerOfFile()
 
 /** Exchanges, but for those that AMQP clients expect. */
 async function own(): Promise<string> {

@@ -95,8 +95,8 @@ test(
       arguments: options,
     })
     const [publisher, consumer] = [
-      await AmqpSocket.connect(broker.listeners['amqp']!),
-      await AmqpSocket.connect(broker.listeners['amqp']!),
+      await AmqpSocket.connect(broker.address('amqp')),
+      await AmqpSocket.connect(broker.address('amqp')),
     ]
     const told: string[] = []
     publisher.onMethod = ({ name, args }) => void told.push('reason' in args ? `${name}: ${args.reason}` : name)

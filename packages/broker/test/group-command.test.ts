@@ -1,22 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { BrokerProcess } from '../../../bench/src/broker-process.ts'
-import { commandsFor, outputsOf } from './harness/run-command.ts'
+import { expect, test } from 'vitest'
+import { BrokerOfFile } from './harness/broker-of-file.ts'
 
-let broker: BrokerProcess
-let run: ReturnType<typeof commandsFor>
-let out: ReturnType<typeof outputsOf>
-
-beforeAll(async () => {
-  broker = await BrokerProcess.start()
-  run = commandsFor(broker.url)
-  out = outputsOf(run)
-})
-
-afterAll(async () => {
-  await broker.stop()
-})
-
-const json = async (...parameters: string[]): Promise<unknown> => JSON.parse(await out(...parameters, '-o', 'json'))
+const broker = new BrokerOfFile()
+const { run, out, json } = broker
 
 test('a group is put somewhere, looked at and deleted, by command and over HTTP', async () => {
   await out('topic', 'create', 'orders', '--partitions', '2')
@@ -36,13 +22,13 @@ test('a group is put somewhere, looked at and deleted, by command and over HTTP'
   )
   expect((await run(['group', 'get', 'billing'])).stderr).toBe('classic group, empty, 0 members, lag 1\n')
   expect(await json('group', 'get', 'billing')).toMatchObject({ name: 'billing', lag: 1, members: [] })
-  const overHttp = await fetch(`${broker.httpUrl}/v1/groups/billing`)
+  const overHttp = await fetch(`${broker.process.httpUrl}/v1/groups/billing`)
   expect(await overHttp.json()).toEqual(await json('group', 'get', 'billing'))
-  expect(await (await fetch(`${broker.httpUrl}/v1/groups?prefix=b`)).json()).toMatchObject({
+  expect(await (await fetch(`${broker.process.httpUrl}/v1/groups?prefix=b`)).json()).toMatchObject({
     items: [{ name: 'billing', lag: 1 }],
   })
   const reset = (body: string): Promise<Response> =>
-    fetch(`${broker.httpUrl}/v1/groups/billing/reset`, {
+    fetch(`${broker.process.httpUrl}/v1/groups/billing/reset`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body,
@@ -56,5 +42,5 @@ test('a group is put somewhere, looked at and deleted, by command and over HTTP'
   )
   expect((await run(['group', 'rm', 'billing', '--yes'])).stderr).toBe('deleted group billing\n')
   expect(await run(['group', 'rm', 'billing', '--yes'])).toMatchObject({ code: 3, stderr: expect.stringContaining('no group') })
-  expect((await fetch(`${broker.httpUrl}/v1/groups/billing`, { method: 'DELETE' })).status).toBe(404)
+  expect((await fetch(`${broker.process.httpUrl}/v1/groups/billing`, { method: 'DELETE' })).status).toBe(404)
 })

@@ -28,7 +28,7 @@ test(
   'messages of 16 MiB, and consumers that want all of them and do not read, take bounded memory',
   { timeout: 120_000 },
   async () => {
-    const address = broker.listeners['amqp']!
+    const address = broker.address('amqp')
     const [publisher, ...consumers] = await Promise.all([1, 2, 3].map(() => AmqpSocket.connect(address)))
     await publisher!.call(1, 'queue.declare', { ...declaration, queue: 'queue', arguments: {} })
     await publisher!.call(1, 'queue.declare', { ...declaration, queue: 'stream', arguments: { 'x-queue-type': 'stream' } })

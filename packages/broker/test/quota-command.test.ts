@@ -1,23 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { BrokerProcess } from '../../../bench/src/broker-process.ts'
-import { commandsFor, outputsOf } from './harness/run-command.ts'
+import { expect, test } from 'vitest'
+import { BrokerOfFile } from './harness/broker-of-file.ts'
 
-let broker: BrokerProcess
-let run: ReturnType<typeof commandsFor>
-let out: ReturnType<typeof outputsOf>
-
-beforeAll(async () => {
-  broker = await BrokerProcess.start()
-  run = commandsFor(broker.url)
-  out = outputsOf(run)
-})
-
-afterAll(async () => {
-  await broker.stop()
-})
+const broker = new BrokerOfFile()
+const { run, out } = broker
 
 test('quotas are set, listed and taken away, by command and over HTTP', async () => {
-  const url = `${broker.httpUrl}/v1/quotas`
+  const url = `${broker.process.httpUrl}/v1/quotas`
   await out('quota', 'set', '--for-user', 'ann', '--client-id', '*', '--publish-rate', '1MiB', '--consume-rate', '2MiB')
   const put = await fetch(url, {
     method: 'PUT',
@@ -44,7 +32,7 @@ test('quotas are set, listed and taken away, by command and over HTTP', async ()
 test('a publish over HTTP that is over its quota is answered late', async () => {
   await out('quota', 'set', '--for-user', 'anonymous', '--publish-rate', '10KB')
   const before = performance.now()
-  const answer = await fetch(`${broker.httpUrl}/v1/queues/q/messages`, { method: 'POST', body: 'x'.repeat(11_000) })
+  const answer = await fetch(`${broker.process.httpUrl}/v1/queues/q/messages`, { method: 'POST', body: 'x'.repeat(11_000) })
   expect(answer.status).toBe(201)
   expect(performance.now() - before).toBeGreaterThan(90)
   await out('quota', 'rm', '--for-user', 'anonymous')

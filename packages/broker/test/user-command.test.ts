@@ -1,22 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { BrokerProcess } from '../../../bench/src/broker-process.ts'
+import { BrokerOfFile } from './harness/broker-of-file.ts'
 import { commandsFor, millrace } from './harness/run-command.ts'
 
-let broker: BrokerProcess
-let run: ReturnType<typeof commandsFor>
+const { run } = new BrokerOfFile()
 const root = { MILLRACE_USER: 'root', MILLRACE_PASSWORD: 'toor' }
 const ann = { MILLRACE_USER: 'ann', MILLRACE_PASSWORD: 'secret' }
-
-beforeAll(async () => {
-  broker = await BrokerProcess.start()
-  run = commandsFor(broker.url)
-})
-afterAll(async () => {
-  await broker.stop()
-})
 
 test('from the first user on everybody logs in, and may do what the rules say', async () => {
   const early = await run(['user', 'add', 'ann', '--rule', 'allow publish queue:a'], { input: 'secret\n' })

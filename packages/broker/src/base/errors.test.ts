@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { errorCatalogue, MillraceError, type ErrorCode } from './errors.ts'
+import { errorCatalogue, MillraceError, orUndefined, type ErrorCode } from './errors.ts'
 
 describe('error catalogue', () => {
   it('has stable, readable codes', () => {
@@ -14,3 +14,19 @@ describe('error catalogue', () => {
       expect(new MillraceError(code, 'x').retryable).toBe(errorCatalogue[code].retryable)
   })
 })
+
+describe('orUndefined', () => {
+  it('gives what there is, and undefined for what does not exist', () => {
+    expect(orUndefined(() => 7)).toBe(7)
+    expect(orUndefined(failing(new MillraceError('not_found', 'x')))).toBeUndefined()
+  })
+
+  it('passes on every other failure', () => {
+    expect(() => orUndefined(failing(new MillraceError('forbidden', 'y')))).toThrow('y')
+    expect(() => orUndefined(failing(new TypeError('z')))).toThrow('z')
+  })
+})
+
+const failing = (error: Error) => (): never => {
+  throw error
+}

@@ -67,3 +67,13 @@ export class MillraceError extends Error {
     return errorCatalogue[this.code].retryable
   }
 }
+
+/** @returns undefined for what does not exist @throws everything else that `ask` throws */
+export function orUndefined<T>(ask: () => T): T | undefined {
+  try {
+    return ask()
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === 'not_found') return undefined
+    throw error
+  }
+}

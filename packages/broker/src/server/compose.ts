@@ -4,18 +4,17 @@ import type { Security } from '../protocols/security.ts'
 import { nativeDoor } from '../protocols/native/native-door.ts'
 import type { SessionContext } from '../protocols/session.ts'
 import type { Config, ListenEntry } from './config/config.ts'
+import type { DoorContext } from './door-context.ts'
+import { loadDoors, openDoors } from './open-doors.ts'
 import { refuseInsecureBinds } from './listeners/loopback.ts'
 import type { Listener } from './listeners/listener.ts'
 import { writeReadyFile } from './listeners/ready-file.ts'
-import { openTcpListener } from './listeners/tcp-listener.ts'
 import type { Log } from './log/log.ts'
 import { openLog } from './log/open-log.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { Metrics } from './metrics/metrics.ts'
-import type { ManagementOptions } from './management/open-management.ts'
 import { nodePlatform } from './node-platform.ts'
 import { openCore } from './open-core.ts'
-import type { OpenAmqp } from './open-amqp.ts'
 import { openSecurity } from './security/open-security.ts'
 import { Certificates } from './tls/certificates.ts'
 import { sessionContext } from './session-context.ts'
@@ -45,9 +44,7 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   const certificates = new Certificates(config.tls, log)
   await refuseInsecureBinds(config, !security.users.isEmpty)
   // Loads while the data is recovered.
-  const http = opens(config, 'http') ? import('./open-http.ts') : undefined
-  const kafka = opens(config, 'kafka') ? import('../protocols/kafka/kafka-door.ts') : undefined
-  const amqp = opens(config, 'amqp', 'management') ? import('./open-amqp.ts') : undefined
+  const loading = loadDoors(config)
   const core = await openCore(config, platform, log, watchMemory(config, platform, log))
   const { broker, store } = core
 
@@ -61,29 +58,8 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   const session = sessionContext(core, platform, config, startedMs, addresses, { authorize: security.authorize, security })
   const health = { checks: () => healthChecks(failure, store.acceptsPublishes, draining) }
 
-  let opened: OpenAmqp | undefined
   const webSockets = new Map([['/v1/native', nativeDoor]])
-  const httpDoor = http?.then(
-    ({ HttpDoor }) => new HttpDoor({ config, session, webSockets, health, metrics: () => metrics.scrape(), log }),
-  )
-  const kafkaDoor = kafka?.then(({ kafkaDoor: doorOf }) => doorOf(config.kafka))
-  const openListener = async (entry: ListenEntry): Promise<Listener | undefined> => {
-    const tls = certificates.for(entry)
-    if (entry.door === 'http') return (await httpDoor!).open(entry, tls)
-    if (entry.door === 'management') {
-      return openManagement(entry, {
-        config,
-        session,
-        health,
-        log,
-        tls,
-        administration: opened!.administration,
-        listeners: () => open,
-      })
-    }
-    const door = entry.door === 'kafka' ? await kafkaDoor! : entry.door === 'amqp' ? opened!.door : nativeDoor
-    return openTcpListener(door, entry, session, config.limits, log, tls)
-  }
+  const doors: DoorContext = { config, session, webSockets, health, metrics: () => metrics.scrape(), listeners: () => open, log }
 
   const stop = async (): Promise<void> => {
     draining = true
@@ -97,10 +73,9 @@ export async function startServer(config: Config, log: Log = openLog(config.log)
   let removeReadyFile: (() => void) | undefined
   try {
     access.watch()
-    opened = await (await amqp)?.openAmqp(config, broker, security)
-    for (const path of opened?.webSocketPaths ?? []) webSockets.set(path, opened!.door)
+    const openers = await openDoors(await loading, doors)
     for (const entry of withAdvertised(config)) {
-      const listener = await openListener(entry)
+      const listener = await openers.get(entry.door)!(entry, certificates.for(entry))
       if (listener !== undefined) open.push(listener)
     }
     if (config.readyFile !== null) removeReadyFile = writeReadyFile(config.readyFile, addresses())
@@ -134,16 +109,6 @@ function watchMemory({ limits }: Config, platform: Platform, log: Log): MemoryWa
     if (isShort) log.warn('broker.memory', 'Memory runs short: publishers are held back, consumers go on.')
     else log.info('broker.memory', 'There is enough memory again: publishers go on.')
   })
-}
-
-function opens({ listen }: Config, ...doors: readonly string[]): boolean {
-  return listen.some(({ door }) => doors.includes(door))
-}
-
-/** Loaded when it is listened on. */
-async function openManagement(entry: ListenEntry, options: ManagementOptions): Promise<Listener | undefined> {
-  const { openManagementDoor } = await import('./management/open-management.ts')
-  return openManagementDoor(entry, options)
 }
 
 function logReady(log: Log, config: Config, session: SessionContext, listeners: Readonly<Record<string, string>>): void {

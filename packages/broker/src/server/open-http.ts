@@ -1,6 +1,6 @@
-import type { Door, SessionContext } from '../protocols/session.ts'
 import { crc32c } from '../engines/disk/checksum.ts'
-import type { Config, ListenEntry } from './config/config.ts'
+import type { ListenEntry } from './config/config.ts'
+import type { DoorContext, OpenListener } from './door-context.ts'
 import { createHttpApi } from './http/api.ts'
 import { BodyReader } from './http/body.ts'
 import type { BrowserRules } from './http/browser-rules.ts'
@@ -12,26 +12,23 @@ import { openHttpListener } from './listeners/http-listener.ts'
 import type { Listener } from './listeners/listener.ts'
 import { isLoopback } from './listeners/loopback.ts'
 import { WebSocketDoor } from './listeners/web-socket-door.ts'
-import type { Log } from './log/log.ts'
 import type { TlsFiles } from './tls/tls-files.ts'
 
-export interface HttpDoorOptions extends Pick<HttpServices, 'health' | 'metrics'> {
-  readonly config: Config
-  readonly session: SessionContext
-  /** What WebSockets speak, by path. */
-  readonly webSockets: ReadonlyMap<string, Door>
-  readonly log: Log
+/** Loaded only when it is listened on. */
+export function openHttp(context: DoorContext): OpenListener {
+  const door = new HttpDoor(context)
+  return (entry, tls) => door.open(entry, tls)
 }
 
-/** The HTTP door with all that belongs to it, loaded only when it is listened on. Its listeners share leases and limits of memory. */
-export class HttpDoor {
-  readonly #options: HttpDoorOptions
+/** Its listeners share leases and limits of memory. */
+class HttpDoor {
+  readonly #context: DoorContext
   readonly #services: HttpServices
   readonly #leases: Leases
 
-  constructor(options: HttpDoorOptions) {
-    const { config, session } = options
-    this.#options = options
+  constructor(context: DoorContext) {
+    const { config, session, health, metrics } = context
+    this.#context = context
     this.#leases = new Leases(session.broker, session.platform)
     this.#services = {
       session,
@@ -39,14 +36,13 @@ export class HttpDoor {
       leases: this.#leases,
       publisher: new HttpPublisher(session.broker, () => session.platform.clock.nowMs(), crc32c),
       tails: new Set(),
-      health: options.health,
-      metrics: options.metrics,
+      health,
+      metrics,
     }
   }
 
-  /** @returns undefined when a default port is taken @throws MillraceError `address_in_use`, `bad_config` */
   async open(entry: ListenEntry, tls: TlsFiles | undefined): Promise<Listener | undefined> {
-    const { config, session, webSockets, log } = this.#options
+    const { config, session, webSockets, log } = this.#context
     const rules: BrowserRules = { allowedOrigins: config.http.allowedOrigins, loopback: await isLoopback(entry.host) }
     return openHttpListener(entry, {
       app: createHttpApi(httpRoutes(this.#services), rules, session.security, log, entry.login),

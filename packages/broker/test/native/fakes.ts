@@ -21,7 +21,9 @@ import type {
   TransactionAction,
 } from '../../src/core/broker.ts'
 import type { Platform } from '../../src/ports/platform.ts'
-import type { Connection } from '../../src/protocols/session.ts'
+import { CommitWaiters } from '../../src/protocols/commit-waiters.ts'
+import { openToAll } from '../../src/protocols/security.ts'
+import { allowAll, type Connection, type SessionContext } from '../../src/protocols/session.ts'
 
 /** Time and turns by hand. */
 export class FakePlatform implements Platform {
@@ -306,4 +308,16 @@ export function bytesOf<N extends FrameName>(name: N, body: FrameBody<N>): Uint8
 
 export function batch(...bodies: string[]): Uint8Array {
   return encodeBatch(bodies.map((body) => ({ timestampMs: 1, value: Buffer.from(body) }))).slice()
+}
+
+export function fakeContext(platform: FakePlatform, broker: FakeBroker): SessionContext {
+  return {
+    broker: broker.facade,
+    platform,
+    commits: new CommitWaiters(broker),
+    identity: { brokerId: 'b', brokerVersion: '1' },
+    authorize: allowAll,
+    security: openToAll,
+    status: () => ({ version: '1', pid: 1, uptimeMs: 1, engine: 'fake', durability: 'none', listeners: {} }),
+  }
 }

@@ -1,6 +1,6 @@
 import { NATIVE_MAGIC } from '@millrace/wire'
 import { expect, it } from 'vitest'
-import { limits } from '../../src/protocols/native/limits.ts'
+import { deliveryLimits } from '../../src/protocols/limits.ts'
 import { nativeDoor } from '../../src/protocols/native/native-door.ts'
 import { bytesOf, FakeConnection } from './fakes.ts'
 import { startNativeBroker } from './native-broker.ts'
@@ -31,8 +31,8 @@ it.each(['consume', 'read'] as const)(
     )
     session.receive(bytesOf('grant', { consumer: 0, messages: 4_000_000_000 }))
     await turns(500)
-    expect(connection.backlogBytes).toBeGreaterThan(limits.backlogBytesHigh / 2)
-    expect(connection.backlogBytes).toBeLessThan(limits.backlogBytesHigh + 2 * limits.sliceBytes)
+    expect(connection.backlogBytes).toBeGreaterThan(deliveryLimits.backlogBytesHigh / 2)
+    expect(connection.backlogBytes).toBeLessThan(deliveryLimits.backlogBytesHigh + 2 * deliveryLimits.sliceBytes)
 
     // Others are served meanwhile.
     let seen = 0

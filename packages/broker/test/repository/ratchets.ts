@@ -9,6 +9,5 @@ export const longFiles: Readonly<Record<string, number>> = {}
 
 /** `file: function` -> lines. */
 export const longFunctions: Readonly<Record<string, number>> = {
-  'packages/broker/src/server/compose.ts: startServer': 91,
   'packages/broker/src/storage/directory-scan.ts: payloadRanges': 80,
 }

@@ -38,7 +38,7 @@ export function openAdministration(broker: Broker, security: Security): AmqpAdmi
     policies,
     policyApplication: new PolicyApplication(broker, policies),
     parameters: new Parameters(broker.documents),
-    declarations: new Declarations(broker, vhosts, policies),
+    declarations: new Declarations({ broker, vhosts, policies }),
     queueCounters: new AllQueueCounters(broker),
   }
 }

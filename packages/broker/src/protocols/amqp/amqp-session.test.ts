@@ -3,6 +3,7 @@ import { AmqpBroker, type AmqpPeer } from '../../../test/amqp/amqp-peer.ts'
 import { encodeTable } from './codec/field-table.ts'
 import { writeMethod } from './codec/method-codec.ts'
 import { limits } from './limits.ts'
+import { deliveryLimits } from '../limits.ts'
 
 const declaration = {
   passive: false,
@@ -263,7 +264,7 @@ describe('deliveries', () => {
   test('stop while the client does not read', async () => {
     const { broker, peer } = await withQueue()
     await peer.call(1, 'basic.consume', { ...consumption, queue: 'q', consumerTag: 't' })
-    peer.backlogBytes = limits.backlogBytesHigh
+    peer.backlogBytes = deliveryLimits.backlogBytesHigh
     for (let n = 0; n < 5; n++) peer.publish(1, '', 'q', 'a')
     await peer.settle()
     expect(peer.received).toEqual([])

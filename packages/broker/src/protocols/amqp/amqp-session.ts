@@ -1,5 +1,6 @@
 // hot path (packages/broker/test/amqp/throughput.mjs)
 import type { CommitWaiter } from '../commit-waiters.ts'
+import { deliveryLimits } from '../limits.ts'
 import type { Connection, Session, SessionContext } from '../session.ts'
 import { AmqpError } from './amqp-error.ts'
 import { Channels } from './channels.ts'
@@ -66,7 +67,7 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
     this.#door = door
     this.#handshake = new Handshake(context, connection.peer, this.#output, door)
     this.#pace = new Pace(connection, context, (reason) => this.#tellBlocked(reason))
-    this.#backlogBytesHigh = Math.max(limits.backlogBytesHigh, connection.backlogLowBytes + 1)
+    this.#backlogBytesHigh = Math.max(deliveryLimits.backlogBytesHigh, connection.backlogLowBytes + 1)
     this.#loginDeadlineMs = context.platform.clock.monotonicMs() + limits.loginDeadlineMs
   }
 

@@ -21,11 +21,6 @@ export const limits = {
   /** What one transaction holds of messages. */
   transactionBytesMax: 67_108_864,
   transactionSettlesMax: 100_000,
-  /** Deliveries stop while so many bytes wait for the peer, and go on when the connection reports that it is writable again. */
-  backlogBytesHigh: 2_097_152,
-  /** Credit is passed on to the broker in slices of about so many bytes, so that what is under way stays bounded. */
-  sliceBytes: 1_048_576,
-  sliceMessagesMax: 16_384,
   /** What a message is taken to weigh until the first was seen. */
   assumedMessageBytes: 4096,
   /** Messages to one route are gathered up to this before they are published. */

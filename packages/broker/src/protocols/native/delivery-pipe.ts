@@ -3,6 +3,7 @@ import { BatchCutter, batchOffsets, batchRecordCount, type FrameWriter, writeDel
 import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import type { Consumer, Delivery, DeliverySink, Reader } from '../../core/broker.ts'
+import { CreditSlice } from '../credit-slice.ts'
 import type { ConsumeRequest } from './consume-schemas.ts'
 import { GRANT_MAX, limits } from './limits.ts'
 
@@ -16,7 +17,7 @@ interface PipeEvents {
 
 /**
  * One consumer or reader of a session: turns deliveries into frames and meters credit. The client's credit is kept here and
- * passed on to the broker in slices, so that a client that grants much and reads slowly never has more than a slice under way.
+ * passed on to the broker in slices.
  */
 export class DeliveryPipe implements DeliverySink {
   readonly number: number
@@ -30,9 +31,7 @@ export class DeliveryPipe implements DeliverySink {
   #reader: Reader | undefined
   /** Credit of the client that the broker does not have yet. */
   #held = 0
-  /** Credit that the broker has not used yet. */
-  #passed = 0
-  #messageBytes: number = limits.assumedMessageBytes
+  readonly #slice = new CreditSlice(limits.assumedMessageBytes)
   #cutter: BatchCutter | undefined
   #closed = false
 
@@ -61,12 +60,9 @@ export class DeliveryPipe implements DeliverySink {
 
   /** Gives the broker the next slice of credit if it has used half of the one before. */
   pass(): void {
-    if (this.#closed || this.#held === 0) return
-    const slice = Math.min(limits.sliceMessagesMax, Math.max(1, Math.floor(limits.sliceBytes / this.#messageBytes)))
-    if (this.#passed * 2 > slice) return
-    const messages = Math.min(this.#held, slice - this.#passed)
+    const messages = this.#closed ? 0 : this.#slice.pass(this.#held)
+    if (messages === 0) return
     this.#held -= messages
-    this.#passed += messages
     const handle = this.#consumer ?? this.#reader
     assert(handle !== undefined, 'a pipe gets credit after it was attached')
     handle.grant(messages)
@@ -74,10 +70,9 @@ export class DeliveryPipe implements DeliverySink {
 
   /** Takes back from the broker what it has not used; the client's credit stays. */
   withhold(): void {
-    if (this.#consumer === undefined || this.#passed === 0) return
+    if (this.#consumer === undefined || this.#slice.passed === 0) return
     this.#consumer.revoke()
-    this.#held += this.#passed
-    this.#passed = 0
+    this.#held += this.#slice.takeBack()
   }
 
   /** Forgets all credit. A reader uses up the slice it has. */
@@ -86,7 +81,7 @@ export class DeliveryPipe implements DeliverySink {
     this.#cutter?.reset()
     if (this.#consumer === undefined) return
     this.#consumer.revoke()
-    this.#passed = 0
+    this.#slice.takeBack()
   }
 
   close(): void {
@@ -110,10 +105,7 @@ export class DeliveryPipe implements DeliverySink {
     const payload = part ? (this.#cutter ??= new BatchCutter()).cut(batch, firstDelta, lastDelta) : batch
     writeDeliver(this.#writer, this.number, delivery.partition, baseOffset, firstDelta, lastDelta, delivery.attempt, payload)
 
-    this.#passed = Math.max(0, this.#passed - messages)
-    // Follows growth at once and shrinkage slowly: being wrong upwards costs a turn, downwards memory.
-    const weight = payload.length / messages
-    this.#messageBytes = Math.max(weight, this.#messageBytes * 0.875 + weight * 0.125)
+    this.#slice.delivered(messages, payload.length)
     this.#events.delivered(this.#held > 0 ? this : undefined)
   }
 

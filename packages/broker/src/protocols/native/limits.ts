@@ -16,11 +16,6 @@ export const limits = {
   transactionsMax: 256,
   /** Offsets in one `confirm`. */
   confirmCountMax: 8192,
-  /** Deliveries stop while so many bytes wait for the peer, and go on when the connection reports that it is writable again. */
-  backlogBytesHigh: 2_097_152,
-  /** Credit is passed on to the broker in slices of about so many bytes, so that what is under way stays bounded. */
-  sliceBytes: 1_048_576,
-  sliceMessagesMax: 16_384,
   /** What a message is taken to weigh until the first was seen. */
   assumedMessageBytes: 16_384,
   /** A batch from this size on of which less than half is delivered is cut to the part that is. */

@@ -1,10 +1,8 @@
 import { NATIVE_MAGIC } from '@millrace/wire'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { batch, bytesOf, FakeBroker, FakeConnection, FakePlatform } from '../../../test/native/fakes.ts'
-import { CommitWaiters } from '../commit-waiters.ts'
-import { openToAll } from '../security.ts'
-import { allowAll, type Session, type SessionContext } from '../session.ts'
+import { batch, bytesOf, FakeBroker, fakeContext, FakeConnection, FakePlatform } from '../../../test/native/fakes.ts'
+import type { Session, SessionContext } from '../session.ts'
 import { nativeDoor } from './native-door.ts'
 
 let platform: FakePlatform
@@ -14,15 +12,7 @@ let context: SessionContext
 beforeEach(() => {
   platform = new FakePlatform()
   broker = new FakeBroker()
-  context = {
-    broker: broker.facade,
-    platform,
-    commits: new CommitWaiters(broker),
-    identity: { brokerId: 'b', brokerVersion: '1' },
-    authorize: allowAll,
-    security: openToAll,
-    status: () => ({ version: '1', pid: 1, uptimeMs: 1, engine: 'fake', durability: 'none', listeners: {} }),
-  }
+  context = fakeContext(platform, broker)
 })
 
 function freshSession(greeted: boolean): { session: Session; connection: FakeConnection } {

@@ -1,13 +1,20 @@
 import { type Frame, type FrameBody, type FrameName, NATIVE_MAGIC } from '@millrace/wire'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { batch, bytesOf, FakeBroker, FakeConnection, type FakeConsumer, FakePlatform } from '../../../test/native/fakes.ts'
+import {
+  batch,
+  bytesOf,
+  FakeBroker,
+  fakeContext,
+  FakeConnection,
+  type FakeConsumer,
+  FakePlatform,
+} from '../../../test/native/fakes.ts'
 import { MillraceError } from '../../base/errors.ts'
 import type { Delivery } from '../../core/broker.ts'
-import { CommitWaiters } from '../commit-waiters.ts'
-import { openToAll } from '../security.ts'
-import { allowAll, type Session, type SessionContext } from '../session.ts'
+import type { Session, SessionContext } from '../session.ts'
 import { OTHER_PORT_HINT } from './greeting.ts'
 import { limits } from './limits.ts'
+import { deliveryLimits } from '../limits.ts'
 import { nativeDoor } from './native-door.ts'
 
 let platform: FakePlatform
@@ -20,15 +27,7 @@ beforeEach(() => {
   platform = new FakePlatform()
   broker = new FakeBroker()
   connection = new FakeConnection()
-  context = {
-    broker: broker.facade,
-    platform,
-    commits: new CommitWaiters(broker),
-    identity: { brokerId: 'b', brokerVersion: '1' },
-    authorize: allowAll,
-    security: openToAll,
-    status: () => ({ version: '1', pid: 1, uptimeMs: 1, engine: 'fake', durability: 'none', listeners: {} }),
-  }
+  context = fakeContext(platform, broker)
   session = nativeDoor.accept(connection, context)
 })
 
@@ -376,7 +375,7 @@ describe('consuming', () => {
     }
     platform.endTurn()
     expect(consumer.credit).toBe(0)
-    expect(connection.backlogBytes).toBeLessThan(limits.backlogBytesHigh + 2 * limits.sliceBytes)
+    expect(connection.backlogBytes).toBeLessThan(deliveryLimits.backlogBytesHigh + 2 * deliveryLimits.sliceBytes)
     connection.take()
 
     connection.flowing = true

@@ -15,6 +15,7 @@ import { destinationResource } from '../destination-resource.ts'
 import type { CommitWaiter, Ticket } from '../commit-waiters.ts'
 import { holdsPublishers } from '../held-publishers.ts'
 import { keyCheck } from '../key-check.ts'
+import { deliveryLimits } from '../limits.ts'
 import type { Connection, Principal, Session, SessionContext } from '../session.ts'
 import { Consuming } from './consuming.ts'
 import { Greeting, OTHER_PORT_HINT } from './greeting.ts'
@@ -70,7 +71,7 @@ export class NativeSession implements Session, CommitWaiter {
   constructor(connection: Connection, context: SessionContext) {
     this.#connection = connection
     this.#context = context
-    this.#backlogBytesHigh = Math.max(limits.backlogBytesHigh, connection.backlogLowBytes + 1)
+    this.#backlogBytesHigh = Math.max(deliveryLimits.backlogBytesHigh, connection.backlogLowBytes + 1)
     this.#publishing = new Publishing(context.broker, this.#writer)
     this.#consuming = new Consuming(context.broker, this.#writer, () => this.#wake())
     this.#transacting = new Transacting(context.broker, this.#writer, (number) => this.#consuming.consumerOf(number))

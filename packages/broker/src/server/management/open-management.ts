@@ -1,32 +1,32 @@
 import type { AmqpAdministration } from '../../protocols/amqp/administration.ts'
-import type { SessionContext } from '../../protocols/session.ts'
-import type { Config, ListenEntry } from '../config/config.ts'
+import type { ListenEntry } from '../config/config.ts'
+import type { DoorContext, OpenListener } from '../door-context.ts'
 import type { HttpApp } from '../http/api.ts'
 import type { BrowserRules } from '../http/browser-rules.ts'
-import type { HttpServices } from '../http/services.ts'
 import { openHttpListener } from '../listeners/http-listener.ts'
 import type { Listener } from '../listeners/listener.ts'
 import { isLoopback } from '../listeners/loopback.ts'
 import { WebSocketDoor } from '../listeners/web-socket-door.ts'
-import type { Log } from '../log/log.ts'
+import { amqpOf } from '../open-amqp.ts'
 import type { TlsFiles } from '../tls/tls-files.ts'
 
-export interface ManagementOptions extends Pick<HttpServices, 'health'> {
-  readonly config: Config
-  readonly session: SessionContext
+export interface ManagementOptions extends DoorContext {
   readonly administration: AmqpAdministration
-  /** Those that are open. */
-  readonly listeners: () => readonly Listener[]
-  readonly log: Log
-  readonly tls: TlsFiles | undefined
 }
 
-/**
- * The HTTP API that tools for RabbitMQ use, on a listener of its own. Its routes are loaded with the first request.
- * @returns undefined when the default port is taken @throws MillraceError `address_in_use`, `bad_config`
- */
-export async function openManagementDoor(entry: ListenEntry, options: ManagementOptions): Promise<Listener | undefined> {
-  const { config, session, log, tls } = options
+/** The HTTP API that tools for RabbitMQ use, on listeners of its own. */
+export async function openManagement(context: DoorContext): Promise<OpenListener> {
+  const { administration } = await amqpOf(context)
+  return (entry, tls) => openListener(entry, tls, { ...context, administration })
+}
+
+/** Its routes are loaded with the first request. */
+async function openListener(
+  entry: ListenEntry,
+  tls: TlsFiles | undefined,
+  options: ManagementOptions,
+): Promise<Listener | undefined> {
+  const { config, session, log } = options
   const rules: BrowserRules = { allowedOrigins: config.http.allowedOrigins, loopback: await isLoopback(entry.host) }
   let app: Promise<HttpApp> | undefined
   const load = async (): Promise<HttpApp> => {

@@ -1,12 +1,11 @@
 // hot path (packages/broker/test/amqp/throughput.mjs)
 import { RecordBatchBuilder } from '@millrace/wire'
-import { MillraceError } from '../../../base/errors.ts'
+import { MillraceError, orUndefined } from '../../../base/errors.ts'
 import type { ExchangeSource, RefusedByDestination, Route } from '../../../core/broker.ts'
 import { AmqpError } from '../amqp-error.ts'
 import type { Client } from '../client.ts'
 import { PublishMethod } from '../codec/hot-methods.ts'
 import { REPLY_TO, REPLY_TO_PREFIX } from '../definitions/names.ts'
-import { orUndefined } from '../definitions/queues.ts'
 import { limits } from '../limits.ts'
 import type { MessageForm } from '../message-form.ts'
 import { RoutedForm } from '../message-in.ts'

@@ -2,6 +2,7 @@
 import { assert } from '../../../base/assert.ts'
 import type { MillraceError } from '../../../base/errors.ts'
 import type { Consumer, Delivery, DeliverySink } from '../../../core/broker.ts'
+import { CreditSlice } from '../../credit-slice.ts'
 import type { ArgumentsJson } from '../definitions/arguments.ts'
 import type { AmqpConsumer } from '../directory.ts'
 import type { QueueCounters } from '../queue-counters.ts'
@@ -40,11 +41,9 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
   readonly #prefetch: number
   readonly #records = new DeliveryCursor()
   #consumer: Consumer | undefined
-  /** Credit that the broker has not used yet. */
-  #passed = 0
+  readonly #slice = new CreditSlice(limits.assumedMessageBytes)
   /** Delivered and not settled. */
   #unacked = 0
-  #messageBytes: number = limits.assumedMessageBytes
   /** Without acknowledgements: ranges that were written, settled once they are given to the connection. */
   #written: number[] = []
   #state: 'open' | 'retired' | 'closed' = 'open'
@@ -83,24 +82,18 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
 
   pass(): void {
     if (this.#state !== 'open' || !this.#host.isFlowing) return
-    const slice = Math.min(limits.sliceMessagesMax, Math.max(1, Math.floor(limits.sliceBytes / this.#messageBytes)))
-    if (this.#passed * 2 > slice) return
-    const room = Math.min(slice, this.#room)
-    if (room <= this.#passed) return
-    const messages = room - this.#passed
-    this.#passed = room
+    const messages = this.#slice.pass(this.#room - this.#slice.passed)
+    if (messages === 0) return
     assert(this.#consumer !== undefined, 'a consumer gets credit after it was attached')
     this.#consumer.grant(messages)
   }
 
   withhold(): void {
-    if (this.#passed === 0) return
-    this.#consumer?.revoke()
-    this.#passed = 0
+    if (this.#slice.takeBack() > 0) this.#consumer?.revoke()
   }
 
   limit(room: number): void {
-    if (this.#noAck || this.#passed <= room) return
+    if (this.#noAck || this.#slice.passed <= room) return
     this.withhold()
     this.#host.feeder.offer(this)
   }
@@ -137,7 +130,7 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
       if (!this.#noAck) host.unacked.add(tag, this, delivery.partition, records.offset, host.nowSeconds)
       messages++
     }
-    this.#passed = Math.max(0, this.#passed - messages)
+    this.#slice.delivered(messages, host.outputBytes - before)
     host.counted(messages, isAgain)
     if (this.#noAck) {
       this.#settings.counters.deliveredNoAck += messages
@@ -146,9 +139,6 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
       this.#unacked += messages
       host.sharedDelivered(messages, this)
     }
-    // Follows growth at once and shrinkage slowly: being wrong upwards costs a turn, downwards memory.
-    const weight = (host.outputBytes - before) / Math.max(1, messages)
-    this.#messageBytes = Math.max(weight, this.#messageBytes * 0.875 + weight * 0.125)
     host.feeder.offer(this)
     host.wake()
   }
@@ -183,7 +173,7 @@ export class QueueConsumer implements ChannelConsumer, DeliverySink, Fed, Holder
     if (this.#state !== 'open') return
     this.wrote()
     this.#state = 'retired'
-    this.#passed = 0
+    this.#slice.takeBack()
     this.#host.feeder.remove(this)
     this.#consumer?.retire()
     if (this.#unacked === 0) this.#end()

@@ -1,6 +1,7 @@
 // hot path (packages/broker/test/amqp/throughput.mjs)
 import type { MillraceError } from '../../../base/errors.ts'
 import type { Delivery, DeliverySink, Reader } from '../../../core/broker.ts'
+import { CreditSlice } from '../../credit-slice.ts'
 import type { ArgumentsJson } from '../definitions/arguments.ts'
 import type { AmqpConsumer } from '../directory.ts'
 import type { Fed } from '../feeder.ts'
@@ -21,15 +22,16 @@ export interface StreamSettings {
 class Partition implements DeliverySink, Holder {
   readonly consumer = undefined
   readonly records: DeliveryCursor = new DeliveryCursor()
+  readonly slice: CreditSlice
   reader: Reader | undefined
-  /** Credit that was given and is not used. */
-  outstanding = 0
   /** Delivered and not acknowledged. */
   unacked = 0
   readonly #owner: StreamConsumer
 
-  constructor(owner: StreamConsumer) {
+  /** @param share of a slice that is its own */
+  constructor(owner: StreamConsumer, share: number) {
     this.#owner = owner
+    this.slice = new CreditSlice(limits.assumedMessageBytes, share)
   }
 
   deliver(delivery: Delivery): void {
@@ -58,7 +60,6 @@ export class StreamConsumer implements ChannelConsumer, Fed {
   readonly #partitions: Partition[] = []
   readonly #prefetch: number
   readonly #settings: StreamSettings
-  #messageBytes: number = limits.assumedMessageBytes
   #isClosed = false
 
   /** @param open opens the reader of a partition */
@@ -77,7 +78,7 @@ export class StreamConsumer implements ChannelConsumer, Fed {
     this.#writer = host.writerFor(queue, false)
     this.#prefetch = Math.max(1, Math.floor(prefetch / partitions.length))
     for (const number of partitions) {
-      const partition = new Partition(this)
+      const partition = new Partition(this, 1 / partitions.length)
       this.#partitions.push(partition)
       partition.reader = open(number, partition)
     }
@@ -90,14 +91,9 @@ export class StreamConsumer implements ChannelConsumer, Fed {
 
   pass(): void {
     if (this.#isClosed || !this.#host.isFlowing) return
-    const messagesMax = limits.sliceBytes / this.#messageBytes / this.#partitions.length
-    const slice = Math.min(limits.sliceMessagesMax, Math.max(1, Math.floor(messagesMax)))
-    for (const partition of this.#partitions) {
-      if (partition.outstanding * 2 > slice) continue
-      const messages = Math.min(slice, this.#prefetch - partition.unacked) - partition.outstanding
-      if (messages <= 0) continue
-      partition.outstanding += messages
-      partition.reader!.grant(messages)
+    for (const { slice, unacked, reader } of this.#partitions) {
+      const messages = slice.pass(this.#prefetch - unacked - slice.passed)
+      if (messages > 0) reader!.grant(messages)
     }
   }
 
@@ -112,13 +108,11 @@ export class StreamConsumer implements ChannelConsumer, Fed {
       const tag = host.nextDeliveryTag()
       this.#writer.deliver(this.#tagBytes, tag, delivery.attempt, record, records.offset)
       host.unacked.add(tag, partition, delivery.partition, records.offset, host.nowSeconds)
-      partition.outstanding--
       partition.unacked++
       messages++
     }
     host.counted(messages, false)
-    const weight = (host.outputBytes - before) / Math.max(1, messages)
-    this.#messageBytes = Math.max(weight, this.#messageBytes * 0.875 + weight * 0.125)
+    partition.slice.delivered(messages, host.outputBytes - before)
     host.feeder.offer(this)
     host.wake()
   }
@@ -136,7 +130,7 @@ export class StreamConsumer implements ChannelConsumer, Fed {
   withhold(): void {
     for (const partition of this.#partitions) {
       partition.reader?.revoke()
-      partition.outstanding = 0
+      partition.slice.takeBack()
     }
   }
 

@@ -1,9 +1,12 @@
-import type { Binding, ExchangeInfo, HeadersMatch, HeaderValue, Labels } from '../../../core/broker.ts'
+import { exchangeAddress } from '@millrace/wire'
+import type { Binding, ExchangeInfo, HeadersMatch, HeaderValue } from '../../../core/broker.ts'
 import type { Ticket } from '../../commit-waiters.ts'
 import type { Client } from '../client.ts'
 import type { FieldTable } from '../codec/field-table.ts'
+import type { VhostNames } from '../vhost-names.ts'
 import { Arguments, type ArgumentsJson } from './arguments.ts'
 import { checkNotDefault, type Exchanges } from './exchanges.ts'
+import { labelsOf } from './labels.ts'
 import type { Queues } from './queues.ts'
 
 const MODES: readonly HeadersMatch['mode'][] = ['all', 'any', 'all-with-x', 'any-with-x']
@@ -66,22 +69,36 @@ export class Bindings {
     checkNotDefault(request.source)
     const { name } = this.#exchanges.get(request.destination)
     this.#client.access.check('publish', 'exchange', request.destination)
-    return this.#binding(request, `exchange:${name.replaceAll('%', '%25').replaceAll('/', '%2F')}`)
+    return this.#binding(request, exchangeAddress(name))
   }
 
   #binding({ source, routingKey, arguments: table }: BindingRequest, destination: string): Binding {
     const exchange = this.#exchanges.get(source)
     this.#client.access.check('read', 'exchange', source)
     if (exchange.type === 'topic') this.#client.access.checkTopic(exchange.name, routingKey, 'read')
-    const args = new Arguments(table, `binding to ${this.#client.names.told('exchange', source)}`)
-    return { source: exchange.name, destination, key: routingKey, ...matchOf(exchange, args) }
+    return bindingOf(exchange, destination, routingKey, table, this.#client.names)
   }
 }
 
-/** For an exchange by headers arguments are what it looks for; for others they only tell bindings apart. */
-export function matchOf({ type }: ExchangeInfo, args: Arguments): { readonly match?: HeadersMatch; readonly labels?: Labels } {
-  const labels = labelsOf(args.json)
-  if (type !== 'headers') return labels
+/** @param given for an exchange by headers what it looks for; for others they only tell bindings apart */
+export function bindingOf(
+  source: ExchangeInfo,
+  destination: string,
+  key: string,
+  given: FieldTable | ArgumentsJson,
+  names: VhostNames,
+): Binding {
+  const args = new Arguments(given, `binding to ${names.told('exchange', names.own(source.name))}`)
+  return {
+    source: source.name,
+    destination,
+    key,
+    ...(source.type === 'headers' ? { match: headersMatch(args) } : {}),
+    ...(Object.keys(args.json).length === 0 ? {} : { labels: labelsOf({ arguments: args.json }) }),
+  }
+}
+
+function headersMatch(args: Arguments): HeadersMatch {
   const mode = args.choice(MATCH, MODES) ?? 'all'
   const withX = mode.endsWith('-with-x')
   const headers: Record<string, HeaderValue | null> = {}
@@ -90,9 +107,5 @@ export function matchOf({ type }: ExchangeInfo, args: Arguments): { readonly mat
     if (typeof value === 'object' && value !== null) throw args.refused(name, 'headers are compared with text and numbers')
     headers[name] = value
   }
-  return { match: { mode, headers }, ...labels }
-}
-
-function labelsOf(json: ArgumentsJson): { readonly labels?: Labels } {
-  return Object.keys(json).length === 0 ? {} : { labels: { amqp: { arguments: json } } }
+  return { mode, headers }
 }

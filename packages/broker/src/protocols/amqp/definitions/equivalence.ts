@@ -1,13 +1,6 @@
 import { AmqpError } from '../amqp-error.ts'
 import type { ArgumentJson, ArgumentsJson } from './arguments.ts'
 
-/** What was declared of a queue or an exchange, as its label keeps it. */
-export interface Declared {
-  readonly durable: boolean
-  readonly autoDelete: boolean
-  readonly arguments: ArgumentsJson
-}
-
 /** @param what as `queue 'q' in vhost '/'` @throws AmqpError in RabbitMQ's words */
 export function checkSame(what: string, property: string, received: unknown, current: unknown): void {
   if (received === current) return
@@ -28,6 +21,14 @@ export function checkSameArguments(
     if (a !== undefined && b !== undefined) throw inequivalent(what, name, `'${textOf(a)}'`, `'${textOf(b)}'`)
     throw inequivalent(what, name, told(a), told(b))
   }
+}
+
+/** @param what as `queue 'q' in vhost '/'` */
+export function locked(what: string): AmqpError {
+  return new AmqpError(
+    'resource-locked',
+    `cannot obtain exclusive access to locked ${what}. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.`,
+  )
 }
 
 function inequivalent(what: string, name: string, received: string, current: string): AmqpError {

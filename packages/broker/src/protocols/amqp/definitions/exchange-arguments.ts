@@ -20,7 +20,7 @@ const types: Readonly<Record<string, ExchangeType>> = {
   'x-consistent-hash': 'consistent-hash',
 }
 
-type ExchangeSettings = Pick<ExchangeSpec, 'type' | 'alternate' | 'delayed' | 'hashOn'>
+export type ExchangeSettings = Pick<ExchangeSpec, 'type' | 'alternate' | 'delayed' | 'hashOn'>
 
 /** @throws AmqpError 406 */
 export function exchangeSettings(type: string, args: Arguments, names: VhostNames): ExchangeSettings {

@@ -1,14 +1,12 @@
 import type { ExchangeInfo } from '../../../core/broker.ts'
-import { MillraceError } from '../../../base/errors.ts'
+import { MillraceError, orUndefined } from '../../../base/errors.ts'
 import type { Ticket } from '../../commit-waiters.ts'
 import { AmqpError } from '../amqp-error.ts'
 import type { Client } from '../client.ts'
 import type { MethodArguments } from '../codec/methods.ts'
-import { Arguments, type ArgumentsJson } from './arguments.ts'
-import { checkSame, checkSameArguments } from './equivalence.ts'
-import { exchangeSettings, exchangeTypeName, KNOWN_EXCHANGE_ARGUMENTS } from './exchange-arguments.ts'
+import { Arguments } from './arguments.ts'
+import { ExchangeDeclaration } from './exchange-declaration.ts'
 import { checkNotReserved, isReserved } from './names.ts'
-import { orUndefined } from './queues.ts'
 
 type DeclareArguments = MethodArguments<'exchange.declare'>
 
@@ -39,37 +37,24 @@ export class Exchanges {
       this.get(name)
       return this.#client.broker.visibleTicket
     }
+    const { door, names } = this.#client
     const args = new Arguments(declared.arguments, this.#told(name))
-    if (found !== undefined) {
-      this.#checkSame(name, found, declared, args)
-      return this.#client.broker.visibleTicket
-    }
-    return this.#create(name, declared, args)
+    const declaration = new ExchangeDeclaration(door.administration, names, name, declared, args.json)
+    if (found === undefined) return this.#create(name, declaration, args.text('alternate-exchange'))
+    declaration.checkSame(found)
+    return this.#client.broker.visibleTicket
   }
 
-  #create(name: string, { type, durable, autoDelete, internal }: DeclareArguments, args: Arguments): Ticket {
-    const { access, broker, door, names } = this.#client
-    const effective = door.administration.policies.current.effective(names.vhost, 'exchange', name, args.json)
-    const settings = exchangeSettings(type, new Arguments(effective, this.#told(name)), names)
+  #create(name: string, declaration: ExchangeDeclaration, alternate: string | undefined): Ticket {
+    const { access } = this.#client
+    const settings = declaration.settings()
     checkNotReserved('exchange', name)
     access.check('create', 'exchange', name)
-    const alternate = args.text('alternate-exchange')
     if (alternate !== undefined) {
       access.check('read', 'exchange', name)
       access.check('publish', 'exchange', alternate)
     }
-    const labels = { amqp: { arguments: args.json } }
-    return broker.router.createExchange({ name: names.core(name), ...settings, durable, autoDelete, internal, labels })
-  }
-
-  #checkSame(name: string, found: ExchangeInfo, declared: DeclareArguments, args: Arguments): void {
-    const what = this.#told(name)
-    checkSame(what, 'type', declared.type, exchangeTypeName(found))
-    checkSame(what, 'durable', declared.durable, found.durable)
-    checkSame(what, 'auto_delete', declared.autoDelete, found.autoDelete)
-    checkSame(what, 'internal', declared.internal, found.internal)
-    const { amqp } = (found.labels ?? {}) as { readonly amqp?: { readonly arguments: ArgumentsJson } }
-    checkSameArguments(what, KNOWN_EXCHANGE_ARGUMENTS, args.json, amqp?.arguments ?? {})
+    return declaration.create(settings)
   }
 
   /** What is not there is deleted already. */

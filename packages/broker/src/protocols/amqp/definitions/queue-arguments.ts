@@ -3,6 +3,7 @@ import type { DeliveryPolicy, QueueLimits, QueueSpec, TopicSpec } from '../../..
 import { AmqpError } from '../amqp-error.ts'
 import type { VhostNames } from '../vhost-names.ts'
 import type { Arguments } from './arguments.ts'
+import type { QueueProperties } from './labels.ts'
 
 export type QueueType = 'classic' | 'quorum' | 'stream'
 
@@ -147,14 +148,8 @@ function checkIgnored(args: Arguments): void {
   args.count('x-consumer-timeout', 0)
 }
 
-interface Properties {
-  readonly durable: boolean
-  readonly exclusive: boolean
-  readonly autoDelete: boolean
-}
-
 /** Quorum queues and streams are made to last. @throws AmqpError 406 */
-export function checkProperties(type: QueueType, { durable, exclusive, autoDelete }: Properties, what: string): void {
+export function checkProperties(type: QueueType, { durable, exclusive, autoDelete }: QueueProperties, what: string): void {
   if (type === 'classic') return
   const wrong = !durable ? 'non-durable' : exclusive ? 'exclusive' : autoDelete ? 'auto-delete' : undefined
   if (wrong !== undefined) throw new AmqpError('precondition-failed', `invalid property '${wrong}' for ${what}`)

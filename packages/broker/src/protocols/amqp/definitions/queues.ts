@@ -1,23 +1,14 @@
 import { destinationAddress } from '@millrace/wire'
-import { MillraceError } from '../../../base/errors.ts'
-import type { Labels, Purge, QueueInfo, TopicInfo } from '../../../core/broker.ts'
+import { orUndefined } from '../../../base/errors.ts'
+import type { Purge } from '../../../core/broker.ts'
 import type { Ticket } from '../../commit-waiters.ts'
 import { AmqpError } from '../amqp-error.ts'
 import type { Client } from '../client.ts'
 import type { MethodArguments } from '../codec/methods.ts'
-import { Arguments, type ArgumentsJson } from './arguments.ts'
-import { checkSame, checkSameArguments, type Declared } from './equivalence.ts'
+import { locked } from './equivalence.ts'
+import { findQueue, type FoundQueue } from './found-queue.ts'
 import { checkNotReserved, randomName, REPLY_TO, REPLY_TO_PREFIX } from './names.ts'
-import { checkProperties, KNOWN_ARGUMENTS, queueSettings, queueType, type QueueType, streamSettings } from './queue-arguments.ts'
-
-/** A queue as the core has it: one of its queues, or a topic, which clients see as a stream. */
-export type FoundQueue =
-  { readonly kind: 'queue'; readonly info: QueueInfo } | { readonly kind: 'topic'; readonly info: TopicInfo }
-
-export interface DeclaredQueue extends Declared {
-  readonly type: QueueType
-  readonly exclusive: boolean
-}
+import { QueueDeclaration } from './queue-declaration.ts'
 
 export interface QueueCounts {
   readonly ticket: Ticket
@@ -40,11 +31,7 @@ export class Queues {
 
   find(name: string): FoundQueue | undefined {
     const { broker, names } = this.#client
-    const core = names.core(name)
-    const info = orUndefined(() => broker.queue(core))
-    if (info !== undefined) return { kind: 'queue', info }
-    const topic = orUndefined(() => broker.topic(core))
-    return topic === undefined ? undefined : { kind: 'topic', info: topic }
+    return findQueue(broker, names.core(name))
   }
 
   /** One that this client may use. @throws AmqpError 404, 405 */
@@ -59,7 +46,7 @@ export class Queues {
   checkOwner(name: string): void {
     const { door, names } = this.#client
     const owner = door.owners.get(names.core(name))
-    if (owner !== undefined && owner !== this.#client) throw this.#locked(name)
+    if (owner !== undefined && owner !== this.#client) throw locked(this.#told(name))
   }
 
   address(name: string, { kind }: FoundQueue): string {
@@ -73,7 +60,7 @@ export class Queues {
     const found = name === '' ? undefined : this.find(name)
     if (found !== undefined) {
       this.checkOwner(name)
-      if (!args.passive) this.#checkSame(name, found, args)
+      if (!args.passive) this.#declaration(name, args).checkSame(found)
       // As in RabbitMQ, whoever asks for the counts uses the queue.
       if (found.kind === 'queue' && !args.noWait) this.#client.broker.useQueue(found.info.name)
       return this.#counts(name, found, this.#client.broker.visibleTicket)
@@ -89,53 +76,20 @@ export class Queues {
   }
 
   #create(asked: string, declared: DeclareArguments): QueueCounts {
-    const { access, broker, context, door, names } = this.#client
+    const { access, context, door, names } = this.#client
     checkNotReserved('queue', asked)
     const name = asked === '' ? randomName('amq.gen-', context.platform.random) : asked
-    const { vhosts, policies } = door.administration
-    const what = this.#told(name)
-    const given = this.#withType(new Arguments(declared.arguments, what))
-    const type = queueType(given)
-    checkProperties(type, declared, what)
-    vhosts.checkQueues(names.vhost)
-    const args = new Arguments(policies.current.effective(names.vhost, type, name, given.json), what)
-    access.check('create', type === 'stream' ? 'topic' : 'queue', name)
-    const deadLetters = args.text('x-dead-letter-exchange')
+    const declaration = this.#declaration(name, declared)
+    const effective = declaration.effective()
+    access.check('create', declaration.type === 'stream' ? 'topic' : 'queue', name)
+    const deadLetters = effective.text('x-dead-letter-exchange')
     if (deadLetters !== undefined) {
       access.check('consume', 'queue', name)
       access.check('publish', 'exchange', deadLetters)
     }
-    const core = names.core(name)
-    const labels = labelsOf({ ...propertiesOf(declared), type, arguments: given.json })
-    if (type === 'stream') {
-      return { ...NOTHING, name, ticket: broker.createTopic({ name: core, ...streamSettings(args), labels }) }
-    }
-    const { durable, exclusive, autoDelete } = declared
-    const settings = queueSettings(args, type, names)
-    // An exclusive queue ends with its connection, and so at the latest with the broker.
-    const ticket = broker.createQueue({ name: core, ...settings, durable: durable && !exclusive, autoDelete, labels })
-    if (exclusive) door.owners.set(core, this.#client)
+    const ticket = declaration.create(effective)
+    if (declared.exclusive) door.owners.set(names.core(name), this.#client)
     return { ...NOTHING, name, ticket }
-  }
-
-  #checkSame(name: string, found: FoundQueue, declared: DeclareArguments): void {
-    const what = this.#told(name)
-    const args = this.#withType(new Arguments(declared.arguments, what))
-    const type = queueType(args)
-    const current = declaredOf(found)
-    checkSame(what, 'durable', declared.durable, current.durable)
-    checkSame(what, 'auto_delete', declared.autoDelete, current.autoDelete)
-    if (declared.exclusive !== current.exclusive) throw this.#locked(name)
-    checkSame(what, 'x-queue-type', type, current.type)
-    if (current.arguments !== undefined) checkSameArguments(what, KNOWN_ARGUMENTS, args.json, current.arguments)
-    else this.#checkSameSettings(name, type, args)
-  }
-
-  /** Of a queue that another door created: by what it is. */
-  #checkSameSettings(name: string, type: QueueType, args: Arguments): void {
-    const { broker, names } = this.#client
-    if (type === 'stream' || !KNOWN_ARGUMENTS.some((known) => args.has(known))) return
-    broker.createQueue({ name: names.core(name), ...queueSettings(args, type, names) })
   }
 
   // ---- emptying and deleting ------------------------------------------------------------------------------------------------
@@ -178,12 +132,9 @@ export class Queues {
 
   // ---- pieces -----------------------------------------------------------------------------------------------------------------
 
-  /** A virtual host may say what queues are whose type is not said. */
-  #withType(args: Arguments): Arguments {
+  #declaration(name: string, declared: DeclareArguments): QueueDeclaration {
     const { door, names } = this.#client
-    const type = door.administration.vhosts.get(names.vhost).defaultQueueType
-    if (type === undefined || args.has('x-queue-type')) return args
-    return new Arguments({ ...args.json, 'x-queue-type': type }, '')
+    return new QueueDeclaration(door.administration, names, name, declared, declared.arguments)
   }
 
   #counts(name: string, found: FoundQueue, ticket: Ticket): QueueCounts {
@@ -195,47 +146,6 @@ export class Queues {
   #told(name: string): string {
     return this.#client.names.told('queue', name)
   }
-
-  #locked(name: string): AmqpError {
-    return new AmqpError(
-      'resource-locked',
-      `cannot obtain exclusive access to locked ${this.#told(name)}. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.`,
-    )
-  }
 }
 
 const NOTHING = { messages: 0, consumers: 0 }
-
-function propertiesOf({ durable, exclusive, autoDelete }: DeclareArguments): Omit<DeclaredQueue, 'type' | 'arguments'> {
-  return { durable, exclusive, autoDelete }
-}
-
-export function labelsOf(declared: DeclaredQueue): Labels {
-  return { amqp: declared }
-}
-
-/** `arguments` of what was not declared over AMQP is undefined. */
-export function declaredOf({
-  kind,
-  info,
-}: FoundQueue): Omit<DeclaredQueue, 'arguments'> & { readonly arguments?: ArgumentsJson } {
-  const { amqp } = (info.labels ?? {}) as { readonly amqp?: DeclaredQueue }
-  if (amqp !== undefined) return amqp
-  if (kind === 'topic') return { type: 'stream', durable: true, exclusive: false, autoDelete: false }
-  return { type: 'classic', durable: info.durable, exclusive: false, autoDelete: info.autoDelete }
-}
-
-/** Whether its messages say how often they were delivered before. */
-export function tellsCountOf(found: FoundQueue): boolean {
-  return declaredOf(found).type === 'quorum'
-}
-
-/** @returns undefined for what does not exist */
-export function orUndefined<T>(ask: () => T): T | undefined {
-  try {
-    return ask()
-  } catch (error) {
-    if (error instanceof MillraceError && error.code === 'not_found') return undefined
-    throw error
-  }
-}

@@ -1,18 +1,13 @@
 import { splitScopedName } from '../../../base/scoped-names.ts'
-import type { Broker, ExchangeInfo, Labels, QueueInfo, TopicInfo } from '../../../core/broker.ts'
+import type { Broker, ExchangeInfo, QueueInfo, TopicInfo } from '../../../core/broker.ts'
 import type { Ticket } from '../../commit-waiters.ts'
 import { Arguments, type ArgumentsJson } from '../definitions/arguments.ts'
-import { queueSettings, type QueueType, streamSettings } from '../definitions/queue-arguments.ts'
+import { declaredArguments, declaredQueue } from '../definitions/labels.ts'
+import { queueSettings, streamSettings } from '../definitions/queue-arguments.ts'
 import { VhostNames } from '../vhost-names.ts'
 import type { Policies } from './policies.ts'
 import type { PolicyTarget } from './policy.ts'
 import type { PolicySet } from './policy-set.ts'
-
-/** What was declared over AMQP, as its label keeps it. */
-interface DeclaredLabel {
-  readonly type?: QueueType
-  readonly arguments: ArgumentsJson
-}
 
 interface Update {
   apply(): void
@@ -63,13 +58,12 @@ export class PolicyApplication {
   }
 
   #queueUpdate(queue: QueueInfo, before: PolicySet, after: PolicySet): Update | undefined {
-    const { name, labels } = queue
-    const declared = labelOf(labels)
-    const type = declared?.type ?? 'classic'
-    const changed = declared && effectIfChanged(name, type, declared.arguments, before, after)
-    if (changed === undefined) return undefined
+    const { name } = queue
+    const declared = declaredQueue(queue)
+    const changed = declared && effectIfChanged(name, declared.type, declared.arguments, before, after)
+    if (declared === undefined || changed === undefined) return undefined
     const { names, args } = changed
-    const { delivery, limits = {}, expireMs = 0 } = queueSettings(args, type, names)
+    const { delivery, limits = {}, expireMs = 0 } = queueSettings(args, declared.type, names)
     return {
       apply: () => void this.#broker.updateQueue(name, { ...(delivery === undefined ? {} : { delivery }), limits, expireMs }),
       undo: () =>
@@ -81,8 +75,9 @@ export class PolicyApplication {
     }
   }
 
-  #streamUpdate({ name, labels, retention: was }: TopicInfo, before: PolicySet, after: PolicySet): Update | undefined {
-    const declared = labelOf(labels)
+  #streamUpdate(topic: TopicInfo, before: PolicySet, after: PolicySet): Update | undefined {
+    const { name, retention: was } = topic
+    const declared = declaredQueue(topic)
     const changed = declared && effectIfChanged(name, 'stream', declared.arguments, before, after)
     if (changed === undefined) return undefined
     const { retention = {} } = streamSettings(changed.args)
@@ -92,9 +87,9 @@ export class PolicyApplication {
     }
   }
 
-  #exchangeUpdate({ name, labels, alternate: was }: ExchangeInfo, before: PolicySet, after: PolicySet): Update | undefined {
-    const declared = labelOf(labels)?.arguments ?? {}
-    const changed = effectIfChanged(name, 'exchange', declared, before, after)
+  #exchangeUpdate(exchange: ExchangeInfo, before: PolicySet, after: PolicySet): Update | undefined {
+    const { name, alternate: was } = exchange
+    const changed = effectIfChanged(name, 'exchange', declaredArguments(exchange), before, after)
     if (changed === undefined) return undefined
     const alternate = changed.args.text('alternate-exchange')
     const core = alternate === undefined ? undefined : changed.names.core(alternate)
@@ -103,10 +98,6 @@ export class PolicyApplication {
       undo: () => void this.#broker.router.updateExchange(name, { alternate: was }),
     }
   }
-}
-
-function labelOf(labels: Labels | undefined): DeclaredLabel | undefined {
-  return labels?.['amqp'] as DeclaredLabel | undefined
 }
 
 interface Effect {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { codeOf, TestAdministration } from '../../../../test/amqp/test-administration.ts'
+import { labelsOf } from '../definitions/labels.ts'
 import { exportDefinitions, exportVhost } from './export-definitions.ts'
 import { importDefinitions } from './import-definitions.ts'
 
@@ -178,5 +179,22 @@ describe('definitions of RabbitMQ', () => {
     expect(() => importDefinitions(world.administration, { queues: [{ ...queue, arguments: {} }] })).toThrow(
       /queues\[0\] \("q"\): .*inequivalent arg 'x-max-priority'/,
     )
+  })
+
+  it('that differ from a queue of another door are refused too', () => {
+    world.test.broker.createQueue({ name: 'native', delivery: { ttlMs: 60_000 } })
+    const queue = { name: 'native', durable: true, auto_delete: false }
+    const importing = (ttlMs: number) => (): unknown =>
+      importDefinitions(world.administration, { queues: [{ ...queue, arguments: { 'x-message-ttl': ttlMs } }] })
+    expect(importing(60_000)).not.toThrow()
+    expect(importing(5000)).toThrow(/queues\[0\] \("native"\)/)
+  })
+
+  it('cannot take a queue that belongs to a connection', () => {
+    const { broker } = world.test
+    const own = { type: 'classic', durable: false, exclusive: true, autoDelete: false, arguments: {} } as const
+    broker.createQueue({ name: 'own', durable: false, labels: labelsOf(own) })
+    const queues = [{ name: 'own', durable: false, auto_delete: false, arguments: {} }]
+    expect(() => importDefinitions(world.administration, { queues })).toThrow(/exclusive access to locked queue 'own'/)
   })
 })

@@ -5,7 +5,8 @@ import type { UserDefinition } from '../../security.ts'
 import type { AmqpAdministration } from '../administration.ts'
 import type { ArgumentsJson } from '../definitions/arguments.ts'
 import { exchangeTypeName } from '../definitions/exchange-arguments.ts'
-import { declaredOf, type FoundQueue } from '../definitions/queues.ts'
+import { declaredOf, type FoundQueue } from '../definitions/found-queue.ts'
+import { declaredArguments } from '../definitions/labels.ts'
 import type { Parameter } from '../policies/parameters.ts'
 import type { Policy } from '../policies/policy.ts'
 import type { VirtualHost } from '../vhosts/virtual-hosts.ts'
@@ -148,10 +149,6 @@ function exchangeEntry(info: ExchangeInfo): readonly ExchangeEntry[] {
   return [
     { name, vhost, type: exchangeTypeName(info), durable, auto_delete: autoDelete, internal, arguments: declaredArguments(info) },
   ]
-}
-
-function declaredArguments({ labels }: Pick<ExchangeInfo | Binding, 'labels'>): ArgumentsJson {
-  return (labels?.['amqp'] as { readonly arguments?: ArgumentsJson } | undefined)?.arguments ?? {}
 }
 
 /** Undefined where the two sides are in different virtual hosts, which no client of AMQP can see. */

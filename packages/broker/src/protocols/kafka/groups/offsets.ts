@@ -1,5 +1,5 @@
 import { topicAddress } from '@millrace/wire'
-import { MillraceError } from '../../../base/errors.ts'
+import { orUndefined } from '../../../base/errors.ts'
 import type { CommittedOffset, GroupProblem, OffsetCommit, OffsetCommitter, OffsetPlace } from '../../../core/broker.ts'
 import { may, maySeeTopic } from '../access.ts'
 import type { Decoded, Encodable } from '../codec/notation.ts'
@@ -76,14 +76,10 @@ function committerOf({ generationIdOrMemberEpoch, memberId, groupInstanceId }: C
 /** kafkajs resets a group by committing the place to begin at, as ListOffsets has it: -1 is the end, -2 the start. */
 function placed({ broker }: Client, topic: string, partition: number, offset: number): number {
   if (offset !== LATEST && offset !== EARLIEST) return offset
-  try {
-    const { start, end } = partitionOf(broker.storedTopic(topic), partition).bounds()
-    return offset === LATEST ? end : start
-  } catch (error) {
-    // The commit is refused for that.
-    if (error instanceof MillraceError && error.code === 'not_found') return offset
-    throw error
-  }
+  const bounds = orUndefined(() => partitionOf(broker.storedTopic(topic), partition).bounds())
+  // Where there is none the commit is refused.
+  if (bounds === undefined) return offset
+  return offset === LATEST ? bounds.end : bounds.start
 }
 
 /** They do not know what it is to be stale. */

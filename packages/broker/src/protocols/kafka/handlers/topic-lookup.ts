@@ -1,5 +1,5 @@
 import type { Broker, StoredTopic } from '../../../core/broker.ts'
-import { MillraceError } from '../../../base/errors.ts'
+import { MillraceError, orUndefined } from '../../../base/errors.ts'
 import { maySeeTopic } from '../access.ts'
 import { errors, KafkaError } from '../errors.ts'
 import type { Client } from '../served-api.ts'
@@ -16,12 +16,7 @@ export function topicOf(broker: Broker, name: string | null, id: string): Stored
 
 /** Undefined when there is none of that name. */
 export function findTopic(broker: Broker, name: string): StoredTopic | undefined {
-  try {
-    return broker.storedTopic(name)
-  } catch (error) {
-    if (error instanceof MillraceError && error.code === 'not_found') return undefined
-    throw error
-  }
+  return orUndefined(() => broker.storedTopic(name))
 }
 
 /** @throws MillraceError `not_found` */

@@ -1,5 +1,4 @@
 import { topicAddress } from '@millrace/wire'
-import { MillraceError } from '../../../base/errors.ts'
 import { checkBareName } from '../../../core/names.ts'
 import { may, permit } from '../access.ts'
 import type { Decoded, Encodable } from '../codec/notation.ts'
@@ -9,7 +8,7 @@ import { NODE_ID } from '../limits.ts'
 import { createPartitions, createTopics, deleteTopics } from '../messages/topics.ts'
 import { type Client, Durable, serve, type ServedApi } from '../served-api.ts'
 import { PartitionChanges } from '../throttling.ts'
-import { NO_TOPIC_ID, topicOf } from './topic-lookup.ts'
+import { findTopic, NO_TOPIC_ID, topicOf } from './topic-lookup.ts'
 
 type NewTopic = Decoded<typeof createTopics.request>['topics'][number]
 type CreatedTopic = Encodable<(typeof createTopics.response.topics)[1]>
@@ -39,7 +38,7 @@ function create(client: Client, topic: NewTopic, validateOnly: boolean, changes:
   const { name } = topic
   const { broker } = client
   if (!may(client, 'create', 'broker')) permit(client, 'create', topicAddress(name))
-  if (exists(client, name)) throw new KafkaError(errors.TOPIC_ALREADY_EXISTS, `the topic ${name} exists`)
+  if (findTopic(client.broker, name) !== undefined) throw new KafkaError(errors.TOPIC_ALREADY_EXISTS, `the topic ${name} exists`)
   const partitions = partitionCount(topic)
   if (partitions > broker.limits.partitionsMax) {
     throw new KafkaError(
@@ -81,16 +80,6 @@ function partitionCount({ numPartitions, replicationFactor, assignments }: NewTo
   if (numPartitions === UNSET) return DEFAULT_PARTITIONS
   if (numPartitions >= 1) return numPartitions
   throw new KafkaError(errors.INVALID_PARTITIONS, `a topic has at least 1 partition, not ${numPartitions}`)
-}
-
-function exists({ broker }: Client, name: string): boolean {
-  try {
-    broker.storedTopic(name)
-    return true
-  } catch (error) {
-    if (error instanceof MillraceError && error.code === 'not_found') return false
-    throw error
-  }
 }
 
 export const deleteTopicsApi: ServedApi = serve(deleteTopics, (request, version, client) => {

@@ -1,5 +1,4 @@
-import type { ErrorCode } from '../../../base/errors.ts'
-import { MillraceError } from '../../../base/errors.ts'
+import { MillraceError, orUndefined } from '../../../base/errors.ts'
 import type { ObjectSchema } from '../../../protocols/api/json-schema.ts'
 import { type OperationName, operations, runOperation } from '../../../protocols/api/operations.ts'
 import * as definitions from '../../../protocols/api/definition-schemas.ts'
@@ -26,7 +25,7 @@ function objectRoutes(services: HttpServices, kind: 'topic' | 'queue', collectio
   const run = (name: OperationName, call: Call, params: unknown): Promise<unknown> =>
     runOperation(session, call.principal, name, params)
   const exists = (name: string): boolean =>
-    found(() => (kind === 'topic' ? session.broker.topic(name) : session.broker.queue(name)))
+    orUndefined(() => (kind === 'topic' ? session.broker.topic(name) : session.broker.queue(name))) !== undefined
   return [
     listRoute(services, kind, `/v1/${collection}`, schemas.listParams),
     {
@@ -97,7 +96,7 @@ function subscriptionRoutes(services: HttpServices): Route[] {
       async handle(call) {
         const settings = await readSettings(services, call)
         const { topic, name } = names(call)
-        const status = found(() => session.broker.subscription(topic, name)) ? 200 : 201
+        const status = orUndefined(() => session.broker.subscription(topic, name)) === undefined ? 201 : 200
         return json(status, await run('subscription.create', call, { ...settings, topic, name }))
       },
     },
@@ -182,14 +181,4 @@ async function readSettings({ bodies }: HttpServices, { context, params }: Call)
   const { ...settings } = body as Record<string, unknown>
   for (const name of Object.keys(params)) delete settings[name]
   return settings
-}
-
-function found(get: () => unknown): boolean {
-  try {
-    get()
-    return true
-  } catch (error) {
-    if (error instanceof MillraceError && (error.code satisfies ErrorCode) === 'not_found') return false
-    throw error
-  }
 }

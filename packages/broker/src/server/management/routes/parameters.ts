@@ -1,6 +1,5 @@
-import { MillraceError } from '../../../base/errors.ts'
+import { MillraceError, orUndefined } from '../../../base/errors.ts'
 import type { AmqpAdministration } from '../../../protocols/amqp/administration.ts'
-import { orUndefined } from '../../../protocols/amqp/definitions/queues.ts'
 import type { Parameter } from '../../../protocols/amqp/policies/parameters.ts'
 import { VHOST_LIMITS } from '../../../protocols/amqp/transfer/definition-shapes.ts'
 import { limitsEntry } from '../../../protocols/amqp/transfer/export-definitions.ts'

@@ -1,4 +1,4 @@
-import { orUndefined } from '../../../protocols/amqp/definitions/queues.ts'
+import { orUndefined } from '../../../base/errors.ts'
 import type { PolicyKind } from '../../../protocols/amqp/policies/policies.ts'
 import { type ApplyTo, applyTos } from '../../../protocols/amqp/policies/policy.ts'
 import { policyEntry } from '../../../protocols/amqp/transfer/export-definitions.ts'

@@ -2,7 +2,7 @@ import { destinationAddress, topicAddress } from '@millrace/wire'
 import { scopedName, splitScopedName } from '../../../base/scoped-names.ts'
 import { AmqpError } from '../../../protocols/amqp/amqp-error.ts'
 import { checkNotReserved } from '../../../protocols/amqp/definitions/names.ts'
-import { declaredOf, type FoundQueue } from '../../../protocols/amqp/definitions/queues.ts'
+import { declaredOf, findQueue, type FoundQueue } from '../../../protocols/amqp/definitions/found-queue.ts'
 import { VhostNames } from '../../../protocols/amqp/vhost-names.ts'
 import { flagField, tableField, textField } from '../body-fields.ts'
 import { badRequest, notFound } from '../failures.ts'
@@ -51,7 +51,7 @@ export const queueRoutes: readonly ManagementRoute[] = [
 export function queueOf(call: ManagementCall, services: ManagementServices): FoundQueue {
   const vhost = vhostOf(call, services)
   const name = call.param('name')
-  const found = services.administration.declarations.findQueue(vhost, name)
+  const found = findQueue(services.administration.broker, scopedName(vhost, name))
   if (found === undefined) throw notFound(`queue ${JSON.stringify(name)}`)
   return found
 }
@@ -93,7 +93,7 @@ async function declare(call: ManagementCall, services: ManagementServices): Prom
   const body = await call.body()
   const args = tableField(body, 'arguments')
   if (args['x-queue-type'] === 'stream') access.check('create', topicAddress(core))
-  const isNew = declarations.findQueue(vhost, name) === undefined
+  const isNew = findQueue(broker, core) === undefined
   if (isNew) checkNotReserved('queue', name)
   const deadLetters = args['x-dead-letter-exchange']
   if (typeof deadLetters === 'string') {

@@ -1,7 +1,7 @@
+import { orUndefined } from '../../../base/errors.ts'
 import type { UserDefinition, UserInfo } from '../../../protocols/security.ts'
 import { userDefinition, userLimitsOf } from '../../../protocols/amqp/transfer/imported-user.ts'
 import type { UserEntry } from '../../../protocols/amqp/transfer/definition-shapes.ts'
-import { orUndefined } from '../../../protocols/amqp/definitions/queues.ts'
 import { numberField, textField } from '../body-fields.ts'
 import { badRequest } from '../failures.ts'
 import {

@@ -1,4 +1,4 @@
-import type { FoundQueue } from '../../../protocols/amqp/definitions/queues.ts'
+import type { FoundQueue } from '../../../protocols/amqp/definitions/found-queue.ts'
 import type { ManagementServices } from '../services.ts'
 
 export interface Counted {

@@ -1,15 +1,14 @@
 import { splitScopedName } from '../../../base/scoped-names.ts'
 import type { ExchangeInfo } from '../../../core/broker.ts'
-import type { ArgumentsJson } from '../../../protocols/amqp/definitions/arguments.ts'
 import { exchangeTypeName } from '../../../protocols/amqp/definitions/exchange-arguments.ts'
+import { declaredArguments } from '../../../protocols/amqp/definitions/labels.ts'
 import type { ManagementServices } from '../services.ts'
 import { policiesOf } from './queue-view.ts'
 
 export function exchangeView(info: ExchangeInfo, { administration, rates }: ManagementServices): object {
   const { vhost, name } = splitScopedName(info.name)
-  const { amqp } = (info.labels ?? {}) as { readonly amqp?: { readonly arguments: ArgumentsJson } }
   return {
-    arguments: amqp?.arguments ?? {},
+    arguments: declaredArguments(info),
     auto_delete: info.autoDelete,
     durable: info.durable,
     internal: info.internal,

@@ -1,6 +1,6 @@
 import { splitScopedName } from '../../../base/scoped-names.ts'
 import type { AmqpAdministration } from '../../../protocols/amqp/administration.ts'
-import { declaredOf, type FoundQueue } from '../../../protocols/amqp/definitions/queues.ts'
+import { declaredOf, type FoundQueue } from '../../../protocols/amqp/definitions/found-queue.ts'
 import { effectiveDefinition } from '../../../protocols/amqp/policies/effective-arguments.ts'
 import type { PolicyTarget } from '../../../protocols/amqp/policies/policy.ts'
 import type { ManagementServices } from '../services.ts'
