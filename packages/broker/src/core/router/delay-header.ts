@@ -2,11 +2,9 @@
  * The header `x-delay`: how many milliseconds a message waits in the first delayed exchange that it comes to. Once it has waited its header is
  * the same number below zero, so that no other exchange keeps it again, whether it is bound to the first or gets it as a dead letter.
  */
-import { encodeText, type RecordHeader } from '@millrace/wire'
+import { DELAY_HEADER, encodeText, type RecordHeader } from '@millrace/wire'
 import { DELAY_MS_MAX } from './limits.ts'
 import type { RoutedMessage } from './router.ts'
-
-export const DELAY_HEADER = 'x-delay'
 
 const decoder = new TextDecoder()
 

@@ -153,3 +153,37 @@ test('whichever commit is the last, what a transaction publishes to a delayed ex
   }
   expect([...outcomes]).toEqual([`in ${VALUES.length} waiting 0 both 0`, `in 0 waiting ${VALUES.length} both ${VALUES.length}`])
 })
+
+test('whichever commit is the last, a dead letter is in its queue, waits in the delayed exchange, or has come from there', async () => {
+  const seen = new Set<string>()
+  for (let commits = 0, isThrough = false; !isThrough; commits++) {
+    const cut = new CuttableJournal(await openMemoryJournal())
+    const t = await open(cut)
+    t.broker.createQueue({ name: 'work', delivery: { deadLetter: 'exchange:x' } })
+    const encoder = new TextEncoder()
+    const headers = [{ key: 'x-delay', value: '1000' }]
+    const records = VALUES.map((value, n) => ({
+      timestampMs: 0,
+      key: encoder.encode(keyOf(n)),
+      value: encoder.encode(value),
+      headers,
+    }))
+    t.broker.destination('queue:work', false).publish(0, encodeBatch(records))
+    const consumer = t.consume('queue:work')
+    await t.settle()
+    cut.left = commits
+    consumer.consumer.settle(0, 0, VALUES.length - 1, { kind: 'reject' })
+    await t.settle()
+    isThrough = cut.left > 0
+    cut.left = Infinity
+    await t.crash()
+    seen.add(`${t.broker.queue('work').ready} and ${t.broker.stats().scheduledMessages}`)
+    await t.advance(5000)
+    const [work, both, even] = await valuesOf(t, 'work', 'both', 'even')
+    expect(new Set([...work!, ...both!])).toEqual(new Set(VALUES))
+    expect(work!.length + both!.length).toBe(VALUES.length)
+    expect(even).toEqual(both!.filter((value) => VALUES.indexOf(value!) % 2 === 0))
+  }
+  expect([...seen][0]).toBe(`${VALUES.length} and 0`)
+  expect([...seen].at(-1)).toBe(`0 and ${VALUES.length}`)
+})

@@ -649,7 +649,10 @@ describe('a transaction', () => {
     await broker.core.advance(20)
     expect(ready()).toBe(2)
     await peer.call(1, 'basic.consume', { ...consumption, queue: 'q', consumerTag: 'c', noAck: true })
-    expect([peer.takeDelivery().body, peer.takeDelivery()]).toEqual(['b', expect.objectContaining({ body: 'a', routingKey: 'k' })])
+    expect([peer.takeDelivery().body, peer.takeDelivery()]).toEqual([
+      'b',
+      expect.objectContaining({ body: 'a', routingKey: 'k' }),
+    ])
   })
 })
 
