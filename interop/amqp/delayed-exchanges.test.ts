@@ -62,7 +62,7 @@ test('a message with a delay comes when it is over, behind those that came witho
   expect(early.content.toString()).toBe('early')
   expect(performance.now() - startMs).toBeGreaterThanOrEqual(200)
   expect(early.fields).toMatchObject({ exchange: 'later', routingKey: 'k' })
-  expect(early.properties).toMatchObject({ messageId: 'early', headers: { 'x-delay': 200 } })
+  expect(early.properties).toMatchObject({ messageId: 'early', headers: { 'x-delay': -200 } })
   expect((await next()).content.toString()).toBe('late')
   expect(performance.now() - startMs).toBeGreaterThanOrEqual(400)
 })
@@ -76,4 +76,22 @@ test('a message that waits is there after a restart, and its exchange is the sam
   expect(await channel.get('due')).toBe(false)
   expect((await next()).content.toString()).toBe('late')
   expect(performance.now() - sentMs).toBeGreaterThanOrEqual(1400)
+})
+
+test('a dead letter waits in a delayed exchange, unless it has waited before', async () => {
+  await channel.assertQueue('work', { deadLetterExchange: 'later', deadLetterRoutingKey: 'k' })
+  const buried = async (headers: Readonly<Record<string, unknown>>): Promise<GetMessage> => {
+    channel.sendToQueue('work', Buffer.from('letter'), { headers })
+    await channel.waitForConfirms()
+    channel.reject((await channel.get('work')) as GetMessage, false)
+    return next()
+  }
+  const startMs = performance.now()
+  const { content, properties } = await buried({ 'x-delay': 1500 })
+  expect(performance.now() - startMs).toBeGreaterThanOrEqual(1500)
+  expect(content.toString()).toBe('letter')
+  expect(properties.headers).toMatchObject({ 'x-delay': -1500, 'x-death': [{ queue: 'work', reason: 'rejected', count: 1 }] })
+  const againMs = performance.now()
+  expect((await buried(properties.headers!)).properties.headers).toMatchObject({ 'x-delay': -1500 })
+  expect(performance.now() - againMs).toBeLessThan(1500)
 })

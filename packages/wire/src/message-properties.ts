@@ -31,6 +31,12 @@ export const BROKER_HEADER_PREFIX = 'millrace-'
 /** Of a dead letter: where it died, newest first. JSON, an array of `DeathEntry`. */
 export const DEAD_HISTORY_HEADER = 'millrace-dead-history'
 
+/**
+ * How many milliseconds a message waits in the first delayed exchange that it comes to, in decimal. It is below zero once it has waited there, so that
+ * no other exchange keeps it again.
+ */
+export const DELAY_HEADER = 'x-delay'
+
 /** All deaths of a message in one place for one reason. */
 export interface DeathEntry {
   /** `queue:NAME` or `topic:NAME/SUBSCRIPTION`. */

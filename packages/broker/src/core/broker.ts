@@ -10,7 +10,7 @@ import type { ProducerTransactions } from './producer-transactions/producer-tran
 import type { Quotas } from './quotas/quotas.ts'
 import type { Reader, ReadOptions } from './reader.ts'
 import type { RedriveInfo, RedriveSpec } from './redrive/redrive.ts'
-import type { Labels, Router } from './router/router.ts'
+import type { Labels, Route, Router } from './router/router.ts'
 import type { Shortages } from './shortages.ts'
 import type {
   DedupPolicy,
@@ -285,6 +285,8 @@ export type TransactionAction =
   | { readonly kind: 'publish'; readonly to: Destination; readonly partition: number; readonly batch: Uint8Array }
   /** One stored copy for all destinations. One named twice gets it once. The key of the first record decides the partition of a topic. */
   | { readonly kind: 'multicast'; readonly to: readonly Destination[]; readonly batch: Uint8Array }
+  /** As `Route.publish`, but that what refuses a batch refuses the transaction. Delays begin now. */
+  | { readonly kind: 'route'; readonly route: Route; readonly batch: Uint8Array }
   | {
       readonly kind: 'settle'
       readonly consumer: Consumer

@@ -1,6 +1,6 @@
 /**
- * Deletes queues that nobody has used for so long as their `expireMs` says. To consume, to create it again, to change its settings and `useQueue`
- * is use, and so is a restart; to publish is not.
+ * Deletes queues that nobody has used for so long as their `expireMs` says. To consume, to ask for a message, to create it again, to change its settings and
+ * `useQueue` is use, and so is a restart; to publish is not, and neither is a consumer that polls and holds nothing.
  */
 import type { Queue } from './entities.ts'
 import type { Shard } from './shard.ts'
@@ -71,10 +71,9 @@ class Watch implements Deadline {
 
   due(nowMs: number): void {
     if (this.#over) return
-    const hasConsumers = this.#queue.group.members > 0
-    const isUsed = this.#wasUsed || hasConsumers
-    this.#wasUsed = hasConsumers
-    if (isUsed) this.#idleSinceMs = nowMs
+    const isInUse = this.#queue.group.isUsed
+    if (this.#wasUsed || isInUse) this.#idleSinceMs = nowMs
+    this.#wasUsed = isInUse
     if (nowMs - this.#idleSinceMs >= this.#expireMs) {
       this.#over = true
       this.#expired()

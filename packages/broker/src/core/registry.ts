@@ -440,6 +440,7 @@ export class Registry {
 
   #watchUse(queue: Queue): void {
     queue.group.onUnused = queue.autoDelete ? (): void => this.#expire(queue) : undefined
+    queue.group.onPolled = queue.expireMs === undefined ? undefined : (): void => this.queueExpiry.used(queue)
     this.queueExpiry.watch(queue)
   }
 

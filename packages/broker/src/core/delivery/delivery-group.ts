@@ -41,6 +41,8 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
   queued = false
   /** The last consumer that was there to be served has left. */
   onUnused: (() => void) | undefined
+  /** One that is not there to be served asks for something. */
+  onPolled: (() => void) | undefined
 
   readonly #shard: Shard
   readonly #deadLetters: DeadLetterQueue
@@ -88,6 +90,12 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
   /** All that may hold something. */
   get members(): number {
     return this.#consumers?.size ?? 0
+  }
+
+  /** Whether somebody is there to be served, waits for something or holds something. Who polls now and then says so by `onPolled`. */
+  get isUsed(): boolean {
+    for (const { served, credit, holding } of this.#consumers ?? []) if (served || credit > 0 || holding > 0) return true
+    return false
   }
 
   get maxAttempts(): number {

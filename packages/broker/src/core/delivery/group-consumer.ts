@@ -62,6 +62,7 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
   grant(messages: number): void {
     if (this.closed || this.#retired || !(messages > 0)) return
     this.credit += messages
+    if (!this.served) this.#group.onPolled?.()
     this.#group.offer(this)
     this.#shard.dispatcher.run()
   }

@@ -1,5 +1,6 @@
 import type { DeathEntry, RecordHeader } from '@millrace/wire'
 import type { PublishTarget } from '../publish-target.ts'
+import type { Waits } from '../router/waits.ts'
 import type { Place } from '../shared-append.ts'
 
 /** A message that died, as its letter will be. */
@@ -13,10 +14,20 @@ export interface DeadMessage {
   readonly history: readonly DeathEntry[]
 }
 
+/** Where letters go. */
+export interface Way {
+  readonly places: readonly Place[]
+  /** Delayed exchanges where they wait first. */
+  readonly waits: Waits | undefined
+}
+
+/** There letters are dropped. */
+export const NOWHERE: Way = { places: [], waits: undefined }
+
 /** What becomes of it. */
 export interface Mailing {
-  /** None: it is dropped. The same object for messages that go the same way. */
-  readonly places: readonly Place[]
+  /** The same object for messages that go the same way. */
+  readonly way: Way
   /** What the letter says it was sent with. */
   readonly key: Uint8Array | null
   readonly headers: readonly RecordHeader[]
@@ -33,7 +44,7 @@ export interface LetterBox {
 export class TargetBox implements LetterBox {
   readonly keepsHistory = false
   readonly #target: PublishTarget
-  readonly #places: (readonly Place[])[] = []
+  readonly #ways: Way[] = []
 
   constructor(target: PublishTarget) {
     this.#target = target
@@ -41,6 +52,7 @@ export class TargetBox implements LetterBox {
 
   mail({ key, headers }: DeadMessage): Mailing {
     const partition = this.#target.place(key, headers)
-    return { places: (this.#places[partition + 1] ??= [{ target: this.#target, partition }]), key, headers }
+    const way = (this.#ways[partition + 1] ??= { places: [{ target: this.#target, partition }], waits: undefined })
+    return { way, key, headers }
   }
 }

@@ -11,11 +11,13 @@ import { unreachable } from '../../base/assert.ts'
 import { KIB } from '../../base/units.ts'
 import type { DeathFact, DeliveryPolicy } from '../broker.ts'
 import { parseAddress } from '../names.ts'
+import { prepareWaits } from '../router/waits.ts'
+import type { PreparedPublish } from '../schedule/schedule-target.ts'
 import type { Shard } from '../shard.ts'
 import { appendShared, type Place, sharedBytes } from '../shared-append.ts'
 import { historyHeader, historyOf, nameIn, withDeath } from './death-history.ts'
 import { DEAD_LETTER_HEADERS, headerText, textHeader, withoutDeath } from './dead-letter-headers.ts'
-import type { LetterBox, Mailing } from './letter-box.ts'
+import { type LetterBox, type Mailing, NOWHERE, type Way } from './letter-box.ts'
 import type { Death } from './ranges.ts'
 
 /** A message that died so often goes round in circles: it is not moved on. */
@@ -56,6 +58,8 @@ export interface WrittenLetters {
 
 export interface Letter {
   readonly places: readonly Place[]
+  /** What is to wait for delayed exchanges. */
+  readonly waits: readonly PreparedPublish[]
   readonly batch: Uint8Array
 }
 
@@ -68,17 +72,17 @@ export class LetterWriter {
     this.#builder = new RecordBatchBuilder(4 * KIB, shard.crc32c)
   }
 
-  /** @throws BatchFormatError */
+  /** @throws BatchFormatError, and as `prepareWaits` */
   write(obituary: Obituary, { batch, baseOffset, first, last }: DeadRange, box: LetterBox): WrittenLetters {
     const builder = this.#builder
     const reader = new RecordReader(batch)
     const nowMs = this.#shard.platform.clock.nowMs()
     const letters: Letter[] = []
-    let places: readonly Place[] = []
+    let way = NOWHERE
     let areDropped: boolean | undefined
     let end = last
     const finish = (): void => {
-      if (builder.records > 0) letters.push({ places, batch: builder.finish().slice() })
+      if (builder.records > 0) letters.push(this.#letter(way, builder.finish().slice()))
     }
     for (let bytes = 0; reader.next();) {
       const position = Math.max(baseOffset, 0) + reader.offsetDelta
@@ -86,19 +90,23 @@ export class LetterWriter {
       if (position > last) break
       end = position - 1
       if (bytes >= MOVE_BYTES || (!box.keepsHistory && deathsOf(reader.headers) >= DEATHS_MAX)) break
-      const { key, headers, places: to } = this.#mail(obituary, reader, baseOffset < 0 ? -1 : position, nowMs, box)
-      areDropped ??= to.length === 0
-      if (areDropped !== (to.length === 0)) break
+      const { key, headers, way: to } = this.#mail(obituary, reader, baseOffset < 0 ? -1 : position, nowMs, box)
+      areDropped ??= to === NOWHERE
+      if (areDropped !== (to === NOWHERE)) break
       end = last
       if (areDropped) continue
-      if (to !== places) finish()
-      places = to
+      if (to !== way) finish()
+      way = to
       const before = builder.bytes
       builder.append(nowMs, key, isCopy(obituary) ? reader.value : null, headers)
       bytes += builder.bytes - before
     }
     finish()
     return { letters, last: end, areDropped: areDropped === true }
+  }
+
+  #letter({ places, waits }: Way, batch: Uint8Array): Letter {
+    return { places, batch, waits: waits === undefined ? [] : prepareWaits(this.#shard, waits, batch) }
   }
 
   #mail(obituary: Obituary, reader: RecordReader, offset: number, nowMs: number, box: LetterBox): Mailing {
@@ -123,12 +131,20 @@ function isCopy({ form }: Obituary): boolean {
 
 /** What letters take in a commit, at most. */
 export function lettersBytes(letters: readonly Letter[]): number {
-  return letters.reduce((sum, { places, batch }) => sum + sharedBytes(places, batch), 0)
+  let bytes = 0
+  for (const { places, waits, batch } of letters) {
+    bytes += sharedBytes(places, batch)
+    for (const wait of waits) bytes += wait.bytes
+  }
+  return bytes
 }
 
 /** There is room for `lettersBytes` in the open commit. */
 export function appendLetters(shard: Shard, letters: readonly Letter[]): void {
-  for (const { places, batch } of letters) appendShared(shard, places, batch)
+  for (const { places, waits, batch } of letters) {
+    if (places.length > 0) appendShared(shard, places, batch)
+    for (const wait of waits) wait.append()
+  }
 }
 
 /** Somebody else may have written the header: what is no count counts as none. */

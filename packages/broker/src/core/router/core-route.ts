@@ -1,22 +1,19 @@
 // hot path (packages/broker/test/core/routing-throughput.mjs)
 import { batchRecordCount } from '@millrace/wire'
-import { checkAdmission, checkBatch, checkBatchSize } from '../admission.ts'
+import { checkAdmission } from '../admission.ts'
 import type { Destination, ScheduleId } from '../broker.ts'
 import type { PublishTarget } from '../publish-target.ts'
+import type { PreparedPublish } from '../schedule/schedule-target.ts'
 import type { Exchange } from './exchange.ts'
 import type { RoutesHome } from './exchange-routes.ts'
 import { publishToAll, publishToOne } from './fan-out.ts'
 import type { RefusedByDestination, Route } from './router.ts'
-
-/** Delayed exchanges where messages wait first. */
-export interface Waits {
-  readonly exchanges: readonly Exchange[]
-  readonly delayMs: number
-}
+import { prepareWaits, type Waits } from './waits.ts'
 
 export class CoreRoute implements Route {
   readonly destinations: readonly Destination[]
   readonly targets: readonly PublishTarget[]
+  /** Delayed exchanges where messages wait first. */
   readonly waits: Waits | undefined
   readonly #home: RoutesHome
   /** Undefined: the default exchange, whose routes depend on no binding. */
@@ -51,7 +48,7 @@ export class CoreRoute implements Route {
 
   publish(batch: Uint8Array): readonly RefusedByDestination[] | undefined {
     const { targets, waits } = this
-    if (waits !== undefined) this.#delay(waits, batch)
+    if (waits !== undefined) this.#delay(batch)
     if (targets.length === 0) {
       checkAdmission(this.#home.shard)
       const records = batchRecordCount(batch)
@@ -69,7 +66,12 @@ export class CoreRoute implements Route {
     return refused
   }
 
-  /** All destinations got so many messages. */
+  /** Gets ready to let a batch wait first, where some of its destinations want that. @throws as `publish` */
+  prepareWaits(batch: Uint8Array): readonly PreparedPublish[] {
+    return this.waits === undefined ? [] : prepareWaits(this.#home.shard, this.waits, batch)
+  }
+
+  /** So many messages went this way, by whoever wrote them to all destinations. */
   count(messages: number): void {
     this.#exchange?.count(messages, messages * this.targets.length, 0)
   }
@@ -78,12 +80,14 @@ export class CoreRoute implements Route {
     return this.destinations.map((destination) => destination.publishLater(-1, batch, dueMs))
   }
 
-  #delay({ exchanges, delayMs }: Waits, batch: Uint8Array): void {
+  #delay(batch: Uint8Array): void {
     const { shard } = this.#home
-    checkAdmission(shard)
-    checkBatchSize(batch.length, shard.limits.batchBytesMax)
-    const plain = checkBatch(shard, batch, false)!
-    const dueMs = shard.platform.clock.nowMs() + delayMs
-    for (const exchange of exchanges) shard.schedule.delay(exchange.schedule, -1, plain, dueMs)
+    for (const wait of this.prepareWaits(batch)) {
+      shard.store.reserve(wait.bytes)
+      wait.append()
+    }
+    shard.cycle.bound()
+    // The ticket that the caller sees is that of a commit that comes, even if this one is closed by now.
+    shard.store.touch()
   }
 }

@@ -178,7 +178,7 @@ export class CoreRouter implements Router {
       )
     const { vhost, name: own } = splitScopedName(name)
     if (own === '') return new ExchangeBox('', key, (message) => byName.named(scopedName(vhost, message.key)))
-    return new ExchangeBox(name, key, (message) => this.#exchanges.get(name)?.routes.dueRoute(message))
+    return new ExchangeBox(name, key, (message) => this.#exchanges.get(name)?.routes.route(message))
   }
 
   // ---- for the registry ---------------------------------------------------------------------------------------------

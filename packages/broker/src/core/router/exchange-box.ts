@@ -3,13 +3,11 @@ import { encodeText, messageProperties } from '@millrace/wire'
 import { splitScopedName } from '../../base/scoped-names.ts'
 import { isCircle, nameIn } from '../delivery/death-history.ts'
 import { headerText } from '../delivery/dead-letter-headers.ts'
-import type { DeadMessage, LetterBox, Mailing } from '../delivery/letter-box.ts'
-import type { Place } from '../shared-append.ts'
+import { type DeadMessage, type LetterBox, type Mailing, NOWHERE, type Way } from '../delivery/letter-box.ts'
 import type { CoreRoute } from './core-route.ts'
 import { RoutedHeaders } from './routed-records.ts'
 import type { RoutedMessage } from './router.ts'
 
-const NOWHERE: readonly Place[] = []
 const decoder = new TextDecoder()
 
 export class ExchangeBox implements LetterBox {
@@ -18,7 +16,7 @@ export class ExchangeBox implements LetterBox {
   readonly #key: string | undefined
   readonly #route: (message: RoutedMessage) => CoreRoute | undefined
   readonly #keyOfQueue: (name: string) => string
-  readonly #places = new WeakMap<CoreRoute, readonly Place[]>()
+  readonly #ways = new WeakMap<CoreRoute, Way>()
 
   /**
    * @param name '' for the default exchange
@@ -44,8 +42,8 @@ export class ExchangeBox implements LetterBox {
     const headers = message.headers.filter((header) => header.key !== messageProperties.exchange)
     if (isNamed) headers.push({ key: messageProperties.exchange, value: encodeText(this.#name) })
     const route = this.#route(new RoutedHeaders(key, headers))
-    const places = route === undefined ? NOWHERE : this.#placesFor(route, message)
-    return { places, key: isNamed && key !== '' ? encodeText(key) : null, headers }
+    const way = route === undefined ? NOWHERE : this.#wayOf(route, message)
+    return { way, key: isNamed && key !== '' ? encodeText(key) : null, headers }
   }
 
   /** What the default exchange gave to a queue had the queue's name as its key. */
@@ -54,14 +52,16 @@ export class ExchangeBox implements LetterBox {
     return headerText(headers, messageProperties.exchange) === undefined ? this.#keyOfQueue(nameIn(source)) : ''
   }
 
-  #placesFor(route: CoreRoute, { key, headers, history }: DeadMessage): readonly Place[] {
+  #wayOf(route: CoreRoute, { key, headers, history }: DeadMessage): Way {
+    const { waits } = route
     const targets = route.targets.filter(({ deleted, address }) => !deleted && !isCircle(history, address))
+    if (targets.length === 0 && waits === undefined) return NOWHERE
     const isSimple =
       targets.length === route.targets.length && targets.every(({ kind, levels }) => kind === 'queue' && levels === undefined)
-    const known = isSimple ? this.#places.get(route) : undefined
+    const known = isSimple ? this.#ways.get(route) : undefined
     if (known !== undefined) return known
-    const places = targets.map((target) => ({ target, partition: target.place(key, headers) }))
-    if (isSimple) this.#places.set(route, places)
-    return places
+    const way: Way = { places: targets.map((target) => ({ target, partition: target.place(key, headers) })), waits }
+    if (isSimple) this.#ways.set(route, way)
+    return way
   }
 }

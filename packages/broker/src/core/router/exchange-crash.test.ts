@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { CuttableJournal } from '../../../test/core/cuttable-journal.ts'
 import { TestBroker } from '../../../test/core/harness.ts'
 import { openMemoryJournal } from '../../engines/memory/index.ts'
+import type { TransactionAction } from '../broker.ts'
 
 const VALUES: readonly string[] = Array.from({ length: 12 }, (_, n) => `m${n} ${'x'.repeat(200)}`)
 
@@ -114,4 +115,75 @@ test('whichever commit is the last, what is published to several is in all of th
   }
   expect(counts.size).toBeGreaterThan(2)
   expect([...counts].at(-1)).toBe(VALUES.length)
+})
+
+test('whichever commit is the last, what a transaction publishes to a delayed exchange comes later, or its acknowledgements are undone', async () => {
+  const outcomes = new Set<string>()
+  for (let commits = 0, isThrough = false; !isThrough; commits++) {
+    const cut = new CuttableJournal(await openMemoryJournal())
+    const t = await open(cut)
+    t.publish('queue:in', ...VALUES)
+    const { consumer, messages } = t.consume('queue:in')
+    await t.settle()
+    expect(messages).toHaveLength(VALUES.length)
+    cut.left = commits
+    t.publish('queue:noise', 'before')
+    const to = t.broker.destination('exchange:x', false)
+    const encoder = new TextEncoder()
+    const actions = VALUES.flatMap((value, n): TransactionAction[] => {
+      // Some wait for a moment, some for long: in slots of their own.
+      const headers = [{ key: 'x-delay', value: String(n < 6 ? 1000 + n : n * 100_000) }]
+      const record = { timestampMs: 0, key: encoder.encode(keyOf(n)), value: encoder.encode(value), headers }
+      return [
+        { kind: 'settle', consumer, partition: 0, first: n, last: n, outcome: { kind: 'ack' } },
+        { kind: 'publish', to, partition: -1, batch: encodeBatch([record]) },
+      ]
+    })
+    t.broker.transact(actions)
+    t.publish('queue:noise', 'after')
+    await t.settle()
+    isThrough = cut.left > 0
+    cut.left = Infinity
+    await t.crash()
+    const waiting = t.broker.stats().scheduledMessages
+    await t.advance(2_000_000)
+    const [left, both, even] = await valuesOf(t, 'in', 'both', 'even')
+    expect(even).toEqual(both!.filter((value) => VALUES.indexOf(value!) % 2 === 0))
+    outcomes.add(`in ${left!.length} waiting ${waiting} both ${both!.length}`)
+  }
+  expect([...outcomes]).toEqual([`in ${VALUES.length} waiting 0 both 0`, `in 0 waiting ${VALUES.length} both ${VALUES.length}`])
+})
+
+test('whichever commit is the last, a dead letter is in its queue, waits in the delayed exchange, or has come from there', async () => {
+  const seen = new Set<string>()
+  for (let commits = 0, isThrough = false; !isThrough; commits++) {
+    const cut = new CuttableJournal(await openMemoryJournal())
+    const t = await open(cut)
+    t.broker.createQueue({ name: 'work', delivery: { deadLetter: 'exchange:x' } })
+    const encoder = new TextEncoder()
+    const headers = [{ key: 'x-delay', value: '1000' }]
+    const records = VALUES.map((value, n) => ({
+      timestampMs: 0,
+      key: encoder.encode(keyOf(n)),
+      value: encoder.encode(value),
+      headers,
+    }))
+    t.broker.destination('queue:work', false).publish(0, encodeBatch(records))
+    const consumer = t.consume('queue:work')
+    await t.settle()
+    cut.left = commits
+    consumer.consumer.settle(0, 0, VALUES.length - 1, { kind: 'reject' })
+    await t.settle()
+    isThrough = cut.left > 0
+    cut.left = Infinity
+    await t.crash()
+    seen.add(`${t.broker.queue('work').ready} and ${t.broker.stats().scheduledMessages}`)
+    await t.advance(5000)
+    const [work, both, even] = await valuesOf(t, 'work', 'both', 'even')
+    expect(new Set([...work!, ...both!])).toEqual(new Set(VALUES))
+    expect(work!.length + both!.length).toBe(VALUES.length)
+    expect(even).toEqual(both!.filter((value) => VALUES.indexOf(value!) % 2 === 0))
+  }
+  expect([...seen][0]).toBe(`${VALUES.length} and 0`)
+  expect([...seen].at(-1)).toBe(`0 and ${VALUES.length}`)
 })

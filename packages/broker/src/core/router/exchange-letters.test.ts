@@ -253,3 +253,76 @@ test('the key of what was published to a queue of a virtual host is its name the
   await reject('v::work')
   expect(await lettersOf('v::dead')).toMatchObject([{ key: 'work', value: 'm', headers: { exchange: 'v::dlx' } }])
 })
+
+// ---- delayed exchanges ----------------------------------------------------------------------------------------------
+
+function publishDelayed(to: string, key: string, value: string, delay: string): void {
+  const record = {
+    timestampMs: t.platform.clock.nowMs(),
+    key: new TextEncoder().encode(key),
+    value: new TextEncoder().encode(value),
+  }
+  const headers = [{ key: 'x-delay', value: delay }]
+  t.broker.destination(to, false).publish(0, encodeBatch([{ ...record, headers }]))
+}
+
+test('letters wait in delayed exchanges as their header says, once, and those without do not', async () => {
+  for (const name of ['later', 'again']) t.broker.router.createExchange({ name, type: 'direct', delayed: true })
+  queue('work', { delivery: { deadLetter: 'exchange:later' } })
+  queue('now')
+  queue('dead', { delivery: { deadLetter: 'exchange:again' } })
+  queue('end')
+  t.broker.router.bind({ source: 'later', destination: 'queue:dead', key: 'k' })
+  t.broker.router.bind({ source: 'again', destination: 'queue:end', key: 'k' })
+  for (const [value, delay] of [
+    ['1', '5000'],
+    ['2', '0'],
+    ['3', '5000'],
+    ['4', '9000'],
+    ['5', '-3'],
+  ] as const)
+    publishDelayed('queue:work', 'k', value, delay)
+  for (let n = 0; n < 5; n++) await reject('work')
+  expect(t.broker.queue('work').counters).toMatchObject({ deadLettered: 5, dropped: 0 })
+  expect([await values('dead'), t.broker.stats().scheduledMessages]).toEqual([['2', '5'], 3])
+  await t.advance(4900)
+  expect(await values('dead')).toEqual(['2', '5'])
+  await t.crash()
+  await t.advance(200)
+  expect(await values('dead')).toEqual(['2', '5', '1', '3'])
+  await t.advance(4000)
+  const letters = await lettersOf('dead')
+  expect(letters.map(({ value, headers }) => [value, headers['x-delay']])).toEqual([
+    ['2', '0'],
+    ['5', '-3'],
+    ['1', '-5000'],
+    ['3', '-5000'],
+    ['4', '-9000'],
+  ])
+  expect(letters[2]).toMatchObject({ key: 'k', headers: { exchange: 'later', 'millrace-dead-reason': 'rejected' } })
+  for (let n = 0; n < 5; n++) await reject('dead')
+  expect([await values('end'), t.broker.stats().scheduledMessages]).toEqual([['2', '5', '1', '3', '4'], 0])
+})
+
+test('a delayed exchange behind a delayed exchange does not keep a message again', async () => {
+  for (const name of ['first', 'second']) t.broker.router.createExchange({ name, type: 'fanout', delayed: true })
+  queue('q')
+  t.broker.router.bind({ source: 'first', destination: 'exchange:second', key: '' })
+  t.broker.router.bind({ source: 'second', destination: 'queue:q', key: '' })
+  publishDelayed('exchange:first', 'k', 'm', '1000')
+  await t.advance(990)
+  expect(await values('q')).toEqual([])
+  await t.advance(20)
+  expect(await lettersOf('q')).toMatchObject([{ value: 'm', headers: { 'x-delay': '-1000' } }])
+})
+
+test('a letter that nothing takes when it has waited is dropped then, and counted by the exchange', async () => {
+  t.broker.router.createExchange({ name: 'later', type: 'direct', delayed: true })
+  queue('work', { delivery: { deadLetter: 'exchange:later' } })
+  publishDelayed('queue:work', 'k', 'm', '1000')
+  await reject('work')
+  expect(t.broker.queue('work').counters).toMatchObject({ deadLettered: 1, dropped: 0 })
+  await t.advance(2000)
+  expect(t.broker.router.exchange('later').counters).toMatchObject({ unroutable: 1 })
+  expect(t.broker.stats().scheduledMessages).toBe(0)
+})

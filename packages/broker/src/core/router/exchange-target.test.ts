@@ -2,7 +2,7 @@ import { encodeBatch, type HeaderToWrite } from '@millrace/wire'
 import { beforeEach, expect, test } from 'vitest'
 import { TestBroker, headersOf } from '../../../test/core/harness.ts'
 import { messageWith } from '../../../test/core/routed-message.ts'
-import type { Destination } from '../broker.ts'
+import type { Destination, TransactionAction } from '../broker.ts'
 
 let t: TestBroker
 
@@ -256,9 +256,49 @@ test('a transaction publishes through exchanges, all or nothing', async () => {
   expect(t.broker.router.exchange('x').counters).toEqual({ in: 5, out: 6, unroutable: 1 })
 })
 
-test('a transaction does not wait in a delayed exchange', () => {
+test('what a transaction publishes to delayed exchanges waits from the commit on; what is refused leaves nothing there', async () => {
+  t.broker.router.createExchange({ name: 'later', type: 'direct', delayed: true })
+  t.broker.router.createExchange({ name: 'x', type: 'fanout' })
+  t.broker.router.bind({ source: 'x', destination: 'exchange:later', key: '' })
+  bound('later', 'k', 'q')
+  bound('x', '', 'now')
+  t.broker.createQueue({ name: 'full', limits: { messages: 1 } })
+  t.publish('queue:full', 'm')
+  await t.settle()
+  const route = t.broker.router.source('x').route(messageWith('k', { 'x-delay': 2000 }))
+  const batch = batchOf(['k m'], [{ key: 'x-delay', value: '2000' }])
+  const actions: readonly TransactionAction[] = [
+    { kind: 'route', route, batch },
+    { kind: 'publish', to: to('exchange:x'), partition: -1, batch: batchOf(['k n'], [{ key: 'x-delay', value: '1000' }]) },
+    { kind: 'publish', to: to('exchange:later'), partition: -1, batch: batchOf(['k o']) },
+  ]
+  const refused: TransactionAction = { kind: 'publish', to: to('queue:full'), partition: -1, batch }
+  expect(() => t.broker.transact([...actions, refused])).toThrow(expect.objectContaining({ code: 'queue_full' }))
+  await t.settle()
+  expect(t.broker.stats().scheduledMessages).toBe(0)
+  expect(await messagesOf('queue:now')).toEqual([])
+  await t.advance(5000)
+  const there = [{ partition: 0, baseOffset: -1 }]
+  expect(t.broker.transact(actions)).toEqual([[], there, there])
+  expect(t.broker.stats().scheduledMessages).toBe(2)
+  expect(await messagesOf('queue:now')).toEqual(['k m', 'k n'])
+  expect(await messagesOf('queue:q')).toEqual(['k o'])
+  await t.advance(1500)
+  expect(await messagesOf('queue:q')).toEqual(['k o', 'k n'])
+  await t.advance(1000)
+  expect(await messagesOf('queue:q')).toEqual(['k o', 'k n', 'k m'])
+  expect(t.broker.router.exchange('x').counters).toEqual({ in: 2, out: 2, unroutable: 0 })
+})
+
+test('what was deleted after a transaction found its route takes nothing, and the others get all', async () => {
   t.broker.router.createExchange({ name: 'later', type: 'fanout', delayed: true })
-  bound('later', '', 'q')
-  const batch = batchOf(['m'], [{ key: 'x-delay', value: '1000' }])
-  expect(() => t.broker.transact([{ kind: 'publish', to: to('exchange:later'), partition: -1, batch }])).toThrow('at once')
+  t.broker.router.createExchange({ name: 'x', type: 'fanout' })
+  t.broker.router.bind({ source: 'x', destination: 'exchange:later', key: '' })
+  bound('x', '', 'a', 'b')
+  const route = t.broker.router.source('x').route(messageWith('k', { 'x-delay': 1000 }))
+  t.broker.deleteQueue('a')
+  t.broker.router.deleteExchange('later')
+  t.broker.transact([{ kind: 'route', route, batch: batchOf(['k m'], [{ key: 'x-delay', value: '1000' }]) }])
+  expect(t.broker.stats().scheduledMessages).toBe(0)
+  expect(await messagesOf('queue:b')).toEqual(['k m'])
 })

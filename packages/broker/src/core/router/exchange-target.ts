@@ -62,7 +62,7 @@ export class ExchangeTarget implements Destination {
     this.#checkLife()
     const plain = this.#check(batch)
     this.#checkKeys(plain)
-    const dated = rewritten(plain, { exchange: this.name, key: this.#key }, shard.crc32c)
+    const dated = rewritten(plain, { exchange: this.name, key: this.#key, hasWaited: true }, shard.crc32c)
     checkBatchSize(dated.length, shard.limits.batchBytesMax)
     return shard.schedule.add(this.#exchange.schedule, -1, dated, dueMs)
   }

@@ -2,13 +2,11 @@
 import { MillraceError } from '../../base/errors.ts'
 import { PublishTarget } from '../publish-target.ts'
 import type { BoundTo } from './bound-to.ts'
+import { delayOf } from './delay-header.ts'
 import type { Exchange } from './exchange.ts'
-import { DELAY_MS_MAX, SEARCH_STEPS_MAX } from './limits.ts'
+import { SEARCH_STEPS_MAX } from './limits.ts'
 import type { Found } from './matchers/matcher.ts'
 import type { RoutedMessage } from './router.ts'
-
-/** Of delayed exchanges: how many milliseconds a message waits there. */
-export const DELAY_HEADER = 'x-delay'
 
 /** Where alternate exchanges are looked up. */
 export interface Exchanges {
@@ -99,12 +97,4 @@ export class RouteSearch implements Found {
     const next = this.exchanges.exchange(alternate)
     if (next !== undefined) this.#visit(next)
   }
-}
-
-/** What is no number of milliseconds is no delay. */
-function delayOf(message: RoutedMessage): number {
-  const value = message.header(DELAY_HEADER)
-  if (typeof value !== 'number' && typeof value !== 'string') return 0
-  const ms = Number(value)
-  return ms > 0 ? Math.min(ms, DELAY_MS_MAX) : 0
 }

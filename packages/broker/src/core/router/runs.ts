@@ -10,6 +10,7 @@ import {
 } from '@millrace/wire'
 import type { Crc32c } from '../../ports/checksum.ts'
 import type { CoreRoute } from './core-route.ts'
+import { afterDelay } from './delay-header.ts'
 import { OPEN_RUNS_MAX } from './limits.ts'
 import { RoutedRecord } from './routed-records.ts'
 import type { RoutedMessage } from './router.ts'
@@ -36,6 +37,12 @@ interface OpenRun {
   readonly route: CoreRoute
   readonly builder: RecordBatchBuilder
   readonly positions: number[]
+}
+
+/** As what records are published. */
+export type Publishing = Omit<PublishedTo, 'routedBy'> & {
+  /** They have waited for as long as they say. */
+  readonly hasWaited?: boolean
 }
 
 /** What a header takes beside its text. */
@@ -74,7 +81,7 @@ export function runsOf(
 }
 
 /** A batch whose records say what they are published with. */
-export function rewritten(batch: Uint8Array, to: Omit<PublishedTo, 'routedBy'>, crc32c: Crc32c): Uint8Array {
+export function rewritten(batch: Uint8Array, to: Publishing, crc32c: Crc32c): Uint8Array {
   const builder = new RecordBatchBuilder(batch.length, crc32c)
   const record = new RecordCursor(batch)
   const rewriter = new Rewriter(to)
@@ -88,8 +95,10 @@ class Rewriter {
   readonly addedBytes: number
   readonly #key: Uint8Array | undefined
   readonly #added: RecordHeader | undefined
+  readonly #hasWaited: boolean
 
-  constructor({ exchange, key }: Omit<PublishedTo, 'routedBy'>) {
+  constructor({ exchange, key, hasWaited }: Publishing) {
+    this.#hasWaited = hasWaited === true
     this.#key = key === undefined ? undefined : encodeText(key)
     this.#added = exchange === undefined ? undefined : { key: messageProperties.exchange, value: encodeText(exchange) }
     this.addedBytes =
@@ -107,7 +116,8 @@ class Rewriter {
   }
 
   #headers({ batch, headersAt, end }: RecordCursor): readonly RecordHeader[] {
-    const headers = readHeaders(batch, headersAt, end)
+    const read = readHeaders(batch, headersAt, end)
+    const headers = this.#hasWaited ? read.map(afterDelay) : read
     const added = this.#added
     return added === undefined ? headers : [...headers.filter(({ key }) => key !== added.key), added]
   }

@@ -15,7 +15,7 @@ import { LOADED_BYTES_MAX, LOADED_OVERLOAD_FACTOR, LOOK_MS, SHARE_BYTES_MAX, SHA
 import { laterBatch, laterLives } from './later-batch.ts'
 import { Loader } from './loader.ts'
 import { ScheduleCell } from './schedule-cell.ts'
-import type { ScheduleTarget } from './schedule-target.ts'
+import type { PreparedPublish, ScheduleTarget } from './schedule-target.ts'
 import type { ScheduleState } from './schedule-state.ts'
 import { HORIZON_MS } from './slot-times.ts'
 import { type Slot, Slots } from './slots.ts'
@@ -78,18 +78,6 @@ export class Schedule implements Task, Deadline {
    * @throws `bad_request`, and what `publish` throws
    */
   add(target: ScheduleTarget, partition: number, batch: Uint8Array, dueMs: number): number {
-    return this.#add(target, partition, batch, dueMs, laterBatch)
-  }
-
-  /**
-   * As `add`, for messages whose publisher does not know that they wait: what they have to live counts from `dueMs` as well.
-   * @param batch not compressed
-   */
-  delay(target: ScheduleTarget, partition: number, batch: Uint8Array, dueMs: number): number {
-    return this.#add(target, partition, batch, dueMs, laterLives)
-  }
-
-  #add(target: ScheduleTarget, partition: number, batch: Uint8Array, dueMs: number, later: typeof laterBatch): number {
     const { store, platform, cycle, crc32c } = this.#shard
     const nowMs = platform.clock.nowMs()
     const due = checkDue(dueMs, nowMs)
@@ -97,6 +85,34 @@ export class Schedule implements Task, Deadline {
       target.publish(partition, batch)
       return NOT_SCHEDULED
     }
+    this.#checkMayWait(batch)
+    // Its age counts from when it appears: retention and expiry must not end it before anybody has seen it.
+    const dated = laterBatch(batch, due - batchMaxTimestampMs(batch), crc32c)
+    store.reserve(bytesOf(dated))
+    const id = this.#append(target, partition, dated, due, nowMs)
+    cycle.bound()
+    // The ticket that the caller sees is that of a commit that comes, even if this one is closed by now.
+    store.touch()
+    return id
+  }
+
+  /**
+   * Gets ready to publish a batch after `delayMs` from now on, of which its publisher does not know: what messages have to live counts from then as well.
+   * @param batch not compressed
+   * @param delayMs more than 0
+   * @throws as `add`
+   */
+  prepareDelay(target: ScheduleTarget, partition: number, batch: Uint8Array, delayMs: number): PreparedPublish {
+    const { platform, crc32c } = this.#shard
+    const nowMs = platform.clock.nowMs()
+    const due = checkDue(nowMs + Math.max(delayMs, 1), nowMs)
+    this.#checkMayWait(batch)
+    const dated = laterLives(batch, due - batchMaxTimestampMs(batch), crc32c)
+    return { bytes: bytesOf(dated), append: () => void this.#append(target, partition, dated, due, nowMs) }
+  }
+
+  /** @throws `bad_request`, `overloaded` */
+  #checkMayWait(batch: Uint8Array): void {
     if (namesProducer(batch)) {
       throw new MillraceError(
         'bad_request',
@@ -109,17 +125,15 @@ export class Schedule implements Task, Deadline {
         'more messages are due soon than the broker keeps in memory: schedule fewer at a time',
       )
     }
-    // Its age counts from when it appears: retention and expiry must not end it before anybody has seen it.
-    const dated = later(batch, due - batchMaxTimestampMs(batch), crc32c)
-    store.reserve(dated.length + ENTRY_BYTES + STATE_BYTES)
+  }
+
+  /** There is room for `bytesOf` in the open commit. @returns the id of the first message */
+  #append(target: ScheduleTarget, partition: number, batch: Uint8Array, dueMs: number, nowMs: number): number {
     const messages = batchRecordCount(batch)
     const id = this.cell.give(target.entity, messages)
     this.#targets.set(target.entity, target)
-    this.#splitter.append(this.#slots.place(due, nowMs), [{ dueMs: due, id, messages, partition, batch: dated }])
-    cycle.bound()
-    // The ticket that the caller sees is that of a commit that comes, even if this one is closed by now.
-    store.touch()
-    this.#wakeAt(due, nowMs)
+    this.#splitter.append(this.#slots.place(dueMs, nowMs), [{ dueMs, id, messages, partition, batch }])
+    this.#wakeAt(dueMs, nowMs)
     return id
   }
 
@@ -272,6 +286,11 @@ export class Schedule implements Task, Deadline {
     this.#wakesAtMs = atMs
     this.#shard.timers.add(atMs, this)
   }
+}
+
+/** What a batch that waits takes in a commit, at most. */
+function bytesOf(batch: Uint8Array): number {
+  return batch.length + ENTRY_BYTES + STATE_BYTES
 }
 
 /** @returns whole milliseconds. @throws `bad_request` */

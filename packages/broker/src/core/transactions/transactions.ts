@@ -8,7 +8,9 @@ import type { QueueLimit } from '../delivery/queue-limit.ts'
 import { type AppendedPart, placesOf } from '../priorities/places-of.ts'
 import { PublishTarget } from '../publish-target.ts'
 import type { Shard } from '../shard.ts'
+import { CoreRoute } from '../router/core-route.ts'
 import { ExchangeTarget, NOT_TOLD } from '../router/exchange-target.ts'
+import type { PreparedPublish } from '../schedule/schedule-target.ts'
 import { checkSharedSize } from '../shared-append.ts'
 import { appendWrite, type Write, writeBytes, writesTo } from '../writes.ts'
 import { checkSettles, settleBytes } from './settles.ts'
@@ -36,11 +38,13 @@ export function transact(
   const publishes = actions.map((action) => (isWrite(action) ? checkedWrites(shard, action) : undefined))
   const writes = publishes.flatMap((publish) => (publish === undefined ? [] : [...publish.writes, ...publish.routed]))
   checkLimits(writes)
+  const waits = publishes.flatMap((publish) => publish?.waits ?? [])
   const offsets = actions.map((action) =>
     action.kind === 'offsets' ? groups.prepareOffsets(action.group, action.offsets, action.by) : undefined,
   )
   let bytes = cancels.length * CANCEL_BYTES
   for (const write of writes) bytes += writeBytes(write)
+  for (const wait of waits) bytes += wait.bytes
   for (const settle of settles) bytes += settleBytes(settle)
   for (const prepared of offsets) bytes += prepared?.bytes ?? 0
   shard.store.reserve(bytes)
@@ -59,9 +63,10 @@ function apply(
   cycle.together = true
   const places = actions.map((action, n) => {
     if (isWrite(action)) {
-      const { writes, routed, count } = publishes[n]!
+      const { writes, routed, waits, count } = publishes[n]!
       const appended = writes.map((write) => appendWrite(shard, write))
       for (const write of routed) appendWrite(shard, write)
+      for (const wait of waits) wait.append()
       count()
       return published(shard, action, writes, appended)
     }
@@ -87,10 +92,10 @@ function apply(
 
 // ---- checks ---------------------------------------------------------------------------------------------------------
 
-type WriteAction = Extract<TransactionAction, { kind: 'publish' | 'multicast' }>
+type WriteAction = Extract<TransactionAction, { kind: 'publish' | 'multicast' | 'route' }>
 
 function isWrite(action: TransactionAction): action is WriteAction {
-  return action.kind === 'publish' || action.kind === 'multicast'
+  return action.kind === 'publish' || action.kind === 'multicast' || action.kind === 'route'
 }
 
 function checkCancels(shard: Shard, cancels: readonly Extract<TransactionAction, { kind: 'cancel' }>[]): void {
@@ -112,6 +117,8 @@ interface CheckedPublish {
   readonly writes: readonly Write[]
   /** For those that exchanges lead to. */
   readonly routed: readonly Write[]
+  /** For delayed exchanges, where it waits. */
+  readonly waits: readonly PreparedPublish[]
   /** Has the exchanges count what they gave away. */
   readonly count: () => void
 }
@@ -119,39 +126,53 @@ interface CheckedPublish {
 function checkedWrites(shard: Shard, action: WriteAction): CheckedPublish {
   const { batch } = action
   if (action.kind === 'publish') {
-    if (action.to instanceof ExchangeTarget) return { writes: [], ...routedWrites(shard, [action.to], batch) }
+    if (action.to instanceof ExchangeTarget) return { writes: [], ...routedWrites(shard, action.to.routableRuns(batch)) }
     const target = targetOf(action.to)
     const stored = target.check(batch)
     const partition = target.partitionOrAny(action.partition)
     checkProducer(batch)
     const parts = target.divide(partition, stored)
     const writes = parts.map((part) => ({ batch: part.batch, places: [{ target, partition: part.partition }] }))
-    return { writes, routed: [], count: () => undefined }
+    return { writes, routed: [], waits: [], count: () => undefined }
   }
+  if (action.kind === 'route') return { writes: [], ...routedWrites(shard, [routeRun(action)]) }
   const to = distinct(action.to)
   const targets = to.filter((destination) => !(destination instanceof ExchangeTarget)).map(targetOf)
   const exchanges = to.filter((destination) => destination instanceof ExchangeTarget)
-  return { writes: targets.length === 0 ? [] : multicastWrites(shard, targets, batch), ...routedWrites(shard, exchanges, batch) }
+  const runs = exchanges.flatMap((exchange) => exchange.routableRuns(batch))
+  return { writes: multicastWrites(shard, targets, batch), ...routedWrites(shard, runs) }
 }
 
-/** @throws MillraceError `unroutable` when nothing takes one of the records, `bad_request` when one has to wait in a delayed exchange */
-function routedWrites(shard: Shard, exchanges: readonly ExchangeTarget[], batch: Uint8Array): Omit<CheckedPublish, 'writes'> {
-  const runs = exchanges.flatMap((exchange) => exchange.routableRuns(batch))
-  if (runs.some(({ route }) => route.waits !== undefined)) {
-    throw new MillraceError(
-      'bad_request',
-      'a transaction publishes at once: a message for a delayed exchange cannot be part of it',
-    )
-  }
+/** Records of one batch that go the same way. */
+interface RoutedRun {
+  readonly route: CoreRoute
+  readonly batch: Uint8Array
+}
+
+/** A queue that was deleted after the route was found takes nothing, and misses nothing. */
+function routedWrites(shard: Shard, runs: readonly RoutedRun[]): Omit<CheckedPublish, 'writes'> {
   return {
-    routed: runs.flatMap((run) => multicastWrites(shard, run.route.targets, run.batch)),
+    routed: runs.flatMap(({ route, batch }) =>
+      multicastWrites(
+        shard,
+        route.targets.filter(({ deleted }) => !deleted),
+        batch,
+      ),
+    ),
+    waits: runs.flatMap(({ route, batch }) => route.prepareWaits(batch)),
     count: () => {
-      for (const { route, positions } of runs) route.count(positions.length)
+      for (const { route, batch } of runs) route.count(batchRecordCount(batch))
     },
   }
 }
 
+function routeRun({ route, batch }: Extract<TransactionAction, { kind: 'route' }>): RoutedRun {
+  assert(route instanceof CoreRoute, 'a route comes from the broker that it is used with')
+  return { route, batch }
+}
+
 function multicastWrites(shard: Shard, targets: readonly PublishTarget[], batch: Uint8Array): Write[] {
+  if (targets.length === 0) return []
   checkSharedSize(shard, targets.length, batch)
   // The records are checked once, by the destination that asks most of them.
   const strictest = targets.find((target) => target.keyed) ?? targets[0]!
@@ -227,6 +248,7 @@ function published(
       byTarget.set(addressOf(target), parts)
     }
   }
+  if (action.kind === 'route') return []
   const to = action.kind === 'publish' ? [action.to] : action.to
   return to.map((destination) =>
     destination instanceof ExchangeTarget

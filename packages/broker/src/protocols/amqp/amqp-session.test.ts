@@ -627,18 +627,33 @@ describe('a transaction', () => {
     expect(peer.received).toEqual([])
   })
 
-  test('cannot publish with a delay, and then publish nothing', async () => {
+  test('publishes with a delay that begins with the commit, together with all else; nothing after a rollback', async () => {
     const { broker, peer } = await withQueue()
     const type = 'x-delayed-message'
+    const later = { headers: encodeTable({ 'x-delay': 1000 }) }
+    const ready = (): number => broker.core.broker.queue('q').ready
     await peer.call(1, 'exchange.declare', { ...exchange, exchange: 'later', type, arguments: { 'x-delayed-type': 'direct' } })
     await peer.call(1, 'queue.bind', { queue: 'q', exchange: 'later', routingKey: 'k', noWait: false, arguments: {} })
     await peer.call(1, 'tx.select', {})
-    peer.publish(1, 'later', 'k', 'a', { headers: encodeTable({ 'x-delay': 1000 }) })
-    peer.publish(1, '', 'q', 'b')
-    peer.send(1, 'tx.commit', {})
-    expect(await ended(peer)).toMatchObject({ replyCode: 406, replyText: expect.stringContaining('a delayed exchange') })
+    peer.publish(1, 'later', 'k', 'no', later)
+    expect(await peer.call(1, 'tx.rollback', {})).toEqual({})
     await broker.core.advance(2000)
-    expect(broker.core.broker.queue('q').ready).toBe(0)
+    expect(ready()).toBe(0)
+    peer.publish(1, 'later', 'k', 'a', later)
+    peer.publish(1, '', 'q', 'b')
+    await broker.core.advance(2000)
+    expect([ready(), broker.core.broker.stats().scheduledMessages]).toEqual([0, 0])
+    expect(await peer.call(1, 'tx.commit', {})).toEqual({})
+    expect([ready(), broker.core.broker.stats().scheduledMessages]).toEqual([1, 1])
+    await broker.core.advance(990)
+    expect(ready()).toBe(1)
+    await broker.core.advance(20)
+    expect(ready()).toBe(2)
+    await peer.call(1, 'basic.consume', { ...consumption, queue: 'q', consumerTag: 'c', noAck: true })
+    expect([peer.takeDelivery().body, peer.takeDelivery()]).toEqual([
+      'b',
+      expect.objectContaining({ body: 'a', routingKey: 'k' }),
+    ])
   })
 })
 

@@ -225,3 +225,19 @@ test('records that follow each other are each shown as they are, whatever is rem
 })
 
 const shortString = (value: string): readonly number[] => [value.length, ...encodeText(value)]
+
+test('the delay of what has waited is a whole number below zero; others stay as they were published', () => {
+  const delayOf = (batch: Uint8Array): unknown => tableOf(readByAmqp(batch)).get('x-delay')
+  expect(delayOf(stored([text('x-delay', '-200')]))).toEqual(longValue(-200))
+  expect(delayOf(stored([text('x-delay', '-2.5'), text('a', 'b')]))).toEqual(longValue(-2))
+  for (const told of ['200', '0', '-0.5', 'soon', '-Infinity']) expect(delayOf(stored([text('x-delay', told)]))).toBe(told)
+  const typed = (told: string, delay: number | string): Uint8Array => {
+    const table = encodeTable({ 'x-delay': delay, n: 7 })
+    return stored([text('x-delay', told), { key: 'amqp-headers', value: table }])
+  }
+  expect(tableOf(readByAmqp(typed('-200', 200)))).toEqual(new FieldTable(['n', 'x-delay'], [7, longValue(-200)]))
+  expect(delayOf(typed('-200', '200'))).toEqual(longValue(-200))
+  expect(delayOf(typed('200', 200))).toBe(200)
+  expect(delayOf(typed('-200', -200))).toBe(-200)
+  expect(delayOf(typed('-200', '-200'))).toBe('-200')
+})

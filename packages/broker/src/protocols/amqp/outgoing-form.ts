@@ -1,5 +1,6 @@
 import {
   DEAD_HISTORY_HEADER,
+  DELAY_HEADER,
   isMessageProperty,
   messageProperties,
   readDigits,
@@ -9,10 +10,11 @@ import {
 } from '@millrace/wire'
 import { splitScopedName } from '../../base/scoped-names.ts'
 import { AmqpError } from './amqp-error.ts'
-import { checkTable, encodeTable, FieldTable, type FieldValue } from './codec/field-table.ts'
+import { checkTable, encodeTable, FieldTable, type FieldValue, longValue } from './codec/field-table.ts'
 import type { PropertyValues } from './codec/properties.ts'
 import { withoutEntries } from './codec/table-view.ts'
 import { deathHeaderNames, deathHeaders } from './death-headers.ts'
+import { waitedMs, withWaitedMs } from './waited-header.ts'
 
 const PERSISTENT = 2
 const SHORT_STRING_BYTES_MAX = 255
@@ -59,6 +61,12 @@ export function outgoingForm(headers: readonly RecordHeader[], timestampMs: numb
   for (const [name, value] of byName) {
     if (name === messageProperties.amqpHeaders && value !== null && isTable(value)) raw = value
     else if (!readProperty(values, name, value) && textSize(name) <= NAME_BYTES_MAX) entries.set(name, entryValue(value))
+  }
+  const delay = byName.get(DELAY_HEADER)
+  const waited = waitedMs(delay)
+  if (waited !== undefined) {
+    entries.set(DELAY_HEADER, longValue(waited))
+    if (raw !== undefined) raw = withWaitedMs(raw, delay!, waited)
   }
   const expiry = byName.get(messageProperties.expiresAt)
   const expiresMs = expiry === undefined || expiry === null ? Number.NaN : readDigits(expiry, 0, expiry.length)

@@ -11,12 +11,12 @@ import { OutgoingProperties } from './outgoing-properties.ts'
 const DEATH = '[{"source":"queue:q","reason":"expired","count":1,"firstMs":1,"exchange":"","keys":["q"]}]'
 const name = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(...Object.values(messageProperties)) },
-  { weight: 2, arbitrary: fc.constantFrom('a', 'b', 'tenant', 'x-trace', 'Type', 'n'.repeat(63), 'n'.repeat(64), '') },
+  { weight: 2, arbitrary: fc.constantFrom('a', 'b', 'tenant', 'x-trace', 'x-delay', 'Type', 'n'.repeat(63), 'n'.repeat(64), '') },
   fc.constantFrom('millrace-', 'millrace-dead-history', 'millrac', 'ä', 'n'.repeat(256)),
 )
 const value = fc.oneof(
   fc.string({ maxLength: 80 }),
-  fc.constantFrom('0', '7', '255', '256', '007', '', '1700000000000', String(RECORD_MS + 60_000), '9'.repeat(15)),
+  fc.constantFrom('0', '-7', '7', '255', '256', '007', '', '1700000000000', String(RECORD_MS + 60_000), '9'.repeat(15)),
   fc.constantFrom('9'.repeat(16), '18446744073709551615999', 'x'.repeat(255), 'x'.repeat(256), 'vhost::x', 'ä', DEATH),
   fc.string({ unit: 'grapheme-ascii', minLength: 8000, maxLength: 9000 }),
   fc.constant(null),

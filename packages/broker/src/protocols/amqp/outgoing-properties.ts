@@ -6,6 +6,7 @@
 import {
   BROKER_HEADER_PREFIX,
   copyBytes,
+  DELAY_HEADER,
   digitCount,
   encodeText,
   messageProperties,
@@ -56,7 +57,13 @@ const properties: readonly (readonly [header: string, property: PropertyName])[]
   [messageProperties.clusterId, 'clusterId'],
 ]
 const propertyOf: readonly number[] = properties.map(([, property]) => PROPERTY[property])
-const names = new ByteNames([...properties.map(([header]) => header), messageProperties.exchange, messageProperties.amqpHeaders])
+/** Those behind the exchange are never usual: what has waited is told as a number. */
+const names = new ByteNames([
+  ...properties.map(([header]) => header),
+  messageProperties.exchange,
+  messageProperties.amqpHeaders,
+  DELAY_HEADER,
+])
 const EXCHANGE: number = properties.length
 const brokerPrefix: Uint8Array = encodeText(BROKER_HEADER_PREFIX)
 
@@ -81,7 +88,7 @@ export class OutgoingProperties {
   /**
    * @param start where the headers of a record begin, with their count
    * @returns flags and properties, which stay as they are; undefined for what is not usual: several headers with one name, values that
-   *   are no property, text beyond ASCII in others, deaths
+   *   are no property, text beyond ASCII in others, deaths, delays
    */
   translate(bytes: Uint8Array, start: number, end: number, timestampMs: number): Uint8Array | undefined {
     this.#clear()

@@ -66,11 +66,7 @@ export class Transaction implements BatchTaker, SettleTaker {
     const settles = this.#settles
     const returned = this.#returned
     this.#clear()
-    const actions: TransactionAction[] = []
-    for (const { route, batch } of publishes) {
-      const to = route.destinations
-      actions.push(to.length === 1 ? { kind: 'publish', to: to[0]!, partition: -1, batch } : { kind: 'multicast', to, batch })
-    }
+    const actions: TransactionAction[] = publishes.map(({ route, batch }) => ({ kind: 'route', route, batch }))
     for (const range of ranges(settles)) actions.push({ kind: 'settle', ...range })
     try {
       if (actions.length > 0) this.#broker.transact(actions)
