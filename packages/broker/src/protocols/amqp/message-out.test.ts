@@ -226,8 +226,9 @@ test('records that follow each other are each shown as they are, whatever is rem
 
 const shortString = (value: string): readonly number[] => [value.length, ...encodeText(value)]
 
+const delayOf = (batch: Uint8Array): unknown => tableOf(readByAmqp(batch)).get('x-delay')
+
 test('the delay of what has waited is a whole number below zero; others stay as they were published', () => {
-  const delayOf = (batch: Uint8Array): unknown => tableOf(readByAmqp(batch)).get('x-delay')
   expect(delayOf(stored([text('x-delay', '-200')]))).toEqual(longValue(-200))
   expect(delayOf(stored([text('x-delay', '-2.5'), text('a', 'b')]))).toEqual(longValue(-2))
   for (const told of ['200', '0', '-0.5', 'soon', '-Infinity']) expect(delayOf(stored([text('x-delay', told)]))).toBe(told)
