@@ -120,6 +120,25 @@ describe('amqplib', () => {
     expect((await channel.checkQueue('full')).messageCount).toBe(1)
   })
 
+  test('they go by the keys in CC as well, and tell them, but not by BCC', async () => {
+    await channel.assertExchange('letters', 'direct')
+    await channel.assertQueue('copied', { deadLetterExchange: 'letters' })
+    for (const queue of ['own', 'copy', 'blind']) {
+      await channel.assertQueue(`${queue} letters`)
+      await channel.bindQueue(`${queue} letters`, 'letters', queue === 'own' ? 'copied' : queue)
+    }
+    await send('copied', 'a', { CC: ['copy'], BCC: ['blind'] })
+    channel.reject(await next('copied', { noAck: false }), false)
+    for (const queue of ['own', 'copy']) {
+      const { fields, properties } = await next(`${queue} letters`, { noAck: true })
+      expect(fields).toMatchObject({ exchange: 'letters', routingKey: 'copied' })
+      expect(properties.headers).toMatchObject({ CC: ['copy'] })
+      expect(properties.headers).not.toHaveProperty('BCC')
+      expect(deaths(properties.headers)).toMatchObject([{ queue: 'copied', 'routing-keys': ['copied', 'copy'] }])
+    }
+    expect(await channel.get('blind letters')).toBe(false)
+  })
+
   test('what waits and comes back counts its deaths', async () => {
     await channel.assertQueue('wait', { messageTtl: 20, deadLetterExchange: '', deadLetterRoutingKey: 'retry' })
     await channel.assertQueue('retry', { deadLetterExchange: '', deadLetterRoutingKey: 'wait' })

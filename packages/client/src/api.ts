@@ -462,6 +462,8 @@ export interface QueueInfo extends DeliveryInfo {
   readonly levels?: readonly { readonly priority: number; readonly ready: number; readonly inFlight: number }[]
   /** Messages that wait for their time to be published into it. */
   readonly scheduled: number
+  /** Milliseconds since something was published to it, delivered or settled, or since the broker started. */
+  readonly idleMs: number
   readonly expireMs?: number
   readonly limits?: QueueLimits
   readonly dedup?: DedupPolicy

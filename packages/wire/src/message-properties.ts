@@ -31,6 +31,9 @@ export const BROKER_HEADER_PREFIX = 'millrace-'
 /** Of a dead letter: where it died, newest first. JSON, an array of `DeathEntry`. */
 export const DEAD_HISTORY_HEADER = 'millrace-dead-history'
 
+/** Keys by which it was routed beside its own. JSON, an array of texts. */
+export const MORE_KEYS_HEADER = 'millrace-more-keys'
+
 /**
  * How many milliseconds a message waits in the first delayed exchange that it comes to, in decimal. It is below zero once it has waited there, so that
  * no other exchange keeps it again.

@@ -222,6 +222,8 @@ export interface QueueInfo extends DeliveryInfo {
   readonly levels?: readonly LevelInfo[]
   /** Messages that wait to be published into it: see `Destination.publishLater`. */
   readonly scheduled: number
+  /** Milliseconds since something was published to it, delivered or settled, or since the broker started. */
+  readonly idleMs: number
   /** Absent while it is off. */
   readonly dedup?: DedupPolicy
   readonly expireMs?: number

@@ -1,3 +1,4 @@
+import type { Clock } from '../ports/platform.ts'
 import type { LogStore, Ticket } from '../storage/log-store.ts'
 import { KIB } from '../base/units.ts'
 import type { StateLog } from './state/state-log.ts'
@@ -34,6 +35,7 @@ interface Sent {
 export class CommitCycle {
   readonly #store: LogStore
   readonly #stateLog: StateLog
+  readonly #clock: Clock
   readonly #afterCommit: () => void
   readonly #gatheredBytesMax: number
   #open: CommitMember[] = []
@@ -41,18 +43,26 @@ export class CommitCycle {
   #waiting: CommitWaiter[] = []
   readonly #stop: (() => void)[]
   #recordable = RECORDED_RUNS_MAX
+  /** Undefined until somebody asks. */
+  #openedMs: number | undefined
   /** About the size of what members have gathered. They add to it. */
   gatheredBytes = 0
   /** Set while changes are made that belong into one commit, for which room was reserved. */
   together = false
 
   /** @param afterCommit runs after the members of a commit were told */
-  constructor(store: LogStore, stateLog: StateLog, afterCommit: () => void) {
+  constructor(store: LogStore, stateLog: StateLog, clock: Clock, afterCommit: () => void) {
+    this.#clock = clock
     this.#store = store
     this.#stateLog = stateLog
     this.#afterCommit = afterCommit
     this.#gatheredBytesMax = Math.min(GATHERED_BYTES_MAX, store.limits.commitBytesMax * GATHERED_SHARE_MAX)
     this.#stop = [store.onClosing(() => this.#closing()), store.onCommitted((ticket) => this.#committed(ticket))]
+  }
+
+  /** When the open commit was begun, monotonic: one look at the clock for all that changes in it. Asked by those whose change has it closed. */
+  get openedMs(): number {
+    return (this.#openedMs ??= this.#clock.monotonicMs())
   }
 
   /** Visits `member` when the open commit closes. Does not by itself make it close: `store.touch` does. */
@@ -89,6 +99,7 @@ export class CommitCycle {
   }
 
   #closing(): void {
+    this.#openedMs = undefined
     const members = this.#open
     if (members.length > 0) {
       this.#open = []

@@ -41,6 +41,7 @@ import { OldestTimestamps } from './oldest-timestamp.ts'
 import { PartitionReader, type ReaderCredit, type ReaderSource } from './partition-reader.ts'
 import { LevelsReader } from './priorities/levels-reader.ts'
 import type { TransactionCoordinator } from './producer-transactions/transaction-coordinator.ts'
+import { queueInfo } from './queue-info.ts'
 import type { CoreQuotas } from './quotas/core-quotas.ts'
 import type { StoredDocuments } from './documents/stored-documents.ts'
 import { Redrives } from './redrive/redrives.ts'
@@ -167,7 +168,7 @@ export class CoreBroker implements Broker {
   }
 
   queue(name: string): QueueInfo {
-    return this.#queueInfo(this.#registry.queue(name))
+    return queueInfo(this.#shard, this.#oldest, this.#registry.queue(name))
   }
 
   subscription(topic: string, name: string): SubscriptionInfo {
@@ -179,7 +180,7 @@ export class CoreBroker implements Broker {
   }
 
   queues(): readonly QueueInfo[] {
-    return [...this.#registry.queues.values()].map((queue) => this.#queueInfo(queue))
+    return [...this.#registry.queues.values()].map((queue) => queueInfo(this.#shard, this.#oldest, queue))
   }
 
   subscriptions(topic?: string): readonly SubscriptionInfo[] {
@@ -466,25 +467,6 @@ export class CoreBroker implements Broker {
       scheduled: this.#shard.schedule.pending(topic.target),
       partitionInfo: topic.tails.map((tail) => this.#store.bounds(tail.id)),
       subscriptions: [...topic.subscriptions.keys()],
-    }
-  }
-
-  #queueInfo(queue: Queue): QueueInfo {
-    const { name, expireMs, durable, autoDelete, labels } = queue
-    const limits = queue.target.limit?.settings
-    const dedup = queue.target.ids?.settings
-    return {
-      name,
-      durable,
-      autoDelete,
-      ...(labels === undefined ? {} : { labels }),
-      ...(expireMs === undefined ? {} : { expireMs }),
-      ...(limits === undefined ? {} : { limits }),
-      ...(dedup === undefined ? {} : { dedup }),
-      ...(queue.levels.count === 1 ? {} : { priorities: queue.levels.count, levels: queue.group.levels() }),
-      ...queue.group.info(),
-      scheduled: this.#shard.schedule.pending(queue.target),
-      oldestTimestampMs: this.#oldest.of(queue.group),
     }
   }
 

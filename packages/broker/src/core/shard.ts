@@ -98,7 +98,7 @@ export function newShard(parts: ShardParts): Shard {
   const store = new PlainLogStore(stored, plain)
   const dispatcher = new Dispatcher(platform.scheduler)
   const timers = new Timers(platform.clock, platform.scheduler)
-  const cycle = new CommitCycle(store, stateLog, () => dispatcher.run())
+  const cycle = new CommitCycle(store, stateLog, platform.clock, () => dispatcher.run())
   const windows = new WindowBudget()
   const scheduleHome = { store, platform, crc32c, stateLog, cycle, dispatcher, timers, windows, warn }
   return {

@@ -21,6 +21,8 @@ export interface CursorOwner {
   readonly address: string
   /** Whether settled records are removed from the log. */
   readonly trimsLog: boolean
+  /** When something was last published to it, delivered or settled, monotonic. Kept by those who do it. */
+  lastActiveMs: number
   readonly maxAttempts: number
   /** Where dead letters go. */
   readonly deadLetter: string | undefined

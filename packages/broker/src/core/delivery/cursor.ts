@@ -192,6 +192,7 @@ export class Cursor extends CursorState implements LogFollower {
    */
   settle(holder: Holder, first: number, last: number, outcome: Outcome, attempt: number): number {
     let settled = 0
+    this.owner.lastActiveMs = this.shard.cycle.openedMs
     let range = this.held.from(first)
     while (range !== undefined && range.first <= last) {
       const from = range.first > first ? range.first : first
@@ -248,6 +249,7 @@ export class Cursor extends CursorState implements LogFollower {
   // ---- what others tell it -----------------------------------------------------------------------------------------
 
   appended(): void {
+    this.owner.lastActiveMs = this.shard.cycle.openedMs
     this.owner.activate(this)
     if (this.owner.hasCredit || this.owner.isFleeting) this.shard.cycle.gather(this)
   }

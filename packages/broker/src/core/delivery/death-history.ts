@@ -1,5 +1,6 @@
 /** What a message that died more than once tells of its deaths: the header `millrace-dead-history` (docs/retries-delays-dead-letters.md). */
 import { DEAD_HISTORY_HEADER, type DeathEntry, encodeText, messageProperties, type RecordHeader } from '@millrace/wire'
+import { moreKeysHeader } from '../router/more-keys.ts'
 import { headerText, textHeader } from './dead-letter-headers.ts'
 import { type Death, DEATHS } from './ranges.ts'
 
@@ -28,10 +29,11 @@ export function withDeath(history: readonly DeathEntry[], death: Omit<DeathEntry
   return [entry, ...history.filter((each) => !isLike(each))]
 }
 
-/** Leaves out what does not fit, but neither the newest nor the first death. */
+/** Leaves out what does not fit, but neither the newest nor the first death, nor by which key each came. */
 export function historyHeader(history: readonly DeathEntry[]): RecordHeader {
   let kept = history
   while (kept.length > 2 && sizeOf(kept) > HISTORY_BYTES_MAX) kept = [...kept.slice(0, -2), kept.at(-1)!]
+  if (sizeOf(kept) > HISTORY_BYTES_MAX) kept = kept.map((entry) => ({ ...entry, keys: entry.keys.slice(0, 1) }))
   return textHeader(DEAD_HISTORY_HEADER, JSON.stringify(kept))
 }
 
@@ -54,15 +56,14 @@ export function asPublished(
 ): { readonly key: Uint8Array | null; readonly headers: readonly RecordHeader[] } {
   const first = historyOf(headers).at(-1)
   if (first === undefined) return { key, headers }
+  const [published = '', ...more] = first.keys
   const others = headers.filter((header) => header.key !== messageProperties.exchange)
-  const [published = ''] = first.keys
+  // Of several headers with one name the last counts.
+  if (more.length > 0) others.push(moreKeysHeader(more))
   // What was published to the queue itself, without a key, was not published with its name.
-  if (first.exchange === '' && published === nameIn(first.source)) return { key: null, headers: others }
-  if (first.exchange === '') return { key: encodeText(published), headers: others }
-  return {
-    key: published === '' ? null : encodeText(published),
-    headers: [...others, textHeader(messageProperties.exchange, first.exchange)],
-  }
+  if (first.exchange === '' && more.length === 0 && published === nameIn(first.source)) return { key: null, headers: others }
+  if (first.exchange !== '') others.push(textHeader(messageProperties.exchange, first.exchange))
+  return { key: published === '' && first.exchange !== '' ? null : encodeText(published), headers: others }
 }
 
 /** The name in an address, by which the default exchange knows a queue. */

@@ -39,6 +39,7 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
   /** In order of their partitions. Levels of a queue with priorities come as they are used, so there may be gaps. */
   readonly cursors: Cursor[] = []
   queued = false
+  lastActiveMs: number
   /** The last consumer that was there to be served has left. */
   onUnused: (() => void) | undefined
   /** One that is not there to be served asks for something. */
@@ -63,6 +64,7 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
     this.#shard = shard
     this.address = address
     this.trimsLog = trimsLog
+    this.lastActiveMs = shard.platform.clock.monotonicMs()
     this.#policy = policy
     this.#deadLetters = deadLetters
     this.#limitRate()
@@ -402,7 +404,8 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
     const share = sharers === 1 ? available : Math.min(available, Math.ceil(batchOffsets / sharers))
     const count = Math.min(share, consumer.room, allowed)
     this.#rate?.took(count)
-    cursor.take(count, consumer, consumer.deadlineMs(this.#shard.platform.clock.monotonicMs()))
+    const nowMs = (this.lastActiveMs = this.#shard.platform.clock.monotonicMs())
+    cursor.take(count, consumer, consumer.deadlineMs(nowMs))
     consumer.credit -= count
     if (!this.#isSingle) this.#turns.served(consumer)
     else if (consumer.room <= 0) this.#turns.remove(consumer)

@@ -11,6 +11,7 @@ import { unreachable } from '../../base/assert.ts'
 import { KIB } from '../../base/units.ts'
 import type { DeathFact, DeliveryPolicy } from '../broker.ts'
 import { parseAddress } from '../names.ts'
+import { moreKeysIn } from '../router/more-keys.ts'
 import { prepareWaits } from '../router/waits.ts'
 import type { PreparedPublish } from '../schedule/schedule-target.ts'
 import type { Shard } from '../shard.ts'
@@ -168,7 +169,7 @@ function deathOf(
     reason: death,
     firstMs: nowMs,
     exchange: exchange ?? '',
-    keys: [key === null ? (exchange === undefined ? nameIn(source) : '') : decoder.decode(key)],
+    keys: [key === null ? (exchange === undefined ? nameIn(source) : '') : decoder.decode(key), ...moreKeysIn(headers)],
     ...(Number.isFinite(lifeMs) ? { expiration: String(Math.max(0, lifeMs)) } : {}),
   }
 }

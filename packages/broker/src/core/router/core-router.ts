@@ -177,7 +177,11 @@ export class CoreRouter implements Router {
         (queue) => queue,
       )
     const { vhost, name: own } = splitScopedName(name)
-    if (own === '') return new ExchangeBox('', key, (message) => byName.named(scopedName(vhost, message.key)))
+    const scoped = (each: string): string => scopedName(vhost, each)
+    if (own === '')
+      return new ExchangeBox('', key, (message) =>
+        byName.route({ key: scoped(message.key), moreKeys: message.moreKeys.map(scoped) }),
+      )
     return new ExchangeBox(name, key, (message) => this.#exchanges.get(name)?.routes.route(message))
   }
 

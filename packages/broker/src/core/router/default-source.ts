@@ -19,8 +19,8 @@ export class DefaultSource implements ExchangeSource {
     this.#nowhere = new CoreRoute(home, undefined, [])
   }
 
-  route({ key, moreKeys }: RoutedMessage): CoreRoute {
-    if (moreKeys === undefined) return this.named(key)
+  route({ key, moreKeys }: Pick<RoutedMessage, 'key' | 'moreKeys'>): CoreRoute {
+    if (moreKeys === undefined || moreKeys.length === 0) return this.named(key)
     const first = this.#queue(key)
     const targets = new Set<PublishTarget>()
     if (first !== undefined) targets.add(first)

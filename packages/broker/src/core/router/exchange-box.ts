@@ -1,20 +1,21 @@
 /** Dead letters that go to an exchange. */
-import { encodeText, messageProperties } from '@millrace/wire'
+import { encodeText, messageProperties, MORE_KEYS_HEADER } from '@millrace/wire'
 import { splitScopedName } from '../../base/scoped-names.ts'
 import { isCircle, nameIn } from '../delivery/death-history.ts'
 import { headerText } from '../delivery/dead-letter-headers.ts'
 import { type DeadMessage, type LetterBox, type Mailing, NOWHERE, type Way } from '../delivery/letter-box.ts'
 import type { CoreRoute } from './core-route.ts'
+import { moreKeysIn } from './more-keys.ts'
 import { RoutedHeaders } from './routed-records.ts'
-import type { RoutedMessage } from './router.ts'
 
+const NO_KEYS: readonly string[] = []
 const decoder = new TextDecoder()
 
 export class ExchangeBox implements LetterBox {
   readonly keepsHistory = true
   readonly #name: string
   readonly #key: string | undefined
-  readonly #route: (message: RoutedMessage) => CoreRoute | undefined
+  readonly #route: (message: RoutedHeaders) => CoreRoute | undefined
   readonly #keyOfQueue: (name: string) => string
   readonly #ways = new WeakMap<CoreRoute, Way>()
 
@@ -27,7 +28,7 @@ export class ExchangeBox implements LetterBox {
   constructor(
     name: string,
     key: string | undefined,
-    route: (message: RoutedMessage) => CoreRoute | undefined,
+    route: (message: RoutedHeaders) => CoreRoute | undefined,
     keyOfQueue: (name: string) => string = (queue) => splitScopedName(queue).name,
   ) {
     this.#name = name
@@ -37,13 +38,19 @@ export class ExchangeBox implements LetterBox {
   }
 
   mail(message: DeadMessage): Mailing {
+    const hasOwnKeys = this.#key === undefined
     const key = this.#key ?? this.#keyOf(message)
+    const moreKeys = hasOwnKeys ? moreKeysIn(message.headers) : NO_KEYS
     const isNamed = this.#name !== ''
-    const headers = message.headers.filter((header) => header.key !== messageProperties.exchange)
+    const headers = message.headers.filter(
+      ({ key: name }) => name !== messageProperties.exchange && (hasOwnKeys || name !== MORE_KEYS_HEADER),
+    )
     if (isNamed) headers.push({ key: messageProperties.exchange, value: encodeText(this.#name) })
-    const route = this.#route(new RoutedHeaders(key, headers))
+    const route = this.#route(new RoutedHeaders(key, moreKeys, headers))
     const way = route === undefined ? NOWHERE : this.#wayOf(route, message)
-    return { way, key: isNamed && key !== '' ? encodeText(key) : null, headers }
+    // By other keys the default exchange gives it to queues that do not have the name of its own.
+    const keepsKey = key !== '' && (isNamed || moreKeys.length > 0)
+    return { way, key: keepsKey ? encodeText(key) : null, headers }
   }
 
   /** What the default exchange gave to a queue had the queue's name as its key. */

@@ -1,4 +1,4 @@
-import { encodeBatch } from '@millrace/wire'
+import { type DeathEntry, encodeBatch } from '@millrace/wire'
 import { beforeEach, expect, test } from 'vitest'
 import { TestBroker, headersOf } from '../../../test/core/harness.ts'
 import type { QueueSpec } from '../broker.ts'
@@ -325,4 +325,87 @@ test('a letter that nothing takes when it has waited is dropped then, and counte
   await t.advance(2000)
   expect(t.broker.router.exchange('later').counters).toMatchObject({ unroutable: 1 })
   expect(t.broker.stats().scheduledMessages).toBe(0)
+})
+
+// ---- more keys ------------------------------------------------------------------------------------------------------
+
+function publishWithKeys(to: string, key: string, value: string, moreKeys: string, delay?: string): void {
+  const headers = [
+    { key: 'millrace-more-keys', value: moreKeys },
+    ...(delay === undefined ? [] : [{ key: 'x-delay', value: delay }]),
+  ]
+  const record = { timestampMs: 0, key: new TextEncoder().encode(key), value: new TextEncoder().encode(value), headers }
+  t.broker.destination(to, false).publish(0, encodeBatch([record]))
+}
+
+test('letters are routed by all keys of the message, once to each queue, and the history tells them', async () => {
+  queue('work', { delivery: { deadLetter: 'exchange:dlx' } })
+  for (const name of ['a', 'b', 'c']) queue(name)
+  exchange('dlx', ['a', 'a'], ['b', 'b'], ['b', 'a'], ['c', 'c'])
+  publishWithKeys('queue:work', 'a', '1', '["b"]')
+  publishWithKeys('queue:work', 'none', '2', '["c", 7, "b"]')
+  publishWithKeys('queue:work', 'a', '3', '{"b": 1}')
+  publishWithKeys('queue:work', 'c', '4', '["b"')
+  for (let n = 0; n < 4; n++) await reject('work')
+  expect([await values('a'), await values('b'), await values('c')]).toEqual([
+    ['1', '2', '3'],
+    ['1', '2'],
+    ['2', '4'],
+  ])
+  const histories = (await lettersOf('a')).map(({ history }) => (history as readonly DeathEntry[])[0]!.keys)
+  expect(histories).toEqual([['a', 'b'], ['none', 'c', 'b'], ['a']])
+  expect((await lettersOf('b'))[0]).toMatchObject({ key: 'a', headers: { 'millrace-more-keys': '["b"]' } })
+})
+
+test('by the key of the policy alone, if it has one, and then also when they die again; a redrive brings the others back', async () => {
+  queue('work', { delivery: { deadLetter: 'exchange:dlx/failed' } })
+  queue('dead', { delivery: { deadLetter: 'exchange:dlx' } })
+  queue('b')
+  exchange('dlx', ['failed', 'dead'], ['b', 'b'])
+  publishWithKeys('queue:work', 'k', 'm', '["b"]')
+  await reject('work')
+  const [letter] = await lettersOf('dead')
+  expect(letter!.headers).not.toHaveProperty('millrace-more-keys')
+  expect(letter!.history).toMatchObject([{ keys: ['k', 'b'] }])
+  t.broker.redrive({ source: 'queue:dead' })
+  await t.settle()
+  expect(await lettersOf('work')).toMatchObject([{ key: 'k', value: 'm', headers: { 'millrace-more-keys': '["b"]' } }])
+  await reject('work')
+  await reject('dead')
+  expect(await values('b')).toEqual([])
+})
+
+test('the default exchange gives letters to the queues of all keys, in virtual hosts to those there', async () => {
+  for (const vhost of ['', 'v::']) {
+    queue(`${vhost}work`, { delivery: { deadLetter: `exchange:${vhost}` } })
+    for (const name of ['a', 'b']) queue(vhost + name)
+    publishWithKeys(`queue:${vhost}work`, 'a', `m${vhost}`, '["b"]')
+    await reject(`${vhost}work`)
+    for (const name of ['a', 'b']) expect(await lettersOf(vhost + name)).toMatchObject([{ key: 'a', value: `m${vhost}` }])
+  }
+})
+
+test('a message that has waited is routed by all its keys; one that is published anew by its own', async () => {
+  t.broker.router.createExchange({ name: 'dlx', type: 'direct', delayed: true })
+  queue('work', { delivery: { deadLetter: 'exchange:dlx' } })
+  for (const name of ['a', 'b']) {
+    queue(name)
+    t.broker.router.bind({ source: 'dlx', destination: `queue:${name}`, key: name })
+  }
+  publishWithKeys('queue:work', 'a', '1', '["b"]', '1000')
+  await reject('work')
+  await t.advance(1100)
+  expect([await values('a'), await values('b')]).toEqual([['1'], ['1']])
+  publishWithKeys('exchange:dlx', 'a', '2', '["b"]')
+  publishWithKeys('exchange:dlx', 'a', '3', '["b"]', '1000')
+  await t.advance(1100)
+  expect([await values('a'), await values('b')]).toEqual([['1', '2', '3'], ['1']])
+})
+
+test('the history stays small when there are many keys', async () => {
+  queue('work', { delivery: { deadLetter: 'exchange:/dead' } })
+  queue('dead')
+  publishWithKeys('queue:work', 'k', 'm', JSON.stringify(Array.from({ length: 500 }, (_, n) => `key ${n}`)))
+  await reject('work')
+  expect((await lettersOf('dead'))[0]!.history).toMatchObject([{ source: 'queue:work', keys: ['k'] }])
 })

@@ -51,7 +51,8 @@ export class ExchangeRoutes implements ExchangeSource {
   route(message: RoutedMessage): CoreRoute {
     if (this.#exchange.deleted) throw new MillraceError('not_found', `${this.#exchange.address} was deleted`)
     const { key, moreKeys } = message
-    if (this.byHeaders || moreKeys !== undefined || key.length > CACHED_KEY_LENGTH_MAX) return this.#find(message, false)
+    const isByKey = moreKeys === undefined || moreKeys.length === 0
+    if (this.byHeaders || !isByKey || key.length > CACHED_KEY_LENGTH_MAX) return this.#find(message, false)
     const known = this.#byKey.get(key)
     if (known !== undefined) return known
     const found = this.#find(message, false)

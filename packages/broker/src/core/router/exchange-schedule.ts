@@ -8,7 +8,7 @@ import { DUE_BYTES_MAX } from './limits.ts'
 import { type Run, runsOf } from './runs.ts'
 
 /** They say what they were published with. */
-const AS_THEY_ARE = { exchange: undefined, key: undefined, routedBy: undefined }
+const AS_THEY_ARE = { exchange: undefined, key: undefined, routedBy: undefined, hasMoreKeys: true }
 
 export class ExchangeSchedule implements ScheduleTarget {
   readonly #shard: Shard

@@ -112,7 +112,8 @@ export class ExchangeTarget implements Destination {
   #checkKeys(batch: Uint8Array): void {
     if (this.#checkKey === undefined) return
     const message = new RoutedRecord()
-    for (const record = new RecordCursor(batch); record.next();) this.#checkKey(this.name, message.show(record, this.#key).key)
+    for (const record = new RecordCursor(batch); record.next();)
+      this.#checkKey(this.name, message.show(record, this.#key, false).key)
   }
 
   /** One message for one queue, or several with one key. */

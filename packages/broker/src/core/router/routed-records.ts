@@ -1,20 +1,24 @@
 /** Records as exchanges see them: their headers have no types. */
-import { encodeText, type RecordCursor, type RecordHeader } from '@millrace/wire'
+import { encodeText, type RecordCursor, type RecordHeader, readHeaders } from '@millrace/wire'
+import { moreKeysIn } from './more-keys.ts'
 import type { HeaderValue, RoutedMessage } from './router.ts'
 
+const NO_KEYS: readonly string[] = []
 const decoder = new TextDecoder()
 
 /** The record that a cursor stands on. Keep one for many: it remembers the names that were asked for. */
 export class RoutedRecord implements RoutedMessage {
   readonly isText = true
   key = ''
+  moreKeys: readonly string[] = NO_KEYS
   #record: RecordCursor | undefined
   readonly #names = new Map<string, Uint8Array>()
 
-  /** @param key what it is routed by; undefined: its own key */
-  show(record: RecordCursor, key: string | undefined): this {
+  /** @param key what it is routed by; undefined: its own key @param hasMoreKeys and by those that it says */
+  show(record: RecordCursor, key: string | undefined, hasMoreKeys: boolean): this {
     this.#record = record
     this.key = key ?? keyOf(record)
+    this.moreKeys = hasMoreKeys ? moreKeysIn(readHeaders(record.batch, record.headersAt, record.end)) : NO_KEYS
     return this
   }
 
@@ -36,10 +40,12 @@ export class RoutedRecord implements RoutedMessage {
 export class RoutedHeaders implements RoutedMessage {
   readonly isText = true
   readonly key: string
+  readonly moreKeys: readonly string[]
   readonly #headers: readonly RecordHeader[]
 
-  constructor(key: string, headers: readonly RecordHeader[]) {
+  constructor(key: string, moreKeys: readonly string[], headers: readonly RecordHeader[]) {
     this.key = key
+    this.moreKeys = moreKeys
     this.#headers = headers
   }
 

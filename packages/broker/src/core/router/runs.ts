@@ -3,6 +3,7 @@ import {
   BATCH_HEADER_BYTES,
   encodeText,
   messageProperties,
+  MORE_KEYS_HEADER,
   RecordBatchBuilder,
   RecordCursor,
   type RecordHeader,
@@ -31,6 +32,8 @@ export interface PublishedTo {
   readonly key: string | undefined
   /** What they are routed by; undefined: their key. */
   readonly routedBy: string | undefined
+  /** They are routed by the other keys that they say, too. */
+  readonly hasMoreKeys?: boolean
 }
 
 interface OpenRun {
@@ -40,7 +43,7 @@ interface OpenRun {
 }
 
 /** As what records are published. */
-export type Publishing = Omit<PublishedTo, 'routedBy'> & {
+export type Publishing = Pick<PublishedTo, 'exchange' | 'key'> & {
   /** They have waited for as long as they say. */
   readonly hasWaited?: boolean
 }
@@ -66,7 +69,7 @@ export function runsOf(
   const rewriter = new Rewriter(to)
   const runs: OpenRun[] = []
   for (let position = 0; record.next(); position++) {
-    const way = route(message.show(record, to.routedBy), position)
+    const way = route(message.show(record, to.routedBy, to.hasMoreKeys === true), position)
     if (way === undefined) continue
     const bytes = record.end - record.keyAt + rewriter.addedBytes
     let run = openRun(runs, way)
@@ -119,7 +122,7 @@ class Rewriter {
     const read = readHeaders(batch, headersAt, end)
     const headers = this.#hasWaited ? read.map(afterDelay) : read
     const added = this.#added
-    return added === undefined ? headers : [...headers.filter(({ key }) => key !== added.key), added]
+    return added === undefined ? headers : [...headers.filter(({ key }) => key !== added.key && key !== MORE_KEYS_HEADER), added]
   }
 }
 

@@ -47,7 +47,7 @@ beforeEach(async () => {
   platform = new VirtualPlatform(1)
   store = await platform.until(openLogStore({ journal: await openMemoryJournal(), platform, crc32c, limits: {} }))
   log = undefined
-  const cycle = new CommitCycle(store, new StateLog(store, store.createLog(), crc32c, 0), () => {})
+  const cycle = new CommitCycle(store, new StateLog(store, store.createLog(), crc32c, 0), platform.clock, () => {})
   cells = new CellLog<Numbers>({ store, crc32c, cycle }, 1_000_000, (created) => (log = created))
 })
 
@@ -121,7 +121,7 @@ test('what is restored is written on, and entities are numbered on', async () =>
   cells.snapshot(cell, 1)
   await commit()
   const recovered = await read()
-  const cycle = new CommitCycle(store, new StateLog(store, store.createLog(), crc32c, 0), () => {})
+  const cycle = new CommitCycle(store, new StateLog(store, store.createLog(), crc32c, 0), platform.clock, () => {})
   cells = new CellLog<Numbers>({ store, crc32c, cycle }, 1_000_000, () => expect.unreachable())
   cells.restore(recovered)
   add(recovered.cells[0]!.cell, 8)

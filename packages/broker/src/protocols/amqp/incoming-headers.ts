@@ -1,7 +1,7 @@
 /**
  * Properties of a message as record headers, from bytes to bytes:
  *
- *   [expires-at] [exchange] texts, as they are [delivery-mode] [priority] [timestamp] | entries of the table
+ *   [expires-at] [exchange] texts, as they are [delivery-mode] [priority] [timestamp] | entries of the table [more keys]
  *
  * A plain table is one that record headers tell in full: long strings with names of their own. Its entries are copied one by one.
  */
@@ -14,6 +14,7 @@ import {
   encodeText,
   type HeaderWriter,
   messageProperties,
+  MORE_KEYS_HEADER,
   writeDigits,
 } from '@millrace/wire'
 import { ByteNames, isAmong, isAscii } from './codec/byte-names.ts'
@@ -43,6 +44,7 @@ const names = {
   deliveryMode: encodeText(messageProperties.deliveryMode),
   priority: encodeText(messageProperties.priority),
   timestamp: encodeText(messageProperties.timestamp),
+  moreKeys: encodeText(MORE_KEYS_HEADER),
 } as const
 
 /** Properties that are text in both forms. */
@@ -70,8 +72,15 @@ const nameRanges = new Int32Array(2 * PLAIN_ENTRIES_MAX)
 /**
  * @param exchange its name in the core, '' for the default one
  * @param isPlain whether the table is (`isPlainTable`)
+ * @param moreKeys by which it is routed as well, and consumers may know
  */
-export function writeIncoming(writer: HeaderWriter, properties: Properties, exchange: string, isPlain: boolean): EncodedHeaders {
+export function writeIncoming(
+  writer: HeaderWriter,
+  properties: Properties,
+  exchange: string,
+  isPlain: boolean,
+  moreKeys: readonly string[],
+): EncodedHeaders {
   const { bytes } = properties
   const hasExpiry = properties.has(EXPIRATION)
   writer.begin()
@@ -90,6 +99,7 @@ export function writeIncoming(writer: HeaderWriter, properties: Properties, exch
   if (properties.has(HEADERS)) {
     if (isPlain) addPlainTable(writer, bytes, properties.at(HEADERS), properties.end(HEADERS))
     else for (const { name, value } of tableHeaders(properties.content(HEADERS))) addWhole(writer, name, value)
+    if (moreKeys.length > 0) addWhole(writer, names.moreKeys, encodeText(JSON.stringify(moreKeys)))
   }
   return writer.finish(hasExpiry)
 }

@@ -21,8 +21,16 @@ import { BLIND_CARBON_COPY, CARBON_COPY } from './table-headers.ts'
 const EXPIRATION_MS_MAX = 0xffff_ffff
 const EXPIRATION_DIGITS_MAX = 10
 const NO_KEYS: readonly string[] = []
+const NO_MORE_KEYS: MoreKeys = { told: NO_KEYS, all: NO_KEYS }
 const NO_TABLE = -1
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+
+interface MoreKeys {
+  /** CC, which consumers see. */
+  readonly told: readonly string[]
+  /** BCC as well. */
+  readonly all: readonly string[]
+}
 
 /** What forms are made with, one after the other. */
 export class FormParts {
@@ -64,13 +72,14 @@ export class MessageForm {
     const tableAt = properties.at(PROPERTY.headers)
     const tableEnd = properties.end(PROPERTY.headers)
     const isPlain = hasTable && isPlainTable(bytes, tableAt, tableEnd)
-    this.moreKeys = hasTable && !isPlain ? moreKeys(bytes, tableAt, tableEnd) : NO_KEYS
+    const { told, all } = hasTable && !isPlain ? moreKeys(bytes, tableAt, tableEnd) : NO_MORE_KEYS
+    this.moreKeys = all
     this.#at = slab.append(bytes, at, end - at)
     this.#bytes = slab.bytes
     this.#end = this.#at + end - at
     this.#tableAt = hasTable ? this.#at + tableAt - at : NO_TABLE
     this.#tableEnd = this.#at + tableEnd - at
-    this.#encoded = writeIncoming(writer, properties, exchange, isPlain)
+    this.#encoded = writeIncoming(writer, properties, exchange, isPlain, told)
     slab.release()
   }
 
@@ -148,10 +157,11 @@ function wrongExpiration(text: string): string {
   return `{${number.startsWith('-') ? 'value_negative' : 'value_too_big'},${BigInt(number)}}`
 }
 
-function moreKeys(bytes: Uint8Array, tableAt: number, tableEnd: number): readonly string[] {
+function moreKeys(bytes: Uint8Array, tableAt: number, tableEnd: number): MoreKeys {
   checkTable(bytes, tableAt, tableEnd)
   const view = new TableView(bytes, tableAt, tableEnd)
-  return [...keysOf(view, CARBON_COPY), ...keysOf(view, BLIND_CARBON_COPY)]
+  const told = keysOf(view, CARBON_COPY)
+  return { told, all: [...told, ...keysOf(view, BLIND_CARBON_COPY)] }
 }
 
 /** CC and BCC: arrays of texts. What is no text in them is passed over. */

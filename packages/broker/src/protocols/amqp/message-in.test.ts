@@ -116,11 +116,11 @@ test('text that is not UTF-8 keeps its bytes', () => {
   ])
 })
 
-test('CC and BCC are more keys; BCC is not stored', () => {
+test('CC and BCC are more keys; CC is stored for whoever routes it again, BCC is not', () => {
   const form = formOf({ headers: table({ CC: ['a', 'b', 7], BCC: ['c'], n: 1 }) })
   expect(form.moreKeys).toEqual(['a', 'b', 'c'])
   const stored = headersOf(storedByAmqp({ deliveryMode: 2, headers: table({ CC: ['a'], BCC: ['c'] }) }))
-  expect(stored).toEqual({ 'amqp-headers': decoder.decode(table({ CC: ['a'] })) })
+  expect(stored).toEqual({ 'amqp-headers': decoder.decode(table({ CC: ['a'] })), 'millrace-more-keys': '["a"]' })
 })
 
 test.each<readonly [string, PropertyValues, string]>([

@@ -226,9 +226,7 @@ test('records that follow each other are each shown as they are, whatever is rem
 
 const shortString = (value: string): readonly number[] => [value.length, ...encodeText(value)]
 
-function delayOf(batch: Uint8Array): unknown {
-  return tableOf(readByAmqp(batch)).get('x-delay')
-}
+const delayOf = (batch: Uint8Array): unknown => tableOf(readByAmqp(batch)).get('x-delay')
 
 test('the delay of what has waited is a whole number below zero; others stay as they were published', () => {
   expect(delayOf(stored([text('x-delay', '-200')]))).toEqual(longValue(-200))

@@ -208,6 +208,10 @@ export const subscriptionSpec: Typed<SubscriptionSpec, ObjectSchema> = typed({
   additionalProperties: false,
 })
 
+const idleMs = {
+  ...count,
+  description: 'Milliseconds since something was published to it, delivered or settled, or since the broker started.',
+} as const
 const scheduled = { ...count, description: 'Messages that wait for their time to be published into it.' } as const
 
 export const topicInfo: ObjectSchema = {
@@ -285,9 +289,22 @@ export const queueInfo: ObjectSchema = {
     autoDelete,
     labels,
     scheduled,
+    idleMs,
     ...deliveryInfo,
   },
-  required: ['name', 'durable', 'autoDelete', 'scheduled', 'delivery', 'ready', 'inFlight', 'bytes', 'consumers', 'counters'],
+  required: [
+    'name',
+    'durable',
+    'autoDelete',
+    'scheduled',
+    'idleMs',
+    'delivery',
+    'ready',
+    'inFlight',
+    'bytes',
+    'consumers',
+    'counters',
+  ],
   additionalProperties: false,
 }
 

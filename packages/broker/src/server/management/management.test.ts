@@ -121,6 +121,18 @@ describe('without users', () => {
     expect(await bodyOf('/aliveness-test/%2F')).toEqual({ status: 'ok' })
   })
 
+  test('a queue tells since when it has been idle, once it is', async () => {
+    const path = '/queues/%2F/idle'
+    const beforeMs = Date.now()
+    await call('PUT', path, {})
+    expect(await bodyOf(path)).not.toHaveProperty('idle_since')
+    await expect.poll(() => bodyOf(path), { timeout: 5000 }).toHaveProperty('idle_since')
+    const { idle_since: since } = (await bodyOf(path)) as { readonly idle_since: string }
+    expect(since).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/)
+    expect(Date.parse(since)).toBeGreaterThanOrEqual(beforeMs - 1)
+    expect(Date.parse(since)).toBeLessThan(Date.now() - 900)
+  })
+
   test('messages of quorum queues tell how often they were delivered before', async () => {
     await call('PUT', '/queues/%2F/counted', { durable: true, arguments: { 'x-queue-type': 'quorum' } })
     await call('POST', '/exchanges/%2F/amq.default/publish', message('counted', 'a'))

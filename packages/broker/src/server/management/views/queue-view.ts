@@ -7,6 +7,8 @@ import type { ManagementServices } from '../services.ts'
 import type { ConsumerPlace } from './connection-view.ts'
 import { countsOf } from './counted.ts'
 
+const IDLE_AFTER_MS = 1000
+
 /** @param consumers its own */
 export function queueView(found: FoundQueue, consumers: readonly ConsumerPlace[], services: ManagementServices): object {
   const { administration, node, rates } = services
@@ -23,6 +25,7 @@ export function queueView(found: FoundQueue, consumers: readonly ConsumerPlace[]
     exclusive_consumer_tag: consumers.find(({ consumer }) => consumer.isExclusive)?.consumer.tag ?? null,
     single_active_consumer_tag: singleActive(found, consumers),
     message_bytes: bytesOf(found),
+    ...idleSince(found, services),
     ...messageStats(found, of, services),
     ...rates.withDetails(of, { ...countsOf(found) }),
     name,
@@ -46,6 +49,13 @@ export function policiesOf({ policies }: AmqpAdministration, vhost: string, targ
 function singleActive(found: FoundQueue, consumers: readonly ConsumerPlace[]): string | null {
   if (found.kind === 'topic' || found.info.delivery.consumers !== 'single') return null
   return consumers.find(({ consumer }) => consumer.turn === 'single')?.consumer.tag ?? null
+}
+
+/** Only of one that is idle, and not of streams: as RabbitMQ, which says it of a queue whose process has gone to sleep. */
+function idleSince({ kind, info }: FoundQueue, { session }: ManagementServices): object {
+  if (kind === 'topic' || info.idleMs < IDLE_AFTER_MS) return {}
+  const since = new Date(session.platform.clock.nowMs() - info.idleMs)
+  return { idle_since: since.toISOString().replace('Z', '+00:00') }
 }
 
 function bytesOf(found: FoundQueue): number {
