@@ -1,5 +1,6 @@
 export * from './buffer-pool.ts'
 export * from './crc32c.ts'
+export * from './death-history.ts'
 export * from './digits.ts'
 export * from './error-codes.ts'
 export * from './exchange-address.ts'

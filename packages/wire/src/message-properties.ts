@@ -40,23 +40,6 @@ export const MORE_KEYS_HEADER = 'millrace-more-keys'
  */
 export const DELAY_HEADER = 'x-delay'
 
-/** All deaths of a message in one place for one reason. */
-export interface DeathEntry {
-  /** `queue:NAME` or `topic:NAME/SUBSCRIPTION`. */
-  readonly source: string
-  /** `max-attempts`, `rejected`, `lease-expired`, `expired` or `overflow`. */
-  readonly reason: string
-  readonly count: number
-  /** Of the first of them, milliseconds since 1970. */
-  readonly firstMs: number
-  /** What it had been published to; '' for the default exchange. */
-  readonly exchange: string
-  /** What it had been published with. */
-  readonly keys: readonly string[]
-  /** Milliseconds that it had to live, in decimal, if it said so. */
-  readonly expiration?: string
-}
-
 const names: ReadonlySet<string> = new Set(Object.values(messageProperties))
 
 /** Whether a header of this name is a property, or the broker's: not one that an application may use for something else. */

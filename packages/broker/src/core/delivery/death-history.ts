@@ -1,7 +1,14 @@
 /** What a message that died more than once tells of its deaths: the header `millrace-dead-history` (docs/retries-delays-dead-letters.md). */
-import { DEAD_HISTORY_HEADER, type DeathEntry, encodeText, messageProperties, type RecordHeader } from '@millrace/wire'
+import {
+  DEAD_HISTORY_HEADER,
+  type DeathEntry,
+  encodeText,
+  messageProperties,
+  parseDeathHistory,
+  type RecordHeader,
+} from '@millrace/wire'
 import { moreKeysHeader } from '../router/more-keys.ts'
-import { headerText, textHeader } from './dead-letter-headers.ts'
+import { textHeader } from './dead-letter-headers.ts'
 import { type Death, DEATHS } from './ranges.ts'
 
 /** What the header takes at most: there is room for it beside the largest batch. */
@@ -10,15 +17,9 @@ const encoder = new TextEncoder()
 
 /** The newest first. What somebody else wrote there and makes no sense is no history. */
 export function historyOf(headers: readonly RecordHeader[]): readonly DeathEntry[] {
-  const text = headerText(headers, DEAD_HISTORY_HEADER)
-  if (text === undefined) return []
-  try {
-    const entries: unknown = JSON.parse(text)
-    return Array.isArray(entries) ? entries.filter(isEntry) : []
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-    return []
-  }
+  const history = headers.findLast(({ key }) => key === DEAD_HISTORY_HEADER)?.value
+  if (history === undefined || history === null) return []
+  return parseDeathHistory(history).filter(({ reason }) => DEATHS.includes(reason as Death))
 }
 
 /** With one more death, which counts with those like it. */
@@ -73,13 +74,4 @@ export function nameIn(address: string): string {
 
 function sizeOf(history: readonly DeathEntry[]): number {
   return encoder.encode(JSON.stringify(history)).length
-}
-
-function isEntry(entry: unknown): entry is DeathEntry {
-  if (typeof entry !== 'object' || entry === null) return false
-  const { source, reason, count, firstMs, exchange, keys, expiration } = entry as Partial<Record<keyof DeathEntry, unknown>>
-  const isPlaced = typeof source === 'string' && DEATHS.includes(reason as Death)
-  const isCounted = Number.isSafeInteger(count) && Number.isSafeInteger(firstMs)
-  const isAddressed = typeof exchange === 'string' && Array.isArray(keys) && keys.every((key) => typeof key === 'string')
-  return isPlaced && isCounted && isAddressed && (expiration === undefined || typeof expiration === 'string')
 }

@@ -1,4 +1,4 @@
-import type { DeathEntry } from '@millrace/wire'
+import { type DeathEntry, parseDeathHistory } from '@millrace/wire'
 import { splitScopedName } from '../../base/scoped-names.ts'
 import { longValue, type PlainTable, timestampValue } from './codec/field-table.ts'
 
@@ -19,7 +19,7 @@ export const deathHeaderNames: ReadonlySet<string> = new Set([
 
 /** What RabbitMQ tells of a dead letter. @param history the header `millrace-dead-history` @returns undefined when it is none */
 export function deathHeaders(history: Uint8Array): PlainTable | undefined {
-  const deaths = parseHistory(history)
+  const deaths = parseDeathHistory(history)
   const [last] = deaths
   if (last === undefined) return undefined
   const first = deaths.reduce((earliest, death) => (death.firstMs <= earliest.firstMs ? death : earliest))
@@ -60,29 +60,4 @@ function keysOf({ source, exchange, keys }: DeathEntry): readonly string[] {
 /** A source is `queue:NAME`; of a subscription of a topic the whole of `NAME/SUBSCRIPTION` stands for the queue. */
 function queueOf({ source }: DeathEntry): string {
   return splitScopedName(source.slice(source.indexOf(':') + 1)).name
-}
-
-/** Anybody may write a header of that name: what is no history counts as none. */
-function parseHistory(history: Uint8Array): readonly DeathEntry[] {
-  let entries: unknown
-  try {
-    entries = JSON.parse(new TextDecoder().decode(history))
-  } catch {
-    // Not the broker's.
-    return []
-  }
-  return Array.isArray(entries) ? entries.filter((entry) => isDeath(entry)) : []
-}
-
-function isDeath(entry: unknown): entry is DeathEntry {
-  if (typeof entry !== 'object' || entry === null) return false
-  const { source, reason, count, firstMs, exchange, keys, expiration } = entry as Record<string, unknown>
-  const isText = [source, reason, exchange, ...(Array.isArray(keys) ? keys : [undefined])].every(
-    (value) => typeof value === 'string',
-  )
-  return isText && isCount(count) && isCount(firstMs) && (expiration === undefined || typeof expiration === 'string')
-}
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0
 }
