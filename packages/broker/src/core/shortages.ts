@@ -1,3 +1,4 @@
+import { ListenerSet } from '../base/listener-set.ts'
 import type { MemoryGauge } from '../ports/memory.ts'
 import type { LogStore } from '../storage/log-store.ts'
 
@@ -14,7 +15,7 @@ export interface Shortages {
 export class CoreShortages implements Shortages {
   readonly #store: LogStore
   readonly #memory: MemoryGauge | undefined
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new ListenerSet<[]>()
   #told = { disk: false, memory: false }
 
   constructor(store: LogStore, memory: MemoryGauge | undefined) {
@@ -34,10 +35,7 @@ export class CoreShortages implements Shortages {
   }
 
   listen(listener: () => void): () => void {
-    // One that is added twice is called twice.
-    const own = (): void => listener()
-    this.#listeners.add(own)
-    return () => void this.#listeners.delete(own)
+    return this.#listeners.add(listener)
   }
 
   /** Calls back when `Broker.congested` or one of the shortages may be over. */
@@ -56,6 +54,6 @@ export class CoreShortages implements Shortages {
     const { disk, memory } = this
     if (disk === this.#told.disk && memory === this.#told.memory) return
     this.#told = { disk, memory }
-    for (const listener of this.#listeners) listener()
+    this.#listeners.call()
   }
 }

@@ -2,6 +2,7 @@ import { totalmem } from 'node:os'
 import { constants, PerformanceObserver } from 'node:perf_hooks'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { ListenerSet } from '../base/listener-set.ts'
 import type { MemoryGauge } from '../ports/memory.ts'
 import type { Platform, Timer } from '../ports/platform.ts'
 
@@ -39,7 +40,7 @@ export class MemoryWatch implements MemoryGauge {
   readonly #platform: Platform
   readonly #control: MemoryControl
   readonly #onShort: (isShort: boolean) => void
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new ListenerSet<[]>()
   readonly #observer = new PerformanceObserver((list) => {
     if (list.getEntries().some(isFullCollection)) this.collected()
   })
@@ -64,10 +65,7 @@ export class MemoryWatch implements MemoryGauge {
   }
 
   onChange(listener: () => void): () => void {
-    // One that is added twice is called twice.
-    const own = (): void => listener()
-    this.#listeners.add(own)
-    return () => void this.#listeners.delete(own)
+    return this.#listeners.add(listener)
   }
 
   /** All garbage was collected just now. */
@@ -84,7 +82,7 @@ export class MemoryWatch implements MemoryGauge {
     this.isShort = isShort
     if (isShort) this.#lookAgain(1)
     this.#onShort(isShort)
-    for (const listener of this.#listeners) listener()
+    this.#listeners.call()
   }
 
   #lookAgain(look: number): void {

@@ -1,4 +1,5 @@
 import { MillraceError } from '../../base/errors.ts'
+import { ListenerSet } from '../../base/listener-set.ts'
 import type { Ticket } from '../../storage/log-store.ts'
 import { DefinitionCell } from '../definitions.ts'
 import { jsonText } from '../json-text.ts'
@@ -31,7 +32,7 @@ export class StoredDocuments implements Documents {
   readonly #shard: Shard
   readonly #newId: () => number
   readonly #collections = new Map<string, Map<string, Stored>>()
-  readonly #listeners = new Map<string, Set<(key: string) => void>>()
+  readonly #listeners = new Map<string, ListenerSet<[key: string]>>()
   #bytes = 0
 
   constructor(shard: Shard, newId: () => number) {
@@ -91,11 +92,8 @@ export class StoredDocuments implements Documents {
 
   onChanged(collection: string, listener: (key: string) => void): () => void {
     let listeners = this.#listeners.get(collection)
-    if (listeners === undefined) this.#listeners.set(collection, (listeners = new Set()))
-    // One that is added twice is called twice.
-    const own = (key: string): void => listener(key)
-    listeners.add(own)
-    return () => void listeners.delete(own)
+    if (listeners === undefined) this.#listeners.set(collection, (listeners = new ListenerSet()))
+    return listeners.add(listener)
   }
 
   #add(entity: number, collection: string, key: string, document: unknown, text: string, bytes: number): Stored {
@@ -109,7 +107,7 @@ export class StoredDocuments implements Documents {
   }
 
   #tell(collection: string, key: string): void {
-    for (const listener of this.#listeners.get(collection) ?? []) listener(key)
+    this.#listeners.get(collection)?.call(key)
   }
 
   /** What `put` and `remove` found as it is now may have been changed in the open commit. */
