@@ -2,7 +2,8 @@
  * Topics and subscriptions as addresses: `topic:NAME` or `topic:NAME/SUBSCRIPTION`. Inside NAME, `/` and `%` are percent-encoded: they may be in
  * the name of a virtual host that it begins with.
  */
-import { decodedName, encodedName, exchangeAddress } from './exchange-address.ts'
+import { addressParts, encodedName } from './address-parts.ts'
+import { exchangeAddress } from './exchange-address.ts'
 
 const PREFIX = 'topic:'
 
@@ -17,11 +18,8 @@ export function topicAddress(name: string, subscription?: string): `topic:${stri
 
 /** @returns undefined for the address of something else */
 export function parseTopicAddress(address: string): TopicAddress | undefined {
-  if (!address.startsWith(PREFIX)) return undefined
-  const path = address.slice(PREFIX.length)
-  const slash = path.indexOf('/')
-  if (slash < 0) return { name: decodedName(path), subscription: undefined }
-  return { name: decodedName(path.slice(0, slash)), subscription: path.slice(slash + 1) }
+  const parts = addressParts(address, PREFIX)
+  return parts && { name: parts.name, subscription: parts.rest }
 }
 
 /** Of anything that messages are published to. */

@@ -49,9 +49,8 @@ export function parseSubscription(text: string): Extract<Address, { kind: 'subsc
 /** The name of a queue or topic, which may also be given as an address. @throws CommandError */
 export function parseName(kind: 'queue' | 'topic', text: string): string {
   const prefix = `${kind}:`
-  const address = text.startsWith(prefix) ? text : undefined
-  const topic = address === undefined ? undefined : parseTopicAddress(address)
-  const name = topic?.name ?? address?.slice(prefix.length) ?? text
+  const bare = text.startsWith(prefix) ? text.slice(prefix.length) : text
+  const name = kind === 'topic' ? (parseTopicAddress(text)?.name ?? bare) : bare
   if (name === '') throw usageError(`The name of the ${kind} is missing.`)
   return name
 }

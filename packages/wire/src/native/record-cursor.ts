@@ -6,6 +6,7 @@ import {
   BATCH_HEADER_BYTES,
   type RecordHeader,
 } from '../record-batch.ts'
+import { isAt } from '../is-at.ts'
 
 const NO_HEADERS: readonly RecordHeader[] = []
 const decoder = new TextDecoder()
@@ -85,17 +86,12 @@ export class RecordCursor {
       const valueAt = varintEnd
       at = valueLength < 0 ? valueAt : valueAt + valueLength
       if (at > end) throw new BatchFormatError('a header leaves its record')
-      if (nameLength !== name.length || !startsWith(batch, nameAt, name)) continue
+      if (nameLength !== name.length || !isAt(batch, nameAt, name)) continue
       this.headerAt = valueAt
       this.headerLength = valueLength
     }
     return this.headerLength >= 0
   }
-}
-
-function startsWith(bytes: Uint8Array, at: number, prefix: Uint8Array): boolean {
-  for (let n = 0; n < prefix.length; n++) if (bytes[at + n] !== prefix[n]) return false
-  return true
 }
 
 /** The headers of a record. @param at `RecordCursor.headersAt` @param end `RecordCursor.end` @throws BatchFormatError */

@@ -4,6 +4,7 @@
  * offset delta zigzag | key | value | headers (docs/formats/record-batch.md).
  */
 import { crc32c } from '../crc32c.ts'
+import { isAt } from '../is-at.ts'
 import { BATCH_HEADER_BYTES, batchOffsets, batchRecordCount } from '../record-batch.ts'
 
 export const KEYLESS_RECORD = 'a record has no key'
@@ -94,11 +95,6 @@ export function locateHeader(batch: Uint8Array, name: Uint8Array, places: Int32A
 function blobEnd(batch: Uint8Array, at: number): number {
   const length = readVarint(batch, at)
   return length > 0 ? at + varintBytes + length : at + varintBytes
-}
-
-function isAt(bytes: Uint8Array, at: number, part: Uint8Array): boolean {
-  for (let n = 0; n < part.length; n++) if (bytes[at + n] !== part[n]) return false
-  return true
 }
 
 /**
