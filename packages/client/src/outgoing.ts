@@ -51,13 +51,8 @@ function sizeOf(part: string | Uint8Array | null): number {
   return part.length <= SHORT_CHARACTERS ? part.length * CHARACTER_BYTES_MAX : textSize(part)
 }
 
-/** Headers of a message, for `messageHeaders`: used again and again. */
-interface Gathered {
-  key: string
-  value: string | Uint8Array | null
-}
-const kept: Gathered[] = []
-const KEPT_MAX = 16
+/** Of the message before: its objects are used again. */
+const gathered: { key: string; value: string | Uint8Array | null }[] = []
 
 /**
  * All headers of a message, in a list that is good until the next call.
@@ -76,25 +71,13 @@ function gatherHeaders(body: Body, headers: PublishOptions['headers']): readonly
   let count = 0
   for (const key in headers) {
     if (!Object.hasOwn(headers, key)) continue
-    if (count === KEPT_MAX) return encodeHeaders(body, headers)
-    if (count === kept.length) kept.push({ key, value: headers[key]! })
-    else {
-      kept[count]!.key = key
-      kept[count]!.value = headers[key]!
-    }
-    count++
+    const header = (gathered[count++] ??= { key, value: null })
+    header.key = key
+    header.value = headers[key]!
   }
-  return count === 0 ? NO_HEADERS : listOf(count)
+  gathered.length = count
+  return gathered
 }
-
-/** The first `count` of those that are kept, as a list: one for each length. */
-function listOf(count: number): readonly HeaderToWrite[] {
-  const list = (lists[count] ??= [])
-  for (let n = list.length; n < count; n++) list.push(kept[n]!)
-  return list
-}
-
-const lists: HeaderToWrite[][] = []
 
 export function encodeHeaders(body: Body, headers: PublishOptions['headers']): readonly HeaderToWrite[] {
   if (headers === undefined) return isJson(body) ? JSON_HEADERS : NO_HEADERS
