@@ -8,15 +8,8 @@ import { parseCount, parseIndex, parseRate } from '../quantities.ts'
 import { outputOf, withBroker } from '../session.ts'
 
 /** What is moved out of a queue, and how fast: `dlq redrive` and `queue move`. */
-export interface MoveFlags {
-  readonly to?: string
-  readonly offset?: number
-  readonly partition?: number
-  readonly max?: number
-  readonly filter?: string
-  readonly dryRun?: boolean
+export interface MoveFlags extends Omit<RedriveOptions, 'ratePerSecond' | 'signal' | 'onProgress'> {
   readonly rate?: number
-  readonly keepHeaders?: boolean
 }
 
 const groupColumns: readonly Column<RedriveInfo['groups'][number]>[] = [

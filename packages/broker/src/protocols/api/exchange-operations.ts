@@ -56,10 +56,9 @@ export const exchangeOperations: Readonly<Record<ExchangeOperation, Operation>> 
     result: schemas.binding,
     resource: ({ source }) => `exchange:${source}`,
     publishesTo: ({ destination }) => destination,
-    async run(context, { key = '', ...rest }, _signal, principal) {
+    async run(context, given, _signal, principal) {
       const { broker } = context
-      const binding = { ...rest, key }
-      checkKey(context, principal, binding)
+      const binding = bindingOf(context, given, principal)
       await broker.whenCommitted(broker.router.bind(binding))
       return binding
     },
@@ -71,11 +70,9 @@ export const exchangeOperations: Readonly<Record<ExchangeOperation, Operation>> 
     result: nothing,
     resource: ({ source }) => `exchange:${source}`,
     publishesTo: ({ destination }) => destination,
-    async run(context, { key = '', ...rest }, _signal, principal) {
+    async run(context, given, _signal, principal) {
       const { broker } = context
-      const binding = { ...rest, key }
-      checkKey(context, principal, binding)
-      await broker.whenCommitted(broker.router.unbind(binding))
+      await broker.whenCommitted(broker.router.unbind(bindingOf(context, given, principal)))
       return {}
     },
   }),
@@ -92,9 +89,11 @@ export const exchangeOperations: Readonly<Record<ExchangeOperation, Operation>> 
   }),
 }
 
-/** @throws MillraceError `forbidden`, `not_found` */
-function checkKey({ broker, security }: SessionContext, principal: Principal, { source, key }: Binding): void {
+/** The binding that is asked for, whose key may be read. @throws MillraceError `forbidden`, `not_found` */
+function bindingOf({ broker, security }: SessionContext, given: schemas.GivenBinding, principal: Principal): Binding {
+  const { source, key = '' } = given
   if (broker.router.exchange(source).type === 'topic') security.authorizeTopic(principal, source, key, 'read')
+  return { ...given, key }
 }
 
 /** Different for bindings that are different. */
