@@ -1,11 +1,10 @@
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, type Millrace } from '@millrace/client'
 import { type Consumer, Kafka, logLevel, Partitioners } from 'kafkajs'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { BrokerProcess, temporaryDirectory } from '../../bench/src/broker-process.ts'
+import { expect, test } from 'vitest'
+import { BrokerProcess } from '../../bench/src/broker-process.ts'
 import { freePort } from '../../bench/src/free-port.ts'
+import { directoryPerTest } from '../../packages/broker/test/harness/directory-per-test.ts'
 import { runSeed, SeededRandom } from '../../packages/broker/test/harness/seeded-random.ts'
 import { waitFor } from './kafkajs-consumer.ts'
 import { type Transfer, TransferWorker, type WorkerSettings } from './transfer-worker.ts'
@@ -27,15 +26,7 @@ interface Change {
   readonly partition: number
 }
 
-let directory: string
-
-beforeEach(() => {
-  directory = temporaryDirectory()
-})
-
-afterEach(() => {
-  rmSync(directory, { recursive: true, force: true })
-})
+const inDirectory = directoryPerTest()
 
 test(
   `${KILLS} kills: each transfer happens once, as a whole and in order, and no money comes or goes`,
@@ -44,7 +35,7 @@ test(
     const random = new SeededRandom(runSeed('transactions crash loop'))
     const kafkaPort = await freePort()
     const options = {
-      data: join(directory, 'data'),
+      data: inDirectory('data'),
       ports: { native: await freePort(), http: await freePort() },
       arguments: [`--listen=kafka=127.0.0.1:${kafkaPort}`],
     }

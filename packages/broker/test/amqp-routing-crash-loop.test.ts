@@ -1,12 +1,11 @@
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { BrokerProcess, temporaryDirectory } from '../../../bench/src/broker-process.ts'
+import { expect, test } from 'vitest'
+import { BrokerProcess } from '../../../bench/src/broker-process.ts'
 import { freePort } from '../../../bench/src/free-port.ts'
 import { AmqpLedger } from './amqp/amqp-ledger.ts'
 import { AmqpSocket } from './amqp/amqp-socket.ts'
 import { Confirmed, Connections, consumption, declaration } from './amqp/crash-load.ts'
+import { directoryPerTest } from './harness/directory-per-test.ts'
 import { numberedBody, numberOf } from './harness/numbered-body.ts'
 import { runSeed, SeededRandom } from './harness/seeded-random.ts'
 
@@ -22,15 +21,7 @@ const IDLE_MS = 500
 /** Nobody reads them before the end, so each message is in them once. */
 const READ_AT_THE_END = ['kept', 'sorted', 'letters', 'morgue'] as const
 
-let directory: string
-
-beforeEach(() => {
-  directory = temporaryDirectory()
-})
-
-afterEach(() => {
-  rmSync(directory, { recursive: true, force: true })
-})
+const inDirectory = directoryPerTest()
 
 test(
   `${KILLS} kills while exchanges give each message to several queues, and to dead letters after that`,
@@ -38,7 +29,7 @@ test(
   async () => {
     const random = new SeededRandom(runSeed('AMQP routing crash loop'))
     const address = `127.0.0.1:${await freePort()}`
-    const options = { data: join(directory, 'data'), arguments: [`--listen=amqp=${address}`] }
+    const options = { data: inDirectory('data'), arguments: [`--listen=amqp=${address}`] }
     let broker = await BrokerProcess.start(options)
     await declareAll(address)
     const connections = new Connections(address)

@@ -1,11 +1,10 @@
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '@millrace/client'
 import type { Millrace } from '@millrace/client'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { BrokerProcess, temporaryDirectory } from '../../../bench/src/broker-process.ts'
+import { expect, test } from 'vitest'
+import { BrokerProcess } from '../../../bench/src/broker-process.ts'
 import { freePort } from '../../../bench/src/free-port.ts'
+import { directoryPerTest } from './harness/directory-per-test.ts'
 import { Ledger } from './harness/ledger.ts'
 import { numberedBody } from './harness/numbered-body.ts'
 import { runSeed, SeededRandom } from './harness/seeded-random.ts'
@@ -17,19 +16,11 @@ const PARTITIONS = 3
 const PUBLISHERS_PER_DESTINATION = 4
 const IDLE_MS = 1_000
 
-let directory: string
-
-beforeEach(() => {
-  directory = temporaryDirectory()
-})
-
-afterEach(() => {
-  rmSync(directory, { recursive: true, force: true })
-})
+const inDirectory = directoryPerTest()
 
 test(`${KILLS} kills under load: nothing confirmed is lost, nothing acked comes back`, { timeout: 240_000 }, async () => {
   const random = new SeededRandom(runSeed('crash loop'))
-  const options = { data: join(directory, 'data'), ports: { native: await freePort(), http: await freePort() } }
+  const options = { data: inDirectory('data'), ports: { native: await freePort(), http: await freePort() } }
   let broker = await BrokerProcess.start(options)
   const client = await connect(broker.url, { reconnectDelayMs: { min: 5, max: 50 } })
   await client.admin.createTopic({ name: TOPIC, partitions: PARTITIONS })

@@ -1,10 +1,9 @@
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, MESSAGE_ID_HEADER, type Millrace } from '@millrace/client'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { BrokerProcess, temporaryDirectory } from '../../../bench/src/broker-process.ts'
+import { expect, test } from 'vitest'
+import { BrokerProcess } from '../../../bench/src/broker-process.ts'
 import { freePort } from '../../../bench/src/free-port.ts'
+import { directoryPerTest } from './harness/directory-per-test.ts'
 import { runSeed, SeededRandom } from './harness/seeded-random.ts'
 
 const KILLS = 25
@@ -14,15 +13,7 @@ const DELAY_MS_MAX = 400
 const MAX_ATTEMPTS = 3
 const QUIET_MS = 2000
 
-let directory: string
-
-beforeEach(() => {
-  directory = temporaryDirectory()
-})
-
-afterEach(() => {
-  rmSync(directory, { recursive: true, force: true })
-})
+const inDirectory = directoryPerTest()
 
 /**
  * Messages with ids, some of them delayed, go through a queue with dedup, order by key and retries. A transaction takes each and puts its
@@ -33,7 +24,7 @@ test(
   { timeout: 180_000 },
   async () => {
     const random = new SeededRandom(runSeed('effects crash loop'))
-    const options = { data: join(directory, 'data'), ports: { native: await freePort(), http: await freePort() } }
+    const options = { data: inDirectory('data'), ports: { native: await freePort(), http: await freePort() } }
     let broker = await BrokerProcess.start(options)
     const client = await connect(broker.url, { reconnectDelayMs: { min: 5, max: 50 } })
     await client.admin.createQueue({ name: 'dead' })

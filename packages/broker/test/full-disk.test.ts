@@ -1,42 +1,34 @@
 import { rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { BrokerProcess, temporaryDirectory } from '../../../bench/src/broker-process.ts'
+import { expect, test } from 'vitest'
+import { BrokerProcess } from '../../../bench/src/broker-process.ts'
 import { AmqpSocket } from './amqp/amqp-socket.ts'
 import { consumption, declaration } from './amqp/crash-load.ts'
+import { directoryPerTest } from './harness/directory-per-test.ts'
 import { commandsFor } from './harness/run-command.ts'
 
 /** For `expect.poll`: the broker asks the file system once a second. */
 const soon = { timeout: 20_000 }
 
-let directory: string
-let full: string
-
-beforeEach(() => {
-  directory = temporaryDirectory()
-  full = join(directory, 'full')
-})
-
-afterEach(() => {
-  rmSync(directory, { recursive: true, force: true })
-})
+const inDirectory = directoryPerTest()
+/** While this file is there the file system says that it has nothing left. */
+const full = (): string => inDirectory('full')
 
 /** Loaded before the broker: the file system says that it has nothing left, as long as there is a certain file. */
 function fillableDisk(): string {
-  const file = join(directory, 'fillable-disk.mjs')
+  const file = inDirectory('fillable-disk.mjs')
   writeFileSync(
     file,
     `import fs, { existsSync } from 'node:fs'
      import { syncBuiltinESMExports } from 'node:module'
      const { statfs } = fs.promises
-     fs.promises.statfs = async (path) => ({ ...(await statfs(path)), ...(existsSync(${JSON.stringify(full)}) ? { bavail: 0 } : {}) })
+     fs.promises.statfs = async (path) => ({ ...(await statfs(path)), ...(existsSync(${JSON.stringify(full())}) ? { bavail: 0 } : {}) })
      syncBuiltinESMExports()`,
   )
   return file
 }
 
 test('a full disk: publishes are refused and say why, consuming goes on, and nothing is lost', { timeout: 90_000 }, async () => {
-  const broker = await BrokerProcess.start({ node: ['--import', fillableDisk()], data: join(directory, 'data') })
+  const broker = await BrokerProcess.start({ node: ['--import', fillableDisk()], data: inDirectory('data') })
   const run = commandsFor(broker.url)
   const publish = (body: string): Promise<Response> =>
     fetch(`${broker.httpUrl}/v1/queues/mail/messages`, { method: 'POST', body })
@@ -45,7 +37,7 @@ test('a full disk: publishes are refused and say why, consuming goes on, and not
   expect((await run(['pub', 'queue:mail', 'kept', '--count', '3'])).code).toBe(0)
   expect(await ready()).toBe(200)
 
-  writeFileSync(full, '')
+  writeFileSync(full(), '')
   let taken = 3
   await expect
     .poll(async () => {
@@ -65,7 +57,7 @@ test('a full disk: publishes are refused and say why, consuming goes on, and not
   expect(await consume()).toBe('kept\n')
 
   await broker.kill()
-  rmSync(full)
+  rmSync(full())
   const again = await BrokerProcess.start({ data: broker.data })
   const { stdout } = await commandsFor(again.url)(['queue', 'get', 'mail', '-o', 'json'])
   expect(JSON.parse(stdout)).toMatchObject({ ready: taken - 1, inFlight: 0 })
@@ -74,12 +66,12 @@ test('a full disk: publishes are refused and say why, consuming goes on, and not
 })
 
 test('room that comes back is used without a restart', { timeout: 60_000 }, async () => {
-  writeFileSync(full, '')
-  const broker = await BrokerProcess.start({ node: ['--import', fillableDisk()], data: join(directory, 'data') })
+  writeFileSync(full(), '')
+  const broker = await BrokerProcess.start({ node: ['--import', fillableDisk()], data: inDirectory('data') })
   const publish = async (): Promise<number> =>
     (await fetch(`${broker.httpUrl}/v1/queues/mail/messages`, { method: 'POST', body: 'x' })).status
   await expect.poll(publish, soon).toBe(503)
-  rmSync(full)
+  rmSync(full())
   await expect.poll(publish, soon).toBe(201)
   await broker.stop()
 })
@@ -91,7 +83,7 @@ test(
     const options = ['--listen=amqp=127.0.0.1:0']
     const broker = await BrokerProcess.start({
       node: ['--import', fillableDisk()],
-      data: join(directory, 'data'),
+      data: inDirectory('data'),
       arguments: options,
     })
     const [publisher, consumer] = [
@@ -103,7 +95,7 @@ test(
     await publisher.call(1, 'queue.declare', declaration('mail'))
     await publisher.write(publisher.messageBytes('mail', 'before'))
     await publisher.call(1, 'basic.qos', { prefetchSize: 0, prefetchCount: 1, global: false })
-    writeFileSync(full, '')
+    writeFileSync(full(), '')
     await expect.poll(() => told, { timeout: 20_000 }).toEqual(['connection.blocked: low on disk'])
     const bodies: string[] = []
     consumer.onDelivery = ({ tag, body }) => {
@@ -113,7 +105,7 @@ test(
     await consumer.call(1, 'basic.consume', consumption('mail', false))
     await publisher.write(publisher.messageBytes('mail', 'while blocked'))
     await expect.poll(() => bodies).toEqual(['before'])
-    rmSync(full)
+    rmSync(full())
     await expect.poll(() => told.at(-1), { timeout: 20_000 }).toBe('connection.unblocked')
     await expect.poll(() => bodies).toEqual(['before', 'while blocked'])
     for (const client of [publisher, consumer]) client.destroy()

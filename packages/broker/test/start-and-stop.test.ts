@@ -1,26 +1,18 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { BrokerProcess, temporaryDirectory } from '../../../bench/src/broker-process.ts'
+import { describe, expect, test } from 'vitest'
+import { BrokerProcess } from '../../../bench/src/broker-process.ts'
 import { freePort } from '../../../bench/src/free-port.ts'
+import { directoryPerTest } from './harness/directory-per-test.ts'
 import { commandsFor, millrace } from './harness/run-command.ts'
 
 /** For `expect.poll`: commands are processes. */
 const soon = { timeout: 20_000 }
 
-let directory: string
+const inDirectory = directoryPerTest()
 
-beforeEach(() => {
-  directory = temporaryDirectory()
-})
-
-afterEach(() => {
-  rmSync(directory, { recursive: true, force: true })
-})
-
-const inDirectory = (name: string): string => join(directory, name)
 const oneLine = (pattern: string): unknown => expect.stringMatching(new RegExp(`^millrace: [^\\n]*${pattern}[^\\n]*\\n$`))
 
 describe('a crash', () => {

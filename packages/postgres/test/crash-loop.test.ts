@@ -1,12 +1,11 @@
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, type Consumption, type Message, MESSAGE_ID_HEADER, type Millrace } from '@millrace/client'
 import { Inbox, migrate, Outbox } from '@millrace/postgres'
 import type pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { BrokerProcess, temporaryDirectory } from '../../../bench/src/broker-process.ts'
+import { BrokerProcess } from '../../../bench/src/broker-process.ts'
 import { freePort } from '../../../bench/src/free-port.ts'
+import { directoryPerTest } from '../../broker/test/harness/directory-per-test.ts'
 import { runSeed, SeededRandom } from '../../broker/test/harness/seeded-random.ts'
 import { PostgresServer } from './postgres-server.ts'
 
@@ -15,18 +14,14 @@ const KEYS = 10
 const DELAY_MS_MAX = 300
 const SOON = { timeout: 30_000 }
 
-let directory: string
+const inDirectory = directoryPerTest()
 let server: PostgresServer
 
 beforeEach(async () => {
-  directory = temporaryDirectory()
   server = await PostgresServer.start()
 })
 
-afterEach(async () => {
-  await server.stop()
-  rmSync(directory, { recursive: true, force: true })
-})
+afterEach(() => server.stop())
 
 /**
  * Orders come out of an outbox, and reminders with a delay from a client that sends again what was not confirmed; no queue knows of
@@ -35,7 +30,7 @@ afterEach(async () => {
  */
 test(`${KILLS} kills: delays, transactions, dead letters and redrive have one effect through the inbox`, async () => {
   const random = new SeededRandom(runSeed('inbox crash loop'))
-  const options = { data: join(directory, 'data'), ports: { native: await freePort(), http: await freePort() } }
+  const options = { data: inDirectory('data'), ports: { native: await freePort(), http: await freePort() } }
   let broker = await BrokerProcess.start(options)
   const client = await connect(broker.url, { reconnectDelayMs: { min: 5, max: 50 } })
   const pool = server.pool()

@@ -1,14 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { connect, type Millrace, queue, topic } from '@millrace/client'
 import { streams, type Streams } from '@millrace/streams'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { BrokerProcess, cleanEnvironment, temporaryDirectory } from '../../../bench/src/broker-process.ts'
+import { expect, test } from 'vitest'
+import { BrokerProcess, cleanEnvironment } from '../../../bench/src/broker-process.ts'
 import { freePort } from '../../../bench/src/free-port.ts'
+import { directoryPerTest } from '../../broker/test/harness/directory-per-test.ts'
 import { runSeed, SeededRandom } from '../../broker/test/harness/seeded-random.ts'
 import { anything } from './anything.ts'
 
@@ -32,15 +31,7 @@ interface Booking {
 const transfers = topic('transfers', { schema: anything<Transfer>(), partitions: PARTITIONS, dedup: { windowMs: 3_600_000 } })
 const balances = queue('balances', { schema: anything<{ account: string; bookings: number; balance: number }>() })
 
-let directory: string
-
-beforeEach(() => {
-  directory = temporaryDirectory()
-})
-
-afterEach(() => {
-  rmSync(directory, { recursive: true, force: true })
-})
+const inDirectory = directoryPerTest()
 
 /**
  * Each transfer becomes two bookings, which meet at their accounts by way of a topic of the application. Whatever is killed when,
@@ -48,7 +39,7 @@ afterEach(() => {
  */
 test(`${KILLS} kills of the broker and of instances: every record has its effect once`, { timeout: 180_000 }, async () => {
   const random = new SeededRandom(runSeed('streams crash loop'))
-  const options = { data: join(directory, 'data'), ports: { native: await freePort(), http: await freePort() } }
+  const options = { data: inDirectory('data'), ports: { native: await freePort(), http: await freePort() } }
   let broker = await BrokerProcess.start(options)
   const client = await connect(broker.url, { reconnectDelayMs: { min: 5, max: 50 } })
   await transfers.declare(client)

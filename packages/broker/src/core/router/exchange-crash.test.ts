@@ -28,6 +28,19 @@ async function valuesOf(t: TestBroker, ...queues: readonly string[]): Promise<(r
   return readers.map(({ values }) => values)
 }
 
+/** All of `work` is rejected, and the broker crashes with the commit after so many. @returns whether none was cut off */
+async function rejectAll(t: TestBroker, cut: CuttableJournal, commits: number): Promise<boolean> {
+  const consumer = t.consume('queue:work')
+  await t.settle()
+  cut.left = commits
+  consumer.consumer.settle(0, 0, VALUES.length - 1, { kind: 'reject' })
+  await t.settle()
+  const isThrough = cut.left > 0
+  cut.left = Infinity
+  await t.crash()
+  return isThrough
+}
+
 test('whichever commit is the last, a dead letter is in its queue or in all that the exchange leads to', async () => {
   const places = new Set<number>()
   for (let commits = 0, isThrough = false; !isThrough; commits++) {
@@ -39,14 +52,7 @@ test('whichever commit is the last, a dead letter is in its queue or in all that
       0,
       VALUES.map((value, n) => [keyOf(n), value]),
     )
-    const consumer = t.consume('queue:work')
-    await t.settle()
-    cut.left = commits
-    consumer.consumer.settle(0, 0, VALUES.length - 1, { kind: 'reject' })
-    await t.settle()
-    isThrough = cut.left > 0
-    cut.left = Infinity
-    await t.crash()
+    isThrough = await rejectAll(t, cut, commits)
     const [work, both, even] = await valuesOf(t, 'work', 'both', 'even')
     const found = [...work!, ...both!]
     expect(found).toHaveLength(VALUES.length)
@@ -169,14 +175,7 @@ test('whichever commit is the last, a dead letter is in its queue, waits in the 
       headers,
     }))
     t.broker.destination('queue:work', false).publish(0, encodeBatch(records))
-    const consumer = t.consume('queue:work')
-    await t.settle()
-    cut.left = commits
-    consumer.consumer.settle(0, 0, VALUES.length - 1, { kind: 'reject' })
-    await t.settle()
-    isThrough = cut.left > 0
-    cut.left = Infinity
-    await t.crash()
+    isThrough = await rejectAll(t, cut, commits)
     seen.add(`${t.broker.queue('work').ready} and ${t.broker.stats().scheduledMessages}`)
     await t.advance(5000)
     const [work, both, even] = await valuesOf(t, 'work', 'both', 'even')

@@ -1,26 +1,12 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type RunningServer, startServer } from '../compose.ts'
-import { loadConfig } from '../config/load.ts'
-import { silentLog } from '../log/log.ts'
+import { expect, test } from 'vitest'
+import { HttpOfFile } from '../../../test/harness/http-of-file.ts'
 
-let server: RunningServer
-
-beforeAll(async () => {
-  const flags = { engine: 'memory', listen: ['native=none', 'http=0'] }
-  server = await startServer(await loadConfig({ flags }), silentLog)
-})
-afterAll(() => server.close())
+const http = new HttpOfFile()
 
 /** @returns status and JSON */
 async function call(method: string, path: string, body?: object | string): Promise<readonly [number, unknown]> {
-  const isText = typeof body === 'string'
-  const response = await fetch(`http://${server.listeners['http']}${path}`, {
-    method,
-    ...(isText ? {} : { headers: { 'content-type': 'application/json' } }),
-    ...(body === undefined ? {} : { body: isText ? body : JSON.stringify(body) }),
-  })
-  const text = await response.text()
-  return [response.status, text === '' ? undefined : JSON.parse(text)]
+  const answer = await http.call(method, path, body)
+  return [answer.status, answer.body]
 }
 
 test('exchanges and bindings over HTTP', async () => {

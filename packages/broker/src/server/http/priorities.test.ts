@@ -1,24 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type RunningServer, startServer } from '../compose.ts'
-import { loadConfig } from '../config/load.ts'
-import { silentLog } from '../log/log.ts'
+import { expect, test } from 'vitest'
+import { HttpOfFile } from '../../../test/harness/http-of-file.ts'
 
-let server: RunningServer
-
-beforeAll(async () => {
-  const flags = { engine: 'memory', listen: ['native=none', 'http=0'] }
-  server = await startServer(await loadConfig({ flags }), silentLog)
-})
-afterAll(() => server.close())
+const http = new HttpOfFile()
 
 async function call(method: string, path: string, body?: object | string): Promise<Record<string, unknown>> {
-  const isText = typeof body === 'string'
-  const response = await fetch(`http://${server.listeners['http']}${path}`, {
-    method,
-    ...(isText ? {} : { headers: { 'content-type': 'application/json' } }),
-    ...(body === undefined ? {} : { body: isText ? body : JSON.stringify(body) }),
-  })
-  return (await response.json()) as Record<string, unknown>
+  return (await http.call(method, path, body)).body as Record<string, unknown>
 }
 
 interface Received {
@@ -77,7 +63,7 @@ test('a tail shows what comes to the levels', async () => {
   await call('PUT', '/v1/queues/tailed', { priorities: 3 })
   await call('POST', '/v1/queues/tailed/messages?priority=2', 'first')
   const stop = new AbortController()
-  const tail = await fetch(`http://${server.listeners['http']}/v1/queues/tailed/tail?from=earliest`, { signal: stop.signal })
+  const tail = await fetch(`${http.url}/v1/queues/tailed/tail?from=earliest`, { signal: stop.signal })
   await call('POST', '/v1/queues/tailed/messages', { messages: [{ body: 'second' }, { body: 'third', priority: 2 }] })
   let text = ''
   for await (const chunk of tail.body!) {

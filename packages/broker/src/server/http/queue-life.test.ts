@@ -1,35 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type RunningServer, startServer } from '../compose.ts'
-import { loadConfig } from '../config/load.ts'
-import { silentLog } from '../log/log.ts'
+import { expect, test } from 'vitest'
+import { HttpOfFile } from '../../../test/harness/http-of-file.ts'
 
 /** For `expect.poll`: machines that are busy need time, and a test that passes does not use it up. */
 const soon = { timeout: 20_000 }
 
-interface Answer {
-  readonly status: number
-  // oxlint-disable-next-line typescript/no-explicit-any -- answers of any shape are compared
-  readonly body: any
-}
-
-let server: RunningServer
-
-beforeAll(async () => {
-  const flags = { engine: 'memory', listen: ['native=none', 'http=0'] }
-  server = await startServer(await loadConfig({ flags }), silentLog)
-})
-afterAll(() => server.close())
-
-async function call(method: string, path: string, body?: object | string): Promise<Answer> {
-  const isText = typeof body === 'string'
-  const response = await fetch(`http://${server.listeners['http']}${path}`, {
-    method,
-    ...(isText ? {} : { headers: { 'content-type': 'application/json' } }),
-    ...(body === undefined ? {} : { body: isText ? body : JSON.stringify(body) }),
-  })
-  const text = await response.text()
-  return { status: response.status, body: text === '' ? undefined : JSON.parse(text) }
-}
+const { call } = new HttpOfFile()
 
 async function receive(queue: string, query = ''): Promise<unknown> {
   return (await call('POST', `/v1/queues/${queue}/messages/receive${query}`)).body.messages
