@@ -4,7 +4,15 @@ import { BrokerProcess } from '../../../bench/src/broker-process.ts'
 import { freePort } from '../../../bench/src/free-port.ts'
 import { AmqpLedger } from './amqp/amqp-ledger.ts'
 import { AmqpSocket } from './amqp/amqp-socket.ts'
-import { Confirmed, Connections, consumption, declaration } from './amqp/crash-load.ts'
+import {
+  acknowledgeNumbers,
+  Confirmed,
+  Connections,
+  consumption,
+  declaration,
+  type Life,
+  publishNumbers,
+} from './amqp/crash-load.ts'
 import { directoryPerTest } from './harness/directory-per-test.ts'
 import { numberedBody } from './harness/numbered-body.ts'
 import { runSeed, SeededRandom } from './harness/seeded-random.ts'
@@ -82,9 +90,10 @@ class LoadedRun {
     declaring.destroy()
     for (const { name, proof } of QUEUES) {
       const ledger = this.ledgers.get(name)!
+      const connections = this.#connections
       for (let n = 0; n < PUBLISHERS_PER_QUEUE; n++)
-        this.#loops.push(this.#connections.each((client) => this.#publish(client, name, ledger)))
-      this.#loops.push(this.#connections.each((client) => this.#consume(client, name, ledger, proof)))
+        this.#loops.push(connections.each((client) => this.#publish({ client, connections, ledger }, name)))
+      this.#loops.push(connections.each((client) => this.#consume({ client, connections, ledger }, name, proof)))
     }
   }
 
@@ -110,37 +119,19 @@ class LoadedRun {
     }
   }
 
-  async #publish(client: AmqpSocket, queue: string, ledger: AmqpLedger): Promise<void> {
-    const confirms = await Confirmed.of(client)
-    while (!this.#connections.isOver && !client.closed) {
+  #publish(life: Life, queue: string): Promise<void> {
+    return publishNumbers(life, UNCONFIRMED_MAX, () => {
       const number = this.#next++
-      confirms.sent(() => ledger.confirmed.add(number))
-      await client.write(client.messageBytes(queue, numberedBody(number)))
-      while (confirms.open > UNCONFIRMED_MAX && !client.closed) await sleep(1)
-    }
-    await confirms.all()
+      return { number, bytes: life.client.messageBytes(queue, numberedBody(number)) }
+    })
   }
 
-  async #consume(client: AmqpSocket, queue: string, ledger: AmqpLedger, proof: Proof): Promise<void> {
+  async #consume(life: Life, queue: string, proof: Proof): Promise<void> {
+    const { client } = life
     const confirms = proof === 'confirm' ? await Confirmed.of(client) : undefined
     if (confirms === undefined) await client.call(1, 'tx.select', {})
-    let held: { readonly number: number; readonly tag: number }[] = []
-    client.onDelivery = ({ tag, body, redelivered }) => held.push({ number: ledger.delivered(body, redelivered), tag })
-    await client.call(1, 'basic.qos', { prefetchSize: 0, prefetchCount: PREFETCH, global: false })
-    await client.call(1, 'basic.consume', consumption(queue, false))
-    while (!this.#connections.isOver && !client.closed) {
-      const settled = held
-      held = []
-      const newest = settled.at(-1)
-      if (newest === undefined) {
-        await sleep(1)
-        continue
-      }
-      client.send(1, 'basic.ack', { deliveryTag: newest.tag, multiple: true })
-      if (confirms === undefined) await client.call(1, 'tx.commit', {})
-      else await mark(client, confirms)
-      for (const { number } of settled) ledger.acked.add(number)
-    }
+    const settled = (): Promise<unknown> => (confirms === undefined ? client.call(1, 'tx.commit', {}) : mark(client, confirms))
+    await acknowledgeNumbers(life, queue, PREFETCH, settled)
   }
 }
 

@@ -4,7 +4,7 @@ import { BrokerProcess } from '../../../bench/src/broker-process.ts'
 import { freePort } from '../../../bench/src/free-port.ts'
 import { AmqpLedger } from './amqp/amqp-ledger.ts'
 import { AmqpSocket } from './amqp/amqp-socket.ts'
-import { Confirmed, Connections, consumption, declaration } from './amqp/crash-load.ts'
+import { acknowledgeNumbers, Connections, consumption, declaration, type Life, publishNumbers } from './amqp/crash-load.ts'
 import { directoryPerTest } from './harness/directory-per-test.ts'
 import { numberedBody, numberOf } from './harness/numbered-body.ts'
 import { runSeed, SeededRandom } from './harness/seeded-random.ts'
@@ -36,9 +36,9 @@ test(
     const ledger = new AmqpLedger()
     const rejected = { count: 0 }
     const loops = [
-      connections.each((client) => publish(client, connections, ledger)),
-      connections.each((client) => publish(client, connections, ledger)),
-      connections.each((client) => acknowledge(client, connections, ledger)),
+      connections.each((client) => publish({ client, connections, ledger })),
+      connections.each((client) => publish({ client, connections, ledger })),
+      connections.each((client) => acknowledge({ client, connections, ledger })),
       connections.each((client) => reject(client, connections, rejected)),
     ]
     for (let kills = 0; kills < KILLS; kills++) {
@@ -97,36 +97,18 @@ async function declareAll(address: string): Promise<void> {
 
 let next = 0
 
-async function publish(client: AmqpSocket, connections: Connections, ledger: AmqpLedger): Promise<void> {
-  const confirms = await Confirmed.of(client)
-  while (!connections.isOver && !client.closed) {
+function publish(life: Life): Promise<void> {
+  return publishNumbers(life, UNCONFIRMED_MAX, () => {
     const number = next++
-    confirms.sent(() => ledger.confirmed.add(number))
-    await client.write(client.messageBytes(`n.${number % 7}`, numberedBody(number), 1, false, 'in'))
-    while (confirms.open > UNCONFIRMED_MAX && !client.closed) await sleep(1)
-  }
-  await confirms.all()
+    return { number, bytes: life.client.messageBytes(`n.${number % 7}`, numberedBody(number), 1, false, 'in') }
+  })
 }
 
 /** In transactions, which tell when acknowledgements are durable. */
-async function acknowledge(client: AmqpSocket, connections: Connections, ledger: AmqpLedger): Promise<void> {
-  let held: { readonly number: number; readonly tag: number }[] = []
-  client.onDelivery = ({ tag, body, redelivered }) => held.push({ number: ledger.delivered(body, redelivered), tag })
+async function acknowledge(life: Life): Promise<void> {
+  const { client } = life
   await client.call(1, 'tx.select', {})
-  await client.call(1, 'basic.qos', { prefetchSize: 0, prefetchCount: PREFETCH, global: false })
-  await client.call(1, 'basic.consume', consumption('acked', false))
-  while (!connections.isOver && !client.closed) {
-    const settled = held
-    held = []
-    const newest = settled.at(-1)
-    if (newest === undefined) {
-      await sleep(1)
-      continue
-    }
-    client.send(1, 'basic.ack', { deliveryTag: newest.tag, multiple: true })
-    await client.call(1, 'tx.commit', {})
-    for (const { number } of settled) ledger.acked.add(number)
-  }
+  await acknowledgeNumbers(life, 'acked', PREFETCH, () => client.call(1, 'tx.commit', {}))
 }
 
 async function reject(client: AmqpSocket, connections: Connections, rejected: { count: number }): Promise<void> {

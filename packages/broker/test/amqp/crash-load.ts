@@ -1,5 +1,6 @@
 /** Clients that live through crashes. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { AmqpLedger } from './amqp-ledger.ts'
 import { AmqpSocket } from './amqp-socket.ts'
 
 /** One connection after another. */
@@ -62,6 +63,54 @@ export class Confirmed {
       if (this.#client.closed) throw new Error('the connection ended')
       await sleep(1)
     }
+  }
+}
+
+/** What a client that lives through crashes works with. */
+export interface Life {
+  readonly client: AmqpSocket
+  readonly connections: Connections
+  readonly ledger: AmqpLedger
+}
+
+/** Publishes messages with numbers, and notes those that are confirmed. @param next the number of the next, and its frames */
+export async function publishNumbers(
+  { client, connections, ledger }: Life,
+  unconfirmedMax: number,
+  next: () => { readonly number: number; readonly bytes: Uint8Array },
+): Promise<void> {
+  const confirms = await Confirmed.of(client)
+  while (!connections.isOver && !client.closed) {
+    const { number, bytes } = next()
+    confirms.sent(() => ledger.confirmed.add(number))
+    await client.write(bytes)
+    while (confirms.open > unconfirmedMax && !client.closed) await sleep(1)
+  }
+  await confirms.all()
+}
+
+/** Consumes messages with numbers, acknowledges what came, and notes what is acknowledged for good. @param settled resolves when it is */
+export async function acknowledgeNumbers(
+  { client, connections, ledger }: Life,
+  queue: string,
+  prefetchCount: number,
+  settled: () => Promise<unknown>,
+): Promise<void> {
+  let held: { readonly number: number; readonly tag: number }[] = []
+  client.onDelivery = ({ tag, body, redelivered }) => held.push({ number: ledger.delivered(body, redelivered), tag })
+  await client.call(1, 'basic.qos', { prefetchSize: 0, prefetchCount, global: false })
+  await client.call(1, 'basic.consume', consumption(queue, false))
+  while (!connections.isOver && !client.closed) {
+    const some = held
+    held = []
+    const newest = some.at(-1)
+    if (newest === undefined) {
+      await sleep(1)
+      continue
+    }
+    client.send(1, 'basic.ack', { deliveryTag: newest.tag, multiple: true })
+    await settled()
+    for (const { number } of some) ledger.acked.add(number)
   }
 }
 
