@@ -1,12 +1,11 @@
 // `npm run bench`: every scenario against every system, one line per figure, and the same as JSON.
-import { execFileSync } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { temporaryDirectory } from './broker-process.ts'
 import { formatFigure } from './figure.ts'
 import type { Figure } from './figure.ts'
+import { measureAlone } from './measure-alone.ts'
 import { millrace } from './millrace-system.ts'
 import type { RawDisk } from './raw-disk.ts'
 import { scenarios } from './scenarios/index.ts'
@@ -39,7 +38,7 @@ async function benchmark(seconds: number, only: readonly string[] | undefined, j
   console.log(
     `Node ${process.versions.node}, ${availableParallelism()} x ${cpus()[0]?.model ?? 'processor'}; loads of ${seconds} s`,
   )
-  const disk = measureDisk(seconds)
+  const disk = measureAlone<RawDisk>('raw-disk.js', seconds * RAW_SECONDS_SHARE)
   for (const figure of diskFigures(disk)) console.log(formatFigure(figure))
 
   const results: { system: string; scenario: string; figures: Figure[] }[] = []
@@ -62,24 +61,8 @@ async function benchmark(seconds: number, only: readonly string[] | undefined, j
   if (missed.length > 0) process.exitCode = 1
 }
 
-function measureDisk(seconds: number): RawDisk {
-  const directory = temporaryDirectory()
-  try {
-    const script = fileURLToPath(new URL('raw-disk.js', import.meta.url))
-    const text = execFileSync(process.execPath, [script, directory, String(seconds * RAW_SECONDS_SHARE)], { encoding: 'utf8' })
-    return JSON.parse(text) as RawDisk
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
-}
-
-function diskFigures({ prefilledBytesPerSecond, growingBytesPerSecond, syncMs }: RawDisk): readonly Figure[] {
-  return [
-    ...throughputFigures('prefilled', prefilledBytesPerSecond),
-    ...throughputFigures('growing', growingBytesPerSecond),
-    { name: 'raw fdatasync at 1,000/s, p50', value: syncMs.p50, unit: 'ms' },
-    { name: 'raw fdatasync at 1,000/s, p99', value: syncMs.p99, unit: 'ms' },
-  ]
+function diskFigures({ prefilledBytesPerSecond, growingBytesPerSecond }: RawDisk): readonly Figure[] {
+  return [...throughputFigures('prefilled', prefilledBytesPerSecond), ...throughputFigures('growing', growingBytesPerSecond)]
 }
 
 function throughputFigures(kind: string, rates: Readonly<Record<string, number>>): readonly Figure[] {

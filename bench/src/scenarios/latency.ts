@@ -1,50 +1,83 @@
 import { atMost } from '../figure.ts'
 import type { Figure } from '../figure.ts'
-import type { Load } from '../system.ts'
+import { measureAlone } from '../measure-alone.ts'
+import type { Percentiles, RawLatency } from '../raw-latency.ts'
+import type { Load, RunningSystem } from '../system.ts'
 import type { Scenario, ScenarioContext } from './scenario.ts'
 
 const RATE = 1000
 const P99_OVER_RAW_MAX = 3
 /** Code is compiled once it ran often enough, which takes its time at this rate, in the broker and in the load. */
 const WARMUP_SECONDS = 15
+/** A disk has quieter and busier seconds (p99 of the same file differs fourfold), so broker and disk alone take turns. */
+const ROUNDS = 3
 
 export const latency: Scenario = {
   name: 'latency',
-  about: 'confirmed publish of 100 B at 1,000 messages a second, corrected for coordinated omission',
-  async *measure({ system, disk, seconds }: ScenarioContext): AsyncGenerator<Figure> {
+  about:
+    'confirmed publish of 100 B at 1,000 messages a second, corrected for coordinated omission; in turns with the disk alone',
+  async *measure({ system, seconds }: ScenarioContext): AsyncGenerator<Figure> {
     const running = await system.start()
     try {
-      const load: Load = { mode: 'pub', sizeBytes: 100, seconds: seconds * 2, warmupSeconds: WARMUP_SECONDS, rate: RATE }
-      const { latencyMs } = await running.load(load)
-      const raw = disk.syncMs
-      yield {
-        name: 'confirm latency p50',
-        value: latencyMs.p50,
-        unit: 'ms',
-        limit: { name: 'raw fdatasync p50', value: raw.p50 },
+      const raw: RawLatency[] = [measureAlone<RawLatency>('raw-latency.js', seconds)]
+      const confirms: Percentiles[] = []
+      for (let round = 0; round < ROUNDS; round++) {
+        confirms.push(await confirmLatency(running, seconds))
+        raw.push(measureAlone<RawLatency>('raw-latency.js', seconds))
       }
-      const goal = atMost(latencyMs.p99, P99_OVER_RAW_MAX * raw.p99, `3 x raw fdatasync p99`)
-      yield {
-        name: 'confirm latency p99',
-        value: latencyMs.p99,
-        unit: 'ms',
-        limit: { name: 'raw fdatasync p99', value: raw.p99 },
-        goal,
-      }
-      yield {
-        name: 'confirm latency p99, against the least possible',
-        value: latencyMs.p99,
-        unit: 'ms',
-        limit: { name: 'raw group commit p99', value: disk.groupCommitMs.p99 },
-      }
-      yield {
-        name: 'confirm latency p99.9',
-        value: latencyMs.p999,
-        unit: 'ms',
-        limit: { name: 'raw fdatasync p99.9', value: raw.p999 },
-      }
+      yield* figures(confirms, raw)
     } finally {
       await running.stop()
     }
   },
+}
+
+async function confirmLatency(running: RunningSystem, seconds: number): Promise<Percentiles> {
+  const load: Load = { mode: 'pub', sizeBytes: 100, seconds: seconds * 2, warmupSeconds: WARMUP_SECONDS, rate: RATE }
+  return (await running.load(load)).latencyMs
+}
+
+function* figures(confirms: readonly Percentiles[], raw: readonly RawLatency[]): Generator<Figure> {
+  const ours = medians(confirms)
+  const sync = medians(raw.map(({ syncMs }) => syncMs))
+  const groupCommit = medians(raw.map(({ groupCommitMs }) => groupCommitMs))
+  yield {
+    name: 'confirm latency p50',
+    value: ours.p50,
+    unit: 'ms',
+    limit: { name: 'raw fdatasync p50', value: sync.p50 },
+  }
+  yield {
+    name: 'confirm latency p99',
+    value: ours.p99,
+    unit: 'ms',
+    limit: { name: 'raw fdatasync p99', value: sync.p99 },
+    goal: atMost(ours.p99, P99_OVER_RAW_MAX * sync.p99, `${P99_OVER_RAW_MAX} x raw fdatasync p99`),
+  }
+  yield {
+    name: 'confirm latency p99, against the least possible',
+    value: ours.p99,
+    unit: 'ms',
+    limit: { name: 'raw group commit p99', value: groupCommit.p99 },
+  }
+  yield {
+    name: 'confirm latency p99.9',
+    value: ours.p999,
+    unit: 'ms',
+    limit: { name: 'raw fdatasync p99.9', value: sync.p999 },
+  }
+}
+
+/** Of each percentile over the rounds. */
+function medians(rounds: readonly Percentiles[]): Percentiles {
+  const median = (values: readonly number[]): number => {
+    const sorted = values.toSorted((a, b) => a - b)
+    const middle = (sorted.length - 1) / 2
+    return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2
+  }
+  return {
+    p50: median(rounds.map(({ p50 }) => p50)),
+    p99: median(rounds.map(({ p99 }) => p99)),
+    p999: median(rounds.map(({ p999 }) => p999)),
+  }
 }
