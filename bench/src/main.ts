@@ -38,7 +38,7 @@ async function benchmark(seconds: number, only: readonly string[] | undefined, j
   console.log(
     `Node ${process.versions.node}, ${availableParallelism()} x ${cpus()[0]?.model ?? 'processor'}; loads of ${seconds} s`,
   )
-  const disk = measureAlone<RawDisk>('raw-disk.js', seconds * RAW_SECONDS_SHARE)
+  const disk = measureAlone('raw-disk.js', seconds * RAW_SECONDS_SHARE) as RawDisk
   for (const figure of diskFigures(disk)) console.log(formatFigure(figure))
 
   const results: { system: string; scenario: string; figures: Figure[] }[] = []

@@ -19,17 +19,21 @@ export const latency: Scenario = {
   async *measure({ system, seconds }: ScenarioContext): AsyncGenerator<Figure> {
     const running = await system.start()
     try {
-      const raw: RawLatency[] = [measureAlone<RawLatency>('raw-latency.js', seconds)]
+      const raw: RawLatency[] = [measureRawLatencyAlone(seconds)]
       const confirms: Percentiles[] = []
       for (let round = 0; round < ROUNDS; round++) {
         confirms.push(await confirmLatency(running, seconds))
-        raw.push(measureAlone<RawLatency>('raw-latency.js', seconds))
+        raw.push(measureRawLatencyAlone(seconds))
       }
       yield* figures(confirms, raw)
     } finally {
       await running.stop()
     }
   },
+}
+
+function measureRawLatencyAlone(seconds: number): RawLatency {
+  return measureAlone('raw-latency.js', seconds) as RawLatency
 }
 
 async function confirmLatency(running: RunningSystem, seconds: number): Promise<Percentiles> {
@@ -70,14 +74,15 @@ function* figures(confirms: readonly Percentiles[], raw: readonly RawLatency[]):
 
 /** Of each percentile over the rounds. */
 function medians(rounds: readonly Percentiles[]): Percentiles {
-  const median = (values: readonly number[]): number => {
-    const sorted = values.toSorted((a, b) => a - b)
-    const middle = (sorted.length - 1) / 2
-    return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2
-  }
   return {
     p50: median(rounds.map(({ p50 }) => p50)),
     p99: median(rounds.map(({ p99 }) => p99)),
     p999: median(rounds.map(({ p999 }) => p999)),
   }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = (sorted.length - 1) / 2
+  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2
 }
