@@ -75,7 +75,8 @@ function gatherHeaders(body: Body, headers: PublishOptions['headers']): readonly
     header.key = key
     header.value = headers[key]!
   }
-  gathered.length = count
+  // Setting the length costs more than the rest, even to what it is.
+  if (gathered.length !== count) gathered.length = count
   return gathered
 }
 

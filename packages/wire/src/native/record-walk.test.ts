@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { encodeBatch, RecordBatchBuilder } from '../record-batch-builder.ts'
 import { BATCH_HEADER_BYTES, batchProblem, decodeBatch } from '../record-batch.ts'
 import { readHeaders, RecordCursor } from './record-cursor.ts'
-import { BatchCutter, locateHeader, recordsProblem } from './record-walk.ts'
+import { BatchCutter, KeyCursor, locateHeader, recordsProblem } from './record-walk.ts'
 
 const blob = fc.uint8Array({ maxLength: 200 })
 const record = fc.record({
@@ -134,6 +134,30 @@ describe('RecordCursor', () => {
           })
         }
         expect(found).toEqual(decodeBatch(batch, 0))
+      }),
+    )
+  })
+})
+
+describe('KeyCursor', () => {
+  it('finds the keys that a cursor over all parts finds', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(record, fc.integer({ min: 1, max: 70_000 })), { minLength: 1, maxLength: 20 }), (list) => {
+        const builder = new RecordBatchBuilder()
+        let delta = -1
+        for (const [{ timestampMs, key, value, headers }, step] of list) {
+          delta += step
+          builder.append(timestampMs, key, value, headers, delta)
+        }
+        const batch = builder.finish()
+        const all = new RecordCursor(batch)
+        const keys = new KeyCursor(batch)
+        while (all.next()) {
+          expect(keys.next()).toBe(true)
+          const { offsetDelta, keyAt, keyLength } = all
+          expect(keys).toMatchObject({ offsetDelta, keyAt, keyLength })
+        }
+        expect(keys.next()).toBe(false)
       }),
     )
   })

@@ -92,6 +92,40 @@ export function locateHeader(batch: Uint8Array, name: Uint8Array, places: Int32A
   }
 }
 
+/** Walks the keys of a batch for which `recordsProblem` has nothing to say, and looks at nothing else. */
+export class KeyCursor {
+  offsetDelta = 0
+  /** Position and length in the batch; length -1 stands for null. */
+  keyAt = 0
+  keyLength = -1
+  readonly #batch: Uint8Array
+  #left: number
+  /** Where the next record begins. */
+  #next: number = BATCH_HEADER_BYTES
+
+  constructor(batch: Uint8Array) {
+    this.#batch = batch
+    this.#left = batchRecordCount(batch)
+  }
+
+  /** Moves to the next record. */
+  next(): boolean {
+    if (this.#left-- <= 0) return false
+    const batch = this.#batch
+    const length = readVarint(batch, this.#next)
+    let at = this.#next + varintBytes
+    this.#next = at + length
+    // Behind the attributes: the delta of time.
+    at++
+    while (batch[at++]! >= 0x80);
+    this.offsetDelta = readVarint(batch, at)
+    at += varintBytes
+    this.keyLength = readVarint(batch, at)
+    this.keyAt = at + varintBytes
+    return true
+  }
+}
+
 function blobEnd(batch: Uint8Array, at: number): number {
   const length = readVarint(batch, at)
   return length > 0 ? at + varintBytes + length : at + varintBytes

@@ -1,5 +1,5 @@
 // hot path of queues with `order: 'key'` (packages/broker/test/core/order-throughput.mjs)
-import { RecordCursor, murmur2 } from '@millrace/wire'
+import { KeyCursor, murmur2 } from '@millrace/wire'
 import type { StoredBatch } from '../../storage/log-store.ts'
 
 /** Stands for a record without a key. */
@@ -10,7 +10,7 @@ const NOTHING = -2
 /** The keys of one batch after the other, each record looked at once, and only as far as was asked. */
 export class BatchKeys {
   #bytes: Uint8Array | undefined
-  #record: RecordCursor | undefined
+  #cursor: KeyCursor | undefined
   /** By position in the batch. */
   readonly #keys: number[] = []
 
@@ -18,7 +18,7 @@ export class BatchKeys {
   enter({ bytes }: StoredBatch): void {
     if (this.#bytes === bytes) return
     this.#bytes = bytes
-    this.#record = new RecordCursor(bytes)
+    this.#cursor = new KeyCursor(bytes)
     this.#keys.length = 0
   }
 
@@ -26,17 +26,14 @@ export class BatchKeys {
   at(position: number): number {
     const keys = this.#keys
     if (position < keys.length) return keys[position]!
-    const record = this.#record!
-    while (keys.length <= position && record.next()) {
-      while (keys.length < record.offsetDelta) keys.push(NOTHING)
-      keys.push(keyOf(record))
+    const bytes = this.#bytes!
+    const cursor = this.#cursor!
+    while (keys.length <= position && cursor.next()) {
+      while (keys.length < cursor.offsetDelta) keys.push(NOTHING)
+      // Keys with the same hash wait for each other: rare, and harmless.
+      const { keyAt, keyLength } = cursor
+      keys.push(keyLength < 0 ? NO_KEY : murmur2(bytes, keyAt, keyAt + keyLength) >>> 0)
     }
     return keys[position] ?? NOTHING
   }
-}
-
-/** Keys with the same hash wait for each other: rare, and harmless. */
-function keyOf(record: RecordCursor): number {
-  if (record.keyLength < 0) return NO_KEY
-  return murmur2(record.batch, record.keyAt, record.keyAt + record.keyLength) >>> 0
 }
