@@ -128,7 +128,7 @@ describe('publish and consume', () => {
   test('--timeout ends the wait: an error only when a count was missed', async () => {
     await out('pub', 'queue:short', 'only one')
     const missed = await run(['sub', 'queue:short', '--count', '2', '--timeout', '300ms'])
-    expect(missed).toMatchObject({ code: 1, stdout: 'only one\n' })
+    expect(missed).toMatchObject({ code: 5, stdout: 'only one\n' })
     expect(missed.stderr).toContain('millrace: Only 1 of 2 messages came from queue:short')
     expect((await run(['sub', 'queue:short', '--timeout', '300ms'])).code).toBe(0)
   })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { MillraceError } from '../base/errors.ts'
-import { CommandError, describeFailure, EXIT, exitCodeOf, usageError } from './failure.ts'
+import { CommandError, describeFailure, exitCodeOf, usageError } from './failure.ts'
 
 test('exit codes tell usage, missing things and refusals apart', () => {
   expect(exitCodeOf(usageError('x'))).toBe(2)
@@ -8,7 +8,9 @@ test('exit codes tell usage, missing things and refusals apart', () => {
   expect(exitCodeOf(new MillraceError('not_found', 'x'))).toBe(3)
   expect(exitCodeOf(new MillraceError('in_use', 'x'))).toBe(4)
   expect(exitCodeOf(new MillraceError('outcome_unknown', 'x'))).toBe(1)
-  expect(exitCodeOf(new CommandError(EXIT.error, 'x'))).toBe(1)
+  expect(exitCodeOf(new CommandError('timeout', 'x'))).toBe(5)
+  expect(exitCodeOf(new CommandError(undefined, 'x'))).toBe(1)
+  expect(exitCodeOf(Object.assign(new Error('x'), { code: 'toString' }))).toBe(1)
   expect(exitCodeOf(new TypeError('x'))).toBe(1)
 })
 

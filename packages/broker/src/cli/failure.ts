@@ -1,23 +1,31 @@
-import type { ErrorCode } from '../base/errors.ts'
+import { errorCatalogue, type ErrorCode } from '../base/errors.ts'
 
 /** Exit codes of every command; docs/cli.md lists them. */
-export const EXIT = { ok: 0, error: 1, usage: 2, notFound: 3, refused: 4 } as const
+export const EXIT = { ok: 0, error: 1, usage: 2, notFound: 3, refused: 4, timeout: 5 } as const
 
 type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 /** A failure that the command line itself finds. `message` says what happened and what to do. */
 export class CommandError extends Error {
   override readonly name = 'CommandError'
-  readonly exitCode: ExitCode
+  /** Undefined where the catalogue has none: somebody decided so. */
+  readonly code: ErrorCode | undefined
 
-  constructor(exitCode: ExitCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode | undefined, message: string, options?: ErrorOptions) {
     super(message, options)
-    this.exitCode = exitCode
+    this.code = code
+  }
+}
+
+/** The command line is wrong: there is nothing to look up about it, and its message tells no code. */
+export class UsageError extends CommandError {
+  constructor(message: string) {
+    super('bad_request', message)
   }
 }
 
 export function usageError(message: string): CommandError {
-  return new CommandError(EXIT.usage, message)
+  return new UsageError(message)
 }
 
 const exitCodeOfErrorCode: Partial<Record<ErrorCode, ExitCode>> = {
@@ -39,12 +47,12 @@ const exitCodeOfErrorCode: Partial<Record<ErrorCode, ExitCode>> = {
   insecure_bind: EXIT.refused,
   unauthorized: EXIT.refused,
   forbidden: EXIT.refused,
+  timeout: EXIT.timeout,
 }
 
 export function exitCodeOf(error: unknown): ExitCode {
-  if (error instanceof CommandError) return error.exitCode
-  const code = errorCodeOf(error)
-  return (code === undefined ? undefined : exitCodeOfErrorCode[code as ErrorCode]) ?? EXIT.error
+  const code = catalogueCodeOf(error)
+  return (code === undefined ? undefined : exitCodeOfErrorCode[code]) ?? EXIT.error
 }
 
 /** The stable code of an expected failure, from the broker or from the client library; undefined for other errors. */
@@ -53,7 +61,13 @@ export function errorCodeOf(error: unknown): string | undefined {
   return error.code
 }
 
-/** One line for people; the stack of an error that nobody expected, because that is a bug to report. */
+/** The same, unless it is not of the catalogue: `ENOENT`. */
+export function catalogueCodeOf(error: unknown): ErrorCode | undefined {
+  const code = errorCodeOf(error)
+  return code !== undefined && Object.hasOwn(errorCatalogue, code) ? (code as ErrorCode) : undefined
+}
+
+/** What happened; the stack of an error that nobody expected, because that is a bug to report. */
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const expected = error instanceof CommandError || errorCodeOf(error) !== undefined

@@ -1,7 +1,8 @@
 import { Command, CommanderError, Option } from 'commander'
 import { readVersion } from '../server/version.ts'
-import { describeFailure, EXIT, exitCodeOf } from './failure.ts'
+import { EXIT, exitCodeOf, usageError } from './failure.ts'
 import { outputFormats } from './output/format.ts'
+import { failureText, formatAsked } from './report-failure.ts'
 
 const DEFAULT_URL = 'millrace://127.0.0.1:6455'
 
@@ -39,9 +40,12 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv)
     return typeof process.exitCode === 'number' ? process.exitCode : EXIT.ok
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
-    process.stderr.write(`millrace: ${describeFailure(error)}\n`)
-    return exitCodeOf(error)
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
+    // Help about what is missing was shown instead.
+    if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage
+    const failure = error instanceof CommanderError ? usageError(oneLine(error.message)) : error
+    process.stderr.write(await failureText(failure, formatAsked(argv)))
+    return exitCodeOf(failure)
   }
 }
 
@@ -60,7 +64,8 @@ export async function createProgram(only?: string): Promise<Command> {
     )
     .option('-q, --quiet', 'no notes and no progress on stderr')
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ outputError: (text, write) => write(`millrace: ${oneLine(text)}\n`) })
+    // What is wrong is told once, in the format that was asked for.
+    .configureOutput({ outputError: () => {} })
     .exitOverride()
   const names = only !== undefined && Object.hasOwn(commandFiles, only) ? [only] : Object.keys(commandFiles)
   for (const name of names) {

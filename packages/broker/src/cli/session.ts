@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Millrace, SecurityOptions } from '@millrace/client'
 import type { Command } from 'commander'
-import { CommandError, errorCodeOf, EXIT, usageError } from './failure.ts'
+import { CommandError, errorCodeOf, usageError } from './failure.ts'
 import { createOutput } from './output/output.ts'
 import type { Output } from './output/output.ts'
 import type { Format } from './output/format.ts'
@@ -89,7 +89,7 @@ export async function connectTo(url: string, login: Login): Promise<Millrace> {
   } catch (error) {
     const code = errorCodeOf(error)
     if (code !== undefined && !unreachableCodes.has(code)) throw error
-    throw new CommandError(EXIT.error, whyNoBroker(error, withoutSecrets(url)), { cause: error })
+    throw new CommandError('closed', whyNoBroker(error, withoutSecrets(url)), { cause: error })
   }
 }
 

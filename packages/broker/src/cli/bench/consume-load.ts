@@ -1,6 +1,6 @@
 import type { Message, Millrace, Subscription } from '@millrace/client'
 import { parseAddress } from '../address.ts'
-import { CommandError, EXIT } from '../failure.ts'
+import { CommandError } from '../failure.ts'
 import type { Meter } from './meter.ts'
 import { sharedMs, STAMP_BYTES } from './publish-load.ts'
 import type { BenchSettings } from './settings.ts'
@@ -43,7 +43,7 @@ export async function consumeLoad(
       lastMs = now
     } else if (now - lastMs > SILENCE_MAX_MS) {
       failure = new CommandError(
-        EXIT.error,
+        'timeout',
         `No message came from ${settings.address} within ${SILENCE_MAX_MS} ms. Publish to it first.`,
       )
     }

@@ -1,7 +1,7 @@
 import type { RedriveInfo, RedriveOptions } from '@millrace/client'
 import type { Command } from 'commander'
 import { parseName } from '../address.ts'
-import { CommandError, EXIT } from '../failure.ts'
+import { CommandError } from '../failure.ts'
 import { formatCount } from '../output/figures.ts'
 import type { Column } from '../output/table.ts'
 import { parseCount, parseIndex, parseRate } from '../quantities.ts'
@@ -53,7 +53,7 @@ export async function moveMessages(queue: string, flags: MoveFlags, command: Com
   if (output.format === 'table') await output.rows(info.groups, groupColumns)
   else await output.object(info, [])
   if (info.state !== 'done')
-    throw new CommandError(EXIT.error, `Moving was ${info.state}: ${info.error ?? 'somebody asked for it'}.`)
+    throw new CommandError(undefined, `Moving was ${info.state}: ${info.error ?? 'somebody asked for it'}.`)
   output.note(`${info.dryRun ? 'would move' : 'moved'} ${formatCount(info.moved)} of ${formatCount(info.scanned)} messages`)
   if (info.left > 0)
     output.note(`${formatCount(info.left)} stay: their origin is gone or a subscription. Say where to with --to.`)

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { MessageJson } from '../../protocols/api/message-json.ts'
 import { parseDestination } from '../address.ts'
-import { CommandError, EXIT } from '../failure.ts'
+import { CommandError } from '../failure.ts'
 import { formatTime } from '../output/figures.ts'
 import { printedMessage } from '../output/message.ts'
 import { parseIndex } from '../quantities.ts'
@@ -23,7 +23,10 @@ export function addMsg(program: Command): void {
         kind === 'queue' ? client.queue(name).peek(where) : client.topic(name).peek(where),
       )
       if (message?.offset !== offset)
-        throw new CommandError(EXIT.error, `${destination} has no message ${offset}: it was settled, removed, or never there.`)
+        throw new CommandError(
+          'offset_out_of_range',
+          `${destination} has no message ${offset}: it was settled, removed, or never there.`,
+        )
       const shown = printedMessage(message)
       await outputOf(command).object(shown, fields(shown))
     })

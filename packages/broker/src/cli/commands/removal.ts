@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
-import { CommandError, EXIT, usageError } from '../failure.ts'
+import { CommandError, usageError } from '../failure.ts'
 
 export interface RemovalOptions {
   readonly yes?: boolean
@@ -31,5 +31,5 @@ export async function confirmRemoval(what: string, options: RemovalOptions): Pro
   } finally {
     prompt.close()
   }
-  throw new CommandError(EXIT.error, 'Nothing was deleted.')
+  throw new CommandError(undefined, 'Nothing was deleted.')
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { CommandError, EXIT } from '../failure.ts'
+import { CommandError } from '../failure.ts'
 import { parseCount } from '../quantities.ts'
 import { outputOf, withBroker } from '../session.ts'
 
@@ -11,7 +11,7 @@ export function addScheduled(program: Command): void {
     .argument('<id>', 'what `millrace pub --delay` or `--at` told', parseCount)
     .action(async (id: number, _options: unknown, command: Command) => {
       const cancelled = await withBroker(command, (client) => client.cancelScheduled(id))
-      if (!cancelled) throw new CommandError(EXIT.notFound, `Message ${id} does not wait: it was published, or cancelled before.`)
+      if (!cancelled) throw new CommandError('not_found', `Message ${id} does not wait: it was published, or cancelled before.`)
       outputOf(command).note(`cancelled ${id}`)
     })
 }

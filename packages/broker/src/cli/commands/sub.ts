@@ -2,7 +2,7 @@ import type { ConsumeOptions, Message, Millrace, StartPosition, StoredMessage } 
 import type { Command } from 'commander'
 import { parseAddress } from '../address.ts'
 import type { Address } from '../address.ts'
-import { CommandError, EXIT, usageError } from '../failure.ts'
+import { CommandError, usageError } from '../failure.ts'
 import { formatCount } from '../output/figures.ts'
 import { printedMessage } from '../output/message.ts'
 import type { Output } from '../output/output.ts'
@@ -43,7 +43,7 @@ export function addSub(program: Command): void {
       output.note(`received ${formatCount(received)} ${received === 1 ? 'message' : 'messages'} from ${source}`)
       if (options.count !== undefined && received < options.count && options.timeout !== undefined) {
         throw new CommandError(
-          EXIT.error,
+          'timeout',
           `Only ${received} of ${options.count} messages came from ${source}; none within the last ${options.timeout} ms. Wait longer with --timeout.`,
         )
       }

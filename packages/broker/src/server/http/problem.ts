@@ -64,18 +64,25 @@ export class HttpError extends MillraceError {
   }
 }
 
-/** RFC 9457. @param extension further members, for what a program needs to go on */
+/** A failure as a document (RFC 9457); the command line prints the same. */
+export interface ProblemDocument {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly code: ErrorCode
+  /** What happened and what to do. */
+  readonly detail: string
+}
+
+export function problemDocument(code: ErrorCode, detail: string, status: number = statusOf[code]): ProblemDocument {
+  return { type: `urn:millrace:error:${code}`, title: errorCatalogue[code].summary, status, code, detail }
+}
+
+/** @param extension further members, for what a program needs to go on */
 export function problemResponse(error: MillraceError, extension: Readonly<Record<string, unknown>> = {}): Response {
   const status = error instanceof HttpError ? error.status : statusOf[error.code]
   const retryAfter = retryAfterSeconds[error.code]
-  const body = {
-    type: `urn:millrace:error:${error.code}`,
-    title: errorCatalogue[error.code].summary,
-    status,
-    code: error.code,
-    detail: error.message,
-    ...extension,
-  }
+  const body = { ...problemDocument(error.code, error.message, status), ...extension }
   return new Response(`${JSON.stringify(body)}\n`, {
     status,
     headers: {
