@@ -3,10 +3,14 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { freePort } from '../../../bench/src/free-port.ts'
 import { BrokerOfFile } from './harness/broker-of-file.ts'
-import { millrace } from './harness/run-command.ts'
+import { type CommandResult, millrace } from './harness/run-command.ts'
 
 const broker = new BrokerOfFile()
 const { run, out } = broker
+
+async function consumersOf(queue: string): Promise<number> {
+  return ((await broker.json('queue', 'get', queue)) as { consumers: number }).consumers
+}
 
 describe('publish and consume', () => {
   test('a message goes through a queue', async () => {
@@ -133,6 +137,25 @@ describe('publish and consume', () => {
     expect((await run(['sub', 'queue:short', '--timeout', '300ms'])).code).toBe(0)
   })
 
+  test('a consumer with a higher priority gets messages first, an exclusive one gets them alone', async () => {
+    await out('queue', 'create', 'preferred')
+    const consumer = (priority: string): Promise<CommandResult> =>
+      run(['sub', 'queue:preferred', '--count', '20', '--prefetch', '20', '--timeout', '3s', '--priority', priority])
+    const both = Promise.all([consumer('-1'), consumer('5')])
+    await expect.poll(() => consumersOf('preferred')).toBe(2)
+    await out('pub', 'queue:preferred', 'x', '--count', '20')
+    const [low, high] = await both
+    expect([high.stdout, low.stdout]).toEqual(['x\n'.repeat(20), ''])
+
+    const alone = run(['sub', 'queue:preferred', '--exclusive', '--count', '1'])
+    await expect.poll(() => consumersOf('preferred')).toBe(1)
+    expect((await run(['sub', 'queue:preferred', '--count', '1'])).stderr).toMatch(/ \(in_use\)\n$/)
+    await out('pub', 'queue:preferred', 'y')
+    expect(await alone).toMatchObject({ code: 0, stdout: 'y\n' })
+    expect((await run(['sub', 'topic:t', '--exclusive'])).code).toBe(2)
+    expect((await run(['sub', 'queue:q', '--priority', '1.5'])).code).toBe(2)
+  })
+
   test('a topic is read from anywhere, and keeps its messages', async () => {
     await out('topic', 'create', 'events', '--partitions', '1')
     for (const body of ['a', 'b', 'c']) await out('pub', 'topic:events', body)
@@ -180,6 +203,15 @@ describe('administration', () => {
     expect(delivery).toMatchObject({ leaseMs: 60_000, deadLetter: 'queue:orders-dead' })
     expect(delivery).not.toHaveProperty('maxAttempts')
     expect((await out('queue', 'ls')).split('\n').some((line) => line.startsWith('orders\t'))).toBe(true)
+    await out('queue', 'update', 'orders', '--backoff', 'exponential:100ms..30s,factor=3,jitter=0.2')
+    expect(JSON.parse(await out('queue', 'get', 'orders', '-o', 'json'))).toMatchObject({
+      delivery: { backoff: { kind: 'exponential', initialMs: 100, maxMs: 30_000, factor: 3, jitter: 0.2 } },
+    })
+    expect(await out('queue', 'get', 'orders')).toMatch(/^backoff\s+exponential:100ms\.\.30s,factor=3,jitter=0\.2$/m)
+    expect(await run(['queue', 'update', 'orders', '--backoff', 'fixed:1s,jitter=2'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('jitter` must be at most 1') as string,
+    })
 
     expect(await run(['queue', 'rm', 'orders'])).toMatchObject({
       code: 2,

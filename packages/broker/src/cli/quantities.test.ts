@@ -2,6 +2,7 @@ import { InvalidArgumentError } from 'commander'
 import { expect, test } from 'vitest'
 import {
   collectHeader,
+  formatBackoff,
   orNone,
   parseBackoff,
   parseCount,
@@ -10,6 +11,7 @@ import {
   parseRate,
   parseSize,
   parseStartPosition,
+  parseWhole,
 } from './quantities.ts'
 
 test('durations and sizes', () => {
@@ -28,12 +30,26 @@ test('counts are whole and positive', () => {
   for (const bad of ['', '0', '-1', '1.5', 'many']) expect(() => parseCount(bad)).toThrow(InvalidArgumentError)
 })
 
+test('whole numbers may be below 0', () => {
+  expect(['7', '0', '-7'].map(parseWhole)).toEqual([7, 0, -7])
+  for (const bad of ['', '-', '1.5', '1e3', 'high']) expect(() => parseWhole(bad)).toThrow(InvalidArgumentError)
+})
+
 test('backoffs and rates', () => {
   expect([parseBackoff('fixed:5s'), parseBackoff('exponential:100ms'), parseBackoff('exponential:100ms..1m')]).toEqual([
     { kind: 'fixed', initialMs: 5000 },
     { kind: 'exponential', initialMs: 100 },
     { kind: 'exponential', initialMs: 100, maxMs: 60_000 },
   ])
+  expect(parseBackoff('fixed:5s,jitter=0.2')).toEqual({ kind: 'fixed', initialMs: 5000, jitter: 0.2 })
+  const both = { kind: 'exponential', initialMs: 100, maxMs: 60_000, factor: 3, jitter: 1 } as const
+  expect(parseBackoff('exponential:100ms..1m,factor=3,jitter=1')).toEqual(both)
+  expect(parseBackoff('exponential:100ms..1m,jitter=1,factor=3')).toEqual(both)
+  expect(formatBackoff(both)).toBe('exponential:100ms..60s,factor=3,jitter=1')
+  for (const settings of [',', ',jitter', ',jitter=', ',jitter=20%', ',jitter=-1', ',jitter=1,jitter=1', ',speed=1']) {
+    expect(() => parseBackoff(`fixed:1s${settings}`)).toThrow(InvalidArgumentError)
+  }
+  expect(() => parseBackoff('fixed:1s,factor=2')).toThrow(InvalidArgumentError)
   for (const bad of ['', 'fixed', 'linear:1s', 'fixed:1s..2s', 'exponential:1s..', 'exponential:soon..1m']) {
     expect(() => parseBackoff(bad)).toThrow(InvalidArgumentError)
   }

@@ -2,6 +2,7 @@ import { PRIORITY_MAX } from '@millrace/wire'
 import { InvalidArgumentError } from 'commander'
 import type { Backoff, StartPosition } from '@millrace/client'
 import { parseBytes, parseDuration } from '../server/config/quantities.ts'
+import { formatDuration } from './output/figures.ts'
 
 // Parsers of option values. Commander turns an InvalidArgumentError into a usage error that names the option.
 
@@ -45,6 +46,13 @@ export function parsePriority(text: string): number {
   return priority
 }
 
+/** A whole number, which may be below 0. */
+export function parseWhole(text: string): number {
+  const whole = /^-?\d+$/.test(text) ? Number(text) : NaN
+  if (!Number.isSafeInteger(whole)) throw new InvalidArgumentError('Write a whole number.')
+  return whole
+}
+
 /** A number above 0. */
 export function parseRate(text: string): number {
   const rate = Number(text.replaceAll('_', ''))
@@ -52,15 +60,36 @@ export function parseRate(text: string): number {
   return rate
 }
 
-/** `fixed:5s`, `exponential:100ms`, `exponential:100ms..1m`. */
+const BACKOFF_HINT = 'Write fixed:5s, exponential:100ms or exponential:100ms..1m, and after it ,factor=3 or ,jitter=0.2.'
+
+/** `fixed:5s`, `exponential:100ms..1m`, each with `,jitter=0.2`; `exponential:1s,factor=3`. */
 export function parseBackoff(text: string): Backoff {
-  const [kind, range = ''] = text.split(':')
+  const [wait = '', ...settings] = text.split(',')
+  const [kind, range = ''] = wait.split(':')
   const [initialMs, maxMs] = range.split('..').map(parseDuration)
   const isRange = range.includes('..')
-  if ((kind === 'fixed' || kind === 'exponential') && initialMs !== undefined && isRange === (maxMs !== undefined)) {
-    if (kind === 'exponential' || !isRange) return { kind, initialMs, ...(maxMs === undefined ? {} : { maxMs }) }
+  if ((kind !== 'fixed' && kind !== 'exponential') || initialMs === undefined || isRange !== (maxMs !== undefined))
+    throw new InvalidArgumentError(BACKOFF_HINT)
+  if (kind === 'fixed' && isRange) throw new InvalidArgumentError(BACKOFF_HINT)
+  return { kind, initialMs, ...(maxMs === undefined ? {} : { maxMs }), ...parseBackoffSettings(kind, settings) }
+}
+
+/** Whether the numbers are within their bounds, the broker says. */
+function parseBackoffSettings(kind: Backoff['kind'], settings: readonly string[]): Pick<Backoff, 'factor' | 'jitter'> {
+  const parsed: { factor?: number; jitter?: number } = {}
+  for (const setting of settings) {
+    const [, name, value] = /^(factor|jitter)=(\d+(?:\.\d+)?)$/.exec(setting) ?? []
+    if (name !== 'jitter' && (name !== 'factor' || kind === 'fixed')) throw new InvalidArgumentError(BACKOFF_HINT)
+    if (parsed[name] !== undefined) throw new InvalidArgumentError(`${name} is given twice.`)
+    parsed[name] = Number(value)
   }
-  throw new InvalidArgumentError('Write fixed:5s, exponential:100ms or exponential:100ms..1m.')
+  return parsed
+}
+
+/** As it is written for `parseBackoff`. */
+export function formatBackoff({ kind, initialMs, maxMs, factor, jitter }: Backoff): string {
+  const range = `${kind}:${formatDuration(initialMs)}${maxMs === undefined ? '' : `..${formatDuration(maxMs)}`}`
+  return `${range}${factor === undefined ? '' : `,factor=${factor}`}${jitter === undefined ? '' : `,jitter=${jitter}`}`
 }
 
 /** Wraps a parser so that `none` takes a setting away. (Commander replaces null by an empty text.) */

@@ -2,7 +2,7 @@ import type { Backoff, DeliveryInfo, DeliveryPolicy } from '@millrace/client'
 import { type Command, Option } from 'commander'
 import { formatBytes, formatCount, formatDuration } from '../output/figures.ts'
 import type { Column } from '../output/table.ts'
-import { orNone, parseBackoff, parseCount, parseDurationMs, parseRate } from '../quantities.ts'
+import { formatBackoff, orNone, parseBackoff, parseCount, parseDurationMs, parseRate } from '../quantities.ts'
 
 const orders = ['none', 'key', 'strict']
 
@@ -27,7 +27,11 @@ export function addDeliveryOptions(command: Command): Command {
       orNone(parseCount),
     )
     .option('--dead-letter <destination>', 'queue:NAME or topic:NAME that takes messages which failed')
-    .option('--backoff <backoff>', 'wait before the next attempt: fixed:5s, or exponential:100ms..1m', orNone(parseBackoff))
+    .option(
+      '--backoff <backoff>',
+      'wait before the next attempt: fixed:5s, or exponential:100ms..1m; with ,jitter=0.2 chance takes a part off',
+      orNone(parseBackoff),
+    )
     .addOption(
       new Option('--order <order>', 'for good: one message of a key at a time, or one consumer and no overtaking').choices(
         orders,
@@ -92,10 +96,6 @@ export function deliveryFields(info: DeliveryInfo): (readonly [string, string])[
     ...(delivery.filter === undefined ? [] : [['filter', delivery.filter] as const]),
     ...(delivery.paused === true ? [['paused', 'yes'] as const] : []),
   ]
-}
-
-function formatBackoff({ kind, initialMs, maxMs }: Backoff): string {
-  return `${kind}:${formatDuration(initialMs)}${maxMs === undefined ? '' : `..${formatDuration(maxMs)}`}`
 }
 
 function age(info: DeliveryInfo): string {

@@ -6,7 +6,7 @@ import { CommandError, usageError } from '../failure.ts'
 import { formatCount } from '../output/figures.ts'
 import { printedMessage } from '../output/message.ts'
 import type { Output } from '../output/output.ts'
-import { parseCount, parseDurationMs, parseIndex, parseStartPosition } from '../quantities.ts'
+import { parseCount, parseDurationMs, parseIndex, parseStartPosition, parseWhole } from '../quantities.ts'
 import { outputOf, withBroker } from '../session.ts'
 
 const PREFETCH = 256
@@ -19,6 +19,8 @@ interface SubOptions {
   readonly partition?: number
   readonly filter?: string
   readonly prefetch?: number
+  readonly priority?: number
+  readonly exclusive?: true
   readonly timeout?: number
 }
 
@@ -34,6 +36,8 @@ export function addSub(program: Command): void {
     .option('--partition <n>', 'read only this partition of the topic', parseIndex)
     .option('--filter <selector>', 'read only the messages of the topic that match')
     .option('--prefetch <n>', `messages held unacked at once (default: ${PREFETCH}, or --count if less)`, parseCount)
+    .option('--priority <n>', 'as a consumer: while there is room, those with a higher one get messages first', parseWhole)
+    .option('--exclusive', 'be the only consumer, or none')
     .option('--timeout <duration>', 'stop when no message came for so long; an error if --count was not reached', parseDurationMs)
     .action(async (source: string, options: SubOptions, command: Command) => {
       const address = parseAddress(source)
@@ -58,9 +62,14 @@ function checkOptions(address: Address, options: SubOptions): void {
   if (address.kind !== 'topic' && options.filter !== undefined) {
     throw usageError('--filter is for reading a topic: a subscription has its own, and a queue gives everything to somebody.')
   }
-  if (address.kind === 'topic' && (!options.ack || options.prefetch !== undefined)) {
-    throw usageError('Reading a topic takes nothing away: --no-ack and --prefetch are for queues and subscriptions.')
+  if (address.kind === 'topic' && isForConsumers(options)) {
+    const those = '--no-ack, --prefetch, --priority and --exclusive'
+    throw usageError(`Reading a topic takes nothing away: ${those} are for queues and subscriptions.`)
   }
+}
+
+function isForConsumers({ ack, prefetch, priority, exclusive }: SubOptions): boolean {
+  return !ack || prefetch !== undefined || priority !== undefined || exclusive === true
 }
 
 /** One run of `sub`: ends by count, by silence, by SIGINT or SIGTERM, or by an error. */
@@ -109,14 +118,19 @@ class Reception {
   }
 
   #open(client: Millrace, address: Address): AsyncIterable<StoredMessage | Message> {
-    const { from, partition, filter } = this.#options
+    const { from, partition, filter, priority, exclusive } = this.#options
     const signal = this.#stop.signal
     const start = from === undefined ? {} : { from }
     if (address.kind === 'topic') {
       const which = { ...(partition === undefined ? {} : { partition }), ...(filter === undefined ? {} : { filter }) }
       return client.topic(address.name).read({ ...start, ...which, signal })
     }
-    const consume: ConsumeOptions = { prefetch: this.#prefetch(), signal }
+    const consume: ConsumeOptions = {
+      prefetch: this.#prefetch(),
+      signal,
+      ...(priority === undefined ? {} : { priority }),
+      ...(exclusive === undefined ? {} : { exclusive }),
+    }
     if (address.kind === 'queue') return client.queue(address.name).messages(consume)
     return client.topic(address.topic).subscription(address.name, start).messages(consume)
   }
