@@ -19,6 +19,22 @@ beforeEach(async () => {
 
 afterEach(() => connection.close())
 
+/** The server of the tutorial: answers what comes to the queue `rpc`. */
+async function answerCalls(): Promise<void> {
+  await channel.assertQueue('rpc', { durable: false })
+  await channel.consume('rpc', (message) => {
+    const { replyTo, correlationId } = message!.properties
+    channel.sendToQueue(replyTo as string, Buffer.from(`${message!.content.toString()}!`), {
+      correlationId: correlationId as string,
+    })
+    channel.ack(message!)
+  })
+}
+
+function postToCalls(path: string, body: string): Promise<Response> {
+  return fetch(`${server.httpUrl}/v1/queues/calls/messages/${path}`, { method: 'POST', body })
+}
+
 /** A queue of its own for what an exchange passes on by these keys, and what came to it so far. */
 async function listen(exchange: string, keys: readonly string[]): Promise<string[]> {
   const { queue } = await channel.assertQueue('', { exclusive: true })
@@ -75,14 +91,7 @@ describe("the flows of RabbitMQ's tutorials", () => {
   })
 
   test('calls', async () => {
-    await channel.assertQueue('rpc', { durable: false })
-    await channel.consume('rpc', (message) => {
-      const { replyTo, correlationId } = message!.properties
-      channel.sendToQueue(replyTo as string, Buffer.from(`${message!.content.toString()}!`), {
-        correlationId: correlationId as string,
-      })
-      channel.ack(message!)
-    })
+    await answerCalls()
     const replies: unknown[] = []
     const replyTo = 'amq.rabbitmq.reply-to'
     const caller = await connection.createChannel()
@@ -91,5 +100,25 @@ describe("the flows of RabbitMQ's tutorials", () => {
     })
     caller.sendToQueue('rpc', Buffer.from('15'), { correlationId: 'c', replyTo })
     await vi.waitFor(() => expect(replies).toEqual([['c', '15!']]))
+  })
+
+  test('calls of other doors', async () => {
+    await answerCalls()
+    expect((await server.native.request('queue:rpc', '16', { timeoutMs: 10_000 })).text()).toBe('16!')
+    const answer = await fetch(`${server.httpUrl}/v1/queues/rpc/requests`, { method: 'POST', body: '17' })
+    expect(await answer.json()).toMatchObject({ body: '17!' })
+  })
+
+  test('calls that are answered by another door', async () => {
+    const { queue: replyTo } = await channel.assertQueue('', { exclusive: true })
+    const replies: unknown[] = []
+    await channel.consume(replyTo, (reply) => replies.push([reply!.properties.correlationId, reply!.content.toString()]), {
+      noAck: true,
+    })
+    await channel.assertQueue('calls')
+    channel.sendToQueue('calls', Buffer.from('18'), { correlationId: 'c', replyTo })
+    const { messages } = (await (await postToCalls('receive?waitMs=10000', '')).json()) as { messages: [{ handle: string }] }
+    expect((await postToCalls(`${messages[0].handle}/reply`, '18!')).status).toBe(201)
+    await vi.waitFor(() => expect(replies).toEqual([['c', '18!']]))
   })
 })

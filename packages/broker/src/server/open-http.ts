@@ -6,6 +6,7 @@ import { BodyReader } from './http/body.ts'
 import type { BrowserRules } from './http/browser-rules.ts'
 import { Leases } from './http/leases.ts'
 import { HttpPublisher } from './http/publish.ts'
+import { ReplyInbox } from './http/reply-inbox.ts'
 import { httpRoutes } from './http/routes/index.ts'
 import type { HttpServices } from './http/services.ts'
 import { openHttpListener } from './listeners/http-listener.ts'
@@ -35,6 +36,7 @@ class HttpDoor {
       bodies: new BodyReader(config.limits),
       leases: this.#leases,
       publisher: new HttpPublisher(session.broker, () => session.platform.clock.nowMs(), crc32c),
+      inbox: new ReplyInbox(session.broker, session.platform),
       tails: new Set(),
       health,
       metrics,
@@ -57,6 +59,7 @@ class HttpDoor {
   /** Listeners are closed together. */
   #endOpenAnswers(): void {
     this.#leases.close()
+    this.#services.inbox.close()
     for (const tail of this.#services.tails) tail.close()
   }
 }

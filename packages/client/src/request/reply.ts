@@ -1,4 +1,4 @@
-import { CORRELATION_ID_HEADER, REPLY_TO_HEADER } from '@millrace/wire'
+import { CORRELATION_ID_HEADER, REPLY_TO_HEADER, replyDestination } from '@millrace/wire'
 import type { PublishOptions, StoredMessage } from '../api.ts'
 import { MillraceError } from '../errors.ts'
 
@@ -16,11 +16,9 @@ export function replyAddress({ headers, offset }: StoredMessage): ReplyAddress {
   if (to === undefined || to === null) {
     throw new MillraceError('bad_request', `Message ${offset} asks for no answer: it has no header \`${REPLY_TO_HEADER}\`.`)
   }
-  const text = decoder.decode(to)
   const correlation = headers[CORRELATION_ID_HEADER]
   return {
-    // Other protocols name a queue.
-    destination: /^(queue|topic):/.test(text) ? text : `queue:${text}`,
+    destination: replyDestination(decoder.decode(to)),
     headers: correlation === undefined || correlation === null ? {} : { [CORRELATION_ID_HEADER]: correlation },
   }
 }

@@ -91,7 +91,8 @@ export class Requests {
     try {
       if (this.#closed) throw closedError()
       await inbox.open()
-      const headers = { ...options.headers, [REPLY_TO_HEADER]: `queue:${inbox.queue}`, [CORRELATION_ID_HEADER]: id }
+      // The bare name is what clients of AMQP take for an address.
+      const headers = { ...options.headers, [REPLY_TO_HEADER]: inbox.queue, [CORRELATION_ID_HEADER]: id }
       await this.#hub.publisherOf(destination).publish(body, { ...options, headers })
     } catch (error) {
       fail(asMillraceError(error, 'bad_request', 'the request cannot be sent'))

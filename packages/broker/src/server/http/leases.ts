@@ -52,6 +52,14 @@ export class Leases {
   }
 
   /**
+   * What a handle of `source` stands for.
+   * @throws MillraceError `bad_request` for one that is none, or is of another source
+   */
+  held(source: string, handle: string): Pick<Handle, 'partition' | 'offset'> {
+    return this.#belonging(source, decodeHandle(handle))
+  }
+
+  /**
    * What settles `handles` in a transaction.
    * @param user who received them
    * @param authorize called with the source of each

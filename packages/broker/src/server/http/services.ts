@@ -2,6 +2,7 @@ import type { SessionContext } from '../../protocols/session.ts'
 import type { BodyReader } from './body.ts'
 import type { Leases } from './leases.ts'
 import type { HttpPublisher } from './publish.ts'
+import type { ReplyInbox } from './reply-inbox.ts'
 import type { Tail } from './tail.ts'
 
 /** What the routes work with. Built by `compose`. */
@@ -10,6 +11,8 @@ export interface HttpServices {
   readonly bodies: BodyReader
   readonly leases: Leases
   readonly publisher: HttpPublisher
+  /** Where requests get their answers. */
+  readonly inbox: ReplyInbox
   /** Streams that are open, so that a drain can end them. */
   readonly tails: Set<Tail>
   readonly health: Health

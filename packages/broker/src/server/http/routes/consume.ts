@@ -60,13 +60,14 @@ export const settleBody: Typed<SettleBody> = typed({
   additionalProperties: false,
 })
 
-interface SourceKind {
+export interface SourceKind {
   readonly tag: 'queue' | 'subscription'
   readonly path: string
   readonly sourceOf: (params: Call['params']) => string
 }
 
-const kinds: readonly SourceKind[] = [
+/** What is consumed from. */
+export const sourceKinds: readonly SourceKind[] = [
   { tag: 'queue', path: '/v1/queues/{name}', sourceOf: ({ name }) => `queue:${name!}` },
   {
     tag: 'subscription',
@@ -77,7 +78,7 @@ const kinds: readonly SourceKind[] = [
 
 /** Receive and settle: the same for queues and subscriptions. */
 export function consumeRoutes(services: HttpServices): readonly Route[] {
-  return kinds.flatMap((kind) => [receiveRoute(services, kind), settleRoute(services, kind), ackRoute(services, kind)])
+  return sourceKinds.flatMap((kind) => [receiveRoute(services, kind), settleRoute(services, kind), ackRoute(services, kind)])
 }
 
 function receiveRoute({ session, leases }: HttpServices, { tag, path, sourceOf }: SourceKind): Route {

@@ -11,6 +11,8 @@ import { observeRoutes } from './observe.ts'
 import { producerTransactionRoutes } from './producer-transactions.ts'
 import { quotaRoutes } from './quotas.ts'
 import { transactionRoutes } from './transactions.ts'
+import { replyRoutes } from './replies.ts'
+import { requestRoutes } from './requests.ts'
 import { scheduledRoutes } from './scheduled.ts'
 import { userRoutes } from './users.ts'
 
@@ -21,6 +23,8 @@ export function httpRoutes(services: HttpServices): readonly Route[] {
     ...exchangeRoutes(services),
     ...messageRoutes(services),
     ...consumeRoutes(services),
+    ...requestRoutes(services),
+    ...replyRoutes(services),
     ...deadLetterRoutes(services),
     ...groupRoutes(services),
     ...scheduledRoutes(services),

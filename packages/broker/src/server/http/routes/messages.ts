@@ -9,7 +9,14 @@ import { holdsPublishers } from '../../../protocols/held-publishers.ts'
 import { keyCheck } from '../../../protocols/key-check.ts'
 import type { Principal } from '../../../protocols/session.ts'
 import { json } from '../problem.ts'
-import { MESSAGES_MAX, newMessageSchema, prioritySchema, readPublishRequest, ttlSchema } from '../publish-request.ts'
+import {
+  MESSAGES_MAX,
+  newMessageSchema,
+  prioritySchema,
+  type PublishRequest,
+  readPublishRequest,
+  ttlSchema,
+} from '../publish-request.ts'
 import { parseStartPosition, startPositionParameter } from '../query.ts'
 import type { Call, Route } from '../route.ts'
 import type { HttpServices } from '../services.ts'
@@ -36,19 +43,30 @@ export const receiptSchema: { readonly type: 'object'; readonly properties: obje
   },
   required: ['partition', 'offset'],
 }
-const partitionParameter = {
+export const partitionParameter: ObjectSchema['properties'][string] = {
   type: 'integer',
   minimum: 0,
   description: 'A partition of the topic. Default: by key, or all when reading. When reading a queue with priorities: one level.',
-} as const
+}
+
+/** Query parameters that say what one message has beside its body. */
+export const messageQuery: ObjectSchema['properties'] = {
+  key: { type: 'string', description: 'Messages with the same key stay in order. Instead of the header Millrace-Key.' },
+  timestampMs: { type: 'integer', minimum: 0, description: 'Milliseconds since 1970. Default: now.' },
+  ttlMs: ttlSchema,
+  priority: prioritySchema,
+}
+
+/** Request headers that say the same. */
+export const messageHeaders: Readonly<Record<string, string>> = {
+  'Millrace-Key': 'Key of the message.',
+  'Millrace-Header-NAME': 'Header NAME of the message, in lower case. Any number of them.',
+}
 
 const publishQuery: ObjectSchema = {
   type: 'object',
   properties: {
-    key: { type: 'string', description: 'Messages with the same key stay in order. Instead of the header Millrace-Key.' },
-    timestampMs: { type: 'integer', minimum: 0, description: 'Milliseconds since 1970. Default: now.' },
-    ttlMs: ttlSchema,
-    priority: prioritySchema,
+    ...messageQuery,
     delayMs: {
       type: 'integer',
       minimum: 0,
@@ -154,10 +172,7 @@ function publishRoute(services: HttpServices, { kind, missing, query: accepted, 
       `The body is one message, byte for byte, whatever its content type; its content type is kept as the header content-type. ` +
       `JSON of the shape { "messages": [...] } and NDJSON are batches of at most ${MESSAGES_MAX} messages. ${missing}`,
     query: accepted,
-    headers: {
-      'Millrace-Key': 'Key of the message.',
-      'Millrace-Header-NAME': 'Header NAME of the message, in lower case. Any number of them.',
-    },
+    headers: messageHeaders,
     body: publishBody,
     answers: {
       201: {
@@ -181,16 +196,7 @@ function publishRoute(services: HttpServices, { kind, missing, query: accepted, 
       session.authorize(principal, 'publish', resourceOf(kind, params['name']!))
       await admission(services)
       const body = await bodies.read(context.env.incoming)
-      const { messages, isBatch } = readPublishRequest({
-        contentType: context.req.header('content-type'),
-        body,
-        headers: context.req.raw.headers.entries(),
-        key: (query['key'] as string | undefined) ?? decodeHeader(context.req.header('millrace-key')),
-        timestampMs: query['timestampMs'] as number | undefined,
-        ttlMs: query['ttlMs'] as number | undefined,
-        priority: query['priority'] as number | undefined,
-        batch: query['batch'] as boolean | undefined,
-      })
+      const { messages, isBatch } = publishRequestOf(call, body, query['batch'] as boolean | undefined)
       const checkKey = keyCheck(session, principal)
       const destination = findOrExplain(kind, params['name']!, () => broker.destination(target, true, checkKey))
       const dueMs = dueTime(query, session.platform.clock.nowMs())
@@ -302,8 +308,22 @@ export function quotaWait({ session: { broker, platform } }: HttpServices, princ
   return waitMs === 0 ? Promise.resolve() : new Promise((resolve) => void platform.scheduler.after(waitMs, resolve))
 }
 
+/** @param batch as of `readPublishRequest`. @throws MillraceError `bad_request` */
+export function publishRequestOf({ context, query }: Call, body: Uint8Array, batch: boolean | undefined): PublishRequest {
+  return readPublishRequest({
+    contentType: context.req.header('content-type'),
+    body,
+    headers: context.req.raw.headers.entries(),
+    key: (query['key'] as string | undefined) ?? decodeHeader(context.req.header('millrace-key')),
+    timestampMs: query['timestampMs'] as number | undefined,
+    ttlMs: query['ttlMs'] as number | undefined,
+    priority: query['priority'] as number | undefined,
+    batch,
+  })
+}
+
 /** Adds to `not_found` how the thing can be created. */
-function findOrExplain<T>(kind: Call['params'][string], name: string, find: () => T): T {
+export function findOrExplain<T>(kind: Call['params'][string], name: string, find: () => T): T {
   try {
     return find()
   } catch (error) {

@@ -18,14 +18,16 @@ const destinations = {
   items: { type: 'string', minLength: 1, maxLength: 600 },
   description: '`queue:NAME`, `topic:NAME` and `exchange:NAME[/KEY]`. One named twice gets the message once.',
 } as const
+/** Of one of several destinations. */
+export const placeSchema: object = {
+  type: 'object',
+  properties: { destination: { type: 'string' }, ...receiptSchema.properties },
+  required: ['destination', 'partition', 'offset'],
+}
 const receiptsSchema = {
   type: 'array',
   description: 'Where the message went, for each of its destinations.',
-  items: {
-    type: 'object',
-    properties: { destination: { type: 'string' }, ...receiptSchema.properties },
-    required: ['destination', 'partition', 'offset'],
-  },
+  items: placeSchema,
 }
 const publishSchema = {
   ...newMessageSchema,
@@ -159,7 +161,8 @@ async function transact(
   return publishes.map(({ to }, n) => receiptsOf(to, places[n]!))
 }
 
-function receiptsOf(to: readonly string[], places: readonly Published[]): readonly object[] {
+/** @param places of one message, by destination */
+export function receiptsOf(to: readonly string[], places: readonly Published[]): readonly object[] {
   return to.map((destination, n) => {
     const { partition, baseOffset, duplicates } = places[n]!
     // Each message is a batch of its own.
