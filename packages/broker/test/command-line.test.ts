@@ -140,15 +140,15 @@ describe('publish and consume', () => {
   test('a consumer with a higher priority gets messages first, an exclusive one gets them alone', async () => {
     await out('queue', 'create', 'preferred')
     const consumer = (priority: string): Promise<CommandResult> =>
-      run(['sub', 'queue:preferred', '--count', '20', '--prefetch', '20', '--timeout', '3s', '--priority', priority])
+      run(['sub', 'queue:preferred', '--count', '20', '--prefetch', '20', '--timeout', '8s', '--priority', priority])
     const both = Promise.all([consumer('-1'), consumer('5')])
-    await expect.poll(() => consumersOf('preferred')).toBe(2)
+    await expect.poll(() => consumersOf('preferred'), { timeout: 15_000 }).toBe(2)
     await out('pub', 'queue:preferred', 'x', '--count', '20')
     const [low, high] = await both
     expect([high.stdout, low.stdout]).toEqual(['x\n'.repeat(20), ''])
 
     const alone = run(['sub', 'queue:preferred', '--exclusive', '--count', '1'])
-    await expect.poll(() => consumersOf('preferred')).toBe(1)
+    await expect.poll(() => consumersOf('preferred'), { timeout: 15_000 }).toBe(1)
     expect((await run(['sub', 'queue:preferred', '--count', '1'])).stderr).toMatch(/ \(in_use\)\n$/)
     await out('pub', 'queue:preferred', 'y')
     expect(await alone).toMatchObject({ code: 0, stdout: 'y\n' })

@@ -55,6 +55,14 @@ export async function withBroker<Result>(command: Command, work: (client: Millra
   }
 }
 
+/** Notes when the broker is gone and when it is back. @returns what ends that */
+export function noteConnection(client: Millrace, output: Output): () => void {
+  return client.on('state', (state) => {
+    if (state === 'connecting') output.note('the broker is gone; waiting for it to come back')
+    if (state === 'connected') output.note('the broker is back')
+  })
+}
+
 /** Secrets come from the environment: arguments are seen by everybody on the machine. @throws CommandError */
 function securityOf({ user, ca }: Login): SecurityOptions {
   const { MILLRACE_PASSWORD: password, MILLRACE_TOKEN: token } = process.env

@@ -14,6 +14,8 @@ export interface CommandOptions {
   readonly timeoutMs?: number
   /** Called with all of stdout so far, and a way to signal the process. */
   readonly onOutput?: (stdout: string, signal: (name: NodeJS.Signals) => void) => void
+  /** Gets a way to signal the process. */
+  readonly onStart?: (signal: (name: NodeJS.Signals) => void) => void
 }
 
 /** Runs `millrace PARAMETERS` in a process of its own, as a user does. */
@@ -25,6 +27,7 @@ export function millrace(parameters: readonly string[], options: CommandOptions 
       timeout: options.timeoutMs ?? 20_000,
       killSignal: 'SIGKILL',
     })
+    options.onStart?.((name) => child.kill(name))
     let stdout = ''
     let stderr = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -1,6 +1,7 @@
 import type { PeekOptions, StartPosition } from '@millrace/client'
 import type { Command } from 'commander'
 import { parseDestination } from '../address.ts'
+import { untilInterrupted } from '../interruption.ts'
 import { messageColumns, printedMessage } from '../output/message.ts'
 import { parseCount, parseDurationMs, parseIndex, parseStartPosition } from '../quantities.ts'
 import { outputOf, withBroker } from '../session.ts'
@@ -46,18 +47,4 @@ export function addPeek(program: Command): void {
       const { next } = messages
       if (typeof next === 'object' && 'offset' in next) output.note(`there may be more: --from offset:${next.offset}`)
     })
-}
-
-/** The first SIGINT or SIGTERM ends the search; what was found is still printed. */
-async function untilInterrupted<T>(search: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const stop = new AbortController()
-  const abort = (): void => stop.abort()
-  process.once('SIGINT', abort)
-  process.once('SIGTERM', abort)
-  try {
-    return await search(stop.signal)
-  } finally {
-    process.removeListener('SIGINT', abort)
-    process.removeListener('SIGTERM', abort)
-  }
 }

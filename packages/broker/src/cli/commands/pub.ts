@@ -1,5 +1,4 @@
 import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { Millrace, Publisher, PublishOptions, Receipt } from '@millrace/client'
 import type { Command } from 'commander'
@@ -7,6 +6,7 @@ import { parsePublishTarget } from '../address.ts'
 import { usageError } from '../failure.ts'
 import { formatCount } from '../output/figures.ts'
 import { collectHeader, parseCount, parseDurationMs, parsePriority, parseTime } from '../quantities.ts'
+import { readBody } from '../read-body.ts'
 import { outputOf, withBroker } from '../session.ts'
 
 interface PubOptions {
@@ -146,15 +146,4 @@ async function report(command: Command, receipt: Readonly<Record<string, unknown
   const output = outputOf(command)
   if (output.format === 'table') output.note(note)
   else await output.object(receipt, [])
-}
-
-async function readBody(body: string | undefined, file: string | undefined): Promise<string | Uint8Array> {
-  if (file !== undefined) return await readFile(file)
-  if (body !== undefined && body !== '-') return body
-  if (body === undefined && process.stdin.isTTY) {
-    throw usageError('The body is missing. Give it after the destination, or with --file, or pipe it in.')
-  }
-  const chunks: Buffer[] = []
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks)
 }

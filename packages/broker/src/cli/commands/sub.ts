@@ -4,10 +4,10 @@ import { parseAddress } from '../address.ts'
 import type { Address } from '../address.ts'
 import { CommandError, usageError } from '../failure.ts'
 import { formatCount } from '../output/figures.ts'
-import { printedMessage } from '../output/message.ts'
+import { printMessage } from '../output/print-message.ts'
 import type { Output } from '../output/output.ts'
 import { parseCount, parseDurationMs, parseIndex, parseStartPosition, parseWhole } from '../quantities.ts'
-import { outputOf, withBroker } from '../session.ts'
+import { noteConnection, outputOf, withBroker } from '../session.ts'
 
 const PREFETCH = 256
 
@@ -91,15 +91,12 @@ class Reception {
     const stop = (): void => this.#stop.abort()
     process.once('SIGINT', stop)
     process.once('SIGTERM', stop)
-    const unlisten = client.on('state', (state) => {
-      if (state === 'connecting') this.#output.note('the broker is gone; waiting for it to come back')
-      if (state === 'connected') this.#output.note('the broker is back')
-    })
+    const unlisten = noteConnection(client, this.#output)
     let received = 0
     try {
       this.#restartSilence()
       for await (const message of this.#open(client, address)) {
-        await this.#print(message)
+        await printMessage(this.#output, message, this.#options.raw === true)
         if (this.#options.ack && address.kind !== 'topic') this.#ack(message as Message)
         if (++received === this.#options.count || this.#stop.signal.aborted) break
         this.#restartSilence()
@@ -139,13 +136,6 @@ class Reception {
   #prefetch(): number {
     const { count, prefetch } = this.#options
     return prefetch ?? Math.min(PREFETCH, count ?? PREFETCH)
-  }
-
-  async #print(message: StoredMessage | Message): Promise<void> {
-    if (this.#options.raw === true) return this.#output.write(message.value ?? '')
-    if (this.#output.format === 'table') return this.#output.write(`${message.text()}\n`)
-    if (this.#output.format === 'yaml') return this.#output.object(printedMessage(message), [])
-    return this.#output.write(`${JSON.stringify(printedMessage(message))}\n`)
   }
 
   #ack(message: Message): void {

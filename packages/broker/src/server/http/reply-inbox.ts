@@ -156,7 +156,7 @@ export class ReplyInbox implements DeliverySink {
   }
 
   #fail(error: MillraceError): void {
-    for (const id of [...this.#waiting.keys()]) this.#remove(id)?.reject(error)
+    for (const id of this.#waiting.keys()) this.#remove(id)?.reject(error)
   }
 
   #remove(id: string): Waiter | undefined {

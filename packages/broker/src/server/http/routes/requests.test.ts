@@ -51,7 +51,7 @@ describe('a request', () => {
     expect(answers[0]!.body.headers.by).toBe('worker')
     await double.stop()
     // Every answer is acked.
-    await expect.poll(() => server.broker.queue(inboxes()[0]!).counters.acked).toBe(40)
+    await expect.poll(() => server.broker.queue(inboxes()[0]!).counters.acked, { timeout: 10_000 }).toBe(40)
     expect(inboxes()).toHaveLength(1)
   })
 
@@ -78,7 +78,7 @@ describe('a request', () => {
     const { acked } = server.broker.queue(inboxes()[0]!).counters
     await message!.reply('too late')
     await message!.ack()
-    await expect.poll(() => server.broker.queue(inboxes()[0]!).counters.acked).toBe(acked + 1)
+    await expect.poll(() => server.broker.queue(inboxes()[0]!).counters.acked, { timeout: 10_000 }).toBe(acked + 1)
   })
 
   test('with maxReplies gets a list: as many as it wants, or those that came in time', async () => {
@@ -118,7 +118,7 @@ describe('a request', () => {
     const { acked } = server.broker.queue(inboxes()[0]!).counters
     await message!.reply('are you there?')
     await message!.ack()
-    await expect.poll(() => server.broker.queue(inboxes()[0]!).counters.acked).toBe(acked + 1)
+    await expect.poll(() => server.broker.queue(inboxes()[0]!).counters.acked, { timeout: 10_000 }).toBe(acked + 1)
   })
 
   test('fails when its inbox is deleted, and the next one has a new inbox', async () => {
@@ -224,7 +224,9 @@ describe('a reply', () => {
 test('requests that wait when the broker stops are told', async () => {
   const other = await startServer(await loadConfig({ flags: { engine: 'memory', listen: ['none', 'http=0'] } }), silentLog)
   const asked = fetch(`http://${other.listeners['http']}/v1/queues/q/requests`, { method: 'POST', body: 'x' })
-  await expect.poll(() => other.broker.queues().some(({ name, ready }) => name === 'q' && ready === 1)).toBe(true)
+  await expect
+    .poll(() => other.broker.queues().some(({ name, ready }) => name === 'q' && ready === 1), { timeout: 10_000 })
+    .toBe(true)
   await other.close()
   expect((await asked).status).toBe(503)
 })
