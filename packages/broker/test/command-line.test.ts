@@ -8,9 +8,14 @@ import { type CommandResult, millrace } from './harness/run-command.ts'
 const broker = new BrokerOfFile()
 const { run, out } = broker
 
-async function consumersOf(queue: string): Promise<number> {
-  return ((await broker.json('queue', 'get', queue)) as { consumers: number }).consumers
+interface QueueFacts {
+  readonly consumers: number
+  readonly counters: { readonly acked: number }
 }
+
+const factsOf = (queue: string): Promise<QueueFacts> => broker.json('queue', 'get', queue) as Promise<QueueFacts>
+const consumersOf = async (queue: string): Promise<number> => (await factsOf(queue)).consumers
+const ackedOf = async (queue: string): Promise<number> => (await factsOf(queue)).counters.acked
 
 describe('publish and consume', () => {
   test('a message goes through a queue', async () => {
@@ -139,11 +144,14 @@ describe('publish and consume', () => {
 
   test('a consumer with a higher priority gets messages first, an exclusive one gets them alone', async () => {
     await out('queue', 'create', 'preferred')
+    const ends: ((name: NodeJS.Signals) => void)[] = []
     const consumer = (priority: string): Promise<CommandResult> =>
-      run(['sub', 'queue:preferred', '--count', '20', '--prefetch', '20', '--timeout', '8s', '--priority', priority])
+      run(['sub', 'queue:preferred', '--prefetch', '20', '--priority', priority], { onStart: (signal) => ends.push(signal) })
     const both = Promise.all([consumer('-1'), consumer('5')])
     await expect.poll(() => consumersOf('preferred'), { timeout: 15_000 }).toBe(2)
     await out('pub', 'queue:preferred', 'x', '--count', '20')
+    await expect.poll(() => ackedOf('preferred'), { timeout: 15_000 }).toBe(20)
+    for (const end of ends) end('SIGINT')
     const [low, high] = await both
     expect([high.stdout, low.stdout]).toEqual(['x\n'.repeat(20), ''])
 
