@@ -100,7 +100,8 @@ test.each(['create', 'publish', 'consume'])('who may only %s may ask whether it 
   broker.core.broker.createQueue({ name: 'q' })
   broker.core.broker.router.createExchange({ name: 'x', type: 'topic' })
   const peer = await broker.opened()
-  await peer.call(1, 'queue.declare', { ...declared, passive: true, queue: 'q' })
+  const { queue } = await peer.call(1, 'queue.declare', { ...declared, passive: true, queue: 'q' })
+  expect(queue).toBe('q')
   await peer.call(1, 'exchange.declare', { ...declared, passive: true, exchange: 'x', type: 'topic', internal: false })
 })
 
