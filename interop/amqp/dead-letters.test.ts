@@ -93,16 +93,17 @@ describe('amqplib', () => {
     const told: unknown[] = []
     for (let n = 0; n < 3; n++) {
       const message = await next('poison', { noAck: false })
-      told.push([message.fields.redelivered, message.properties.headers!['x-delivery-count']])
+      const headers = message.properties.headers!
+      told.push([message.fields.redelivered, headers['x-delivery-count'], headers['x-acquired-count']])
       channel.nack(message, false, true)
     }
     expect(told).toEqual([
-      [false, undefined],
-      [true, 1],
-      [true, 2],
+      [false, undefined, undefined],
+      [true, 1, 1],
+      [true, 2, 2],
     ])
     const { properties } = await next('dead', { noAck: true })
-    expect(properties.headers).not.toHaveProperty('x-delivery-count')
+    for (const name of ['x-delivery-count', 'x-acquired-count']) expect(properties.headers).not.toHaveProperty(name)
     expect(deaths(properties.headers)).toMatchObject([{ queue: 'poison', reason: 'delivery_limit', count: 1 }])
   })
 

@@ -89,6 +89,22 @@ async function powerless(): Promise<AmqpPeer> {
   return broker.opened()
 }
 
+test.each(['create', 'publish', 'consume'])('who may only %s may ask whether it is there', async (allowed) => {
+  const broker = await AmqpBroker.open({
+    authorize(_, action) {
+      if (action !== 'connect' && action !== allowed && !(allowed === 'consume' && action === 'read')) {
+        throw new MillraceError('forbidden', `no ${action}`)
+      }
+    },
+  })
+  broker.core.broker.createQueue({ name: 'q' })
+  broker.core.broker.router.createExchange({ name: 'x', type: 'topic' })
+  const peer = await broker.opened()
+  const { queue } = await peer.call(1, 'queue.declare', { ...declared, passive: true, queue: 'q' })
+  expect(queue).toBe('q')
+  await peer.call(1, 'exchange.declare', { ...declared, passive: true, exchange: 'x', type: 'topic', internal: false })
+})
+
 test('every method is listed', () => {
   const answers = Object.keys(methodTable).filter((name) => name.endsWith('-ok') && !name.startsWith('connection'))
   const listed = new Set<string>([...refused.map(([name]) => name), ...open, ...ofBroker, ...answers, 'basic.publish'])
@@ -102,6 +118,23 @@ describe('who may do nothing', () => {
     peer.send(1, method, args)
     await peer.settle()
     expect(peer.take('channel.close')).toMatchObject({ replyCode: 403 })
+  })
+
+  test.each<[MethodName, object]>([
+    ['queue.declare', { ...declared, passive: true, queue: 'q' }],
+    ['queue.declare', { ...declared, passive: true, queue: 'stream' }],
+    ['queue.declare', { ...declared, passive: true, queue: 'none' }],
+    ['exchange.declare', { ...declared, passive: true, exchange: 'x', type: 'topic', internal: false }],
+    ['exchange.declare', { ...declared, passive: true, exchange: 'none', type: 'topic', internal: false }],
+  ])('does not learn by a passive %s whether %j is there', async (method, args) => {
+    const peer = await powerless()
+    peer.send(1, method, args)
+    await peer.settle()
+    const { replyCode, replyText } = peer.take('channel.close')
+    expect(replyCode).toBe(403)
+    expect(replyText).toMatch(
+      /^ACCESS_REFUSED - configure access to (queue|exchange) '\w+' in vhost '\/' refused for user 'guest'$/,
+    )
   })
 
   test.each(refusedPublishes)('publishes nothing to the exchange "%s" with the key %s', async (exchange, key) => {

@@ -112,3 +112,45 @@ test(
     await broker.stop()
   },
 )
+
+test(
+  'AMQP clients whose first publish finds a full disk, without confirms, are blocked and not refused, and lose nothing',
+  { timeout: 60_000 },
+  async () => {
+    const broker = await BrokerProcess.start({
+      node: ['--import', fillableDisk()],
+      data: inDirectory('data'),
+      arguments: ['--listen=amqp=127.0.0.1:0'],
+    })
+    const ready = async (): Promise<number> => (await fetch(`${broker.httpUrl}/readyz`)).status
+    const publisher = await AmqpSocket.connect(broker.address('amqp'))
+    const told: string[] = []
+    publisher.onMethod = ({ name, args }) => void told.push('reason' in args ? `${name}: ${args.reason}` : name)
+    await publisher.call(1, 'queue.declare', declaration('mail'))
+    writeFileSync(full(), '')
+    await expect.poll(ready, soon).toBe(503)
+    // More than sockets hold, so that it ends up waiting for the broker to read.
+    const many = 2000
+    const body = 'x'.repeat(16_384)
+    let written = 0
+    const writing = (async () => {
+      for (; written < many; written++) await publisher.write(publisher.messageBytes('mail', `${written} ${body}`))
+    })()
+    await expect.poll(() => told, soon).toEqual(['connection.blocked: low on disk'])
+    let looked = -1
+    const stands = (): boolean => looked === (looked = written)
+    await expect.poll(stands, { ...soon, interval: 500 }).toBe(true)
+    expect(written).toBeLessThan(many)
+    rmSync(full())
+    await writing
+    await publisher.call(1, 'basic.qos', { prefetchSize: 0, prefetchCount: 0, global: false })
+    expect(told).toEqual(['connection.blocked: low on disk', 'connection.unblocked'])
+    const numbers: number[] = []
+    publisher.onDelivery = ({ body: text }) => void numbers.push(parseInt(text, 10))
+    await publisher.call(1, 'basic.consume', consumption('mail', true))
+    await expect.poll(() => numbers.length, soon).toBe(many)
+    expect(numbers).toEqual(Array.from({ length: many }, (_, n) => n))
+    publisher.destroy()
+    await broker.stop()
+  },
+)

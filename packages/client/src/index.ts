@@ -10,7 +10,7 @@ export * from './typed/index.ts'
 export type { ErrorCode } from '@millrace/wire'
 
 // For the packages beside this one.
-export { partitionOfKey } from '@millrace/wire'
+export { parseTopicAddress, partitionOfKey, topicAddress } from '@millrace/wire'
 export { platformOf } from './client-platform.ts'
 export { callUser } from './call-user.ts'
 export { encodeBody, encodeHeaders, encodeKey, withPriority } from './outgoing.ts'

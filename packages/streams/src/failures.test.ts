@@ -1,7 +1,7 @@
 import { queue, topic } from '@millrace/client'
 import { type StreamError, streams, type Streams, type StreamsOptions, tumbling } from '@millrace/streams'
 import { testBroker, type TestBroker } from 'millrace/testing'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest'
 import { z } from 'zod'
 import { anything } from '../test/anything.ts'
 
@@ -119,6 +119,37 @@ describe('a function that throws', () => {
     expect(app.info().lastSkip).toBe('sums: map-2 failed at the result for key "k": no')
     await app.stop()
   })
+})
+
+test('topics of virtual hosts whose names need encoding are read, written to and named like others', async () => {
+  const { client, clock } = broker
+  const from = topic('eu/west 50%::numbers', { schema: z.number(), partitions: 2 })
+  const to = topic('eu/west 50%::sums', { schema: z.number(), partitions: 5 })
+  const deadLetter = 'topic:eu%2Fwest 50%25::dead'
+  const app = streams(client, 'sums', { onFailure: { deadLetter } })
+  app
+    .from(from)
+    .byKey()
+    .reduce('sum', (sum, number) => {
+      if (number === 13) throw new RangeError('13 is unlucky')
+      return sum + number
+    })
+    .changes()
+    .map(({ value }) => value!)
+    .to(to)
+  await app.start()
+  for (const [key, number] of [['a', 1], ['b', 2], ['a', 3], ['b', 13], ['b', 4]] as const) await client.use(from).publish(number, { key }) // prettier-ignore
+  await clock.settle()
+  await app.caughtUp()
+  await clock.settle()
+  const sums = new Set(broker.published(to).json())
+  expect(sums).toEqual(new Set([1, 4, 2, 6]))
+  expect(broker.published(deadLetter).last).toMatchObject({
+    key: 'b',
+    headers: { 'millrace-dead-source': 'topic:eu%2Fwest 50%25::numbers/sums' },
+  })
+  expect((await client.admin.topics()).map(({ name }) => name)).toContain('eu/west 50%::dead')
+  await app.stop()
 })
 
 describe('a message that cannot be read', () => {

@@ -1,4 +1,4 @@
-import { MillraceError, partitionOfKey } from '@millrace/client'
+import { MillraceError, partitionOfKey, topicAddress } from '@millrace/client'
 import type { LaneInfo, OperatorInfo, StreamsInfo, StreamsState } from '../api.ts'
 import type { LaneStore } from '../state/lane-store.ts'
 import { StreamError, textOf } from '../stream-error.ts'
@@ -92,7 +92,7 @@ export class Application implements StateQueries {
 
   // ---- for lanes ------------------------------------------------------------------------------------------------------
 
-  readonly partitionsOf = (topic: string): number => this.partitions.get(`topic:${topic}`)!
+  readonly partitionsOf = (topic: string): number => this.partitions.get(topicAddress(topic))!
 
   nextId(): string {
     const chance = (): string => this.settings.platform.random().toString(36).slice(2)
@@ -121,7 +121,7 @@ export class Application implements StateQueries {
   // ---- StateQueries ---------------------------------------------------------------------------------------------------
 
   storeOf(node: OperatorNode, key: string): LaneStore {
-    const partitions = this.partitions.get(`topic:${this.topology.stateTopic(node.name)}`)
+    const partitions = this.partitions.get(topicAddress(this.topology.stateTopic(node.name)))
     if (partitions === undefined) throw this.#notHere(`${this.settings.name} is ${this.#state}`, node)
     const partition = partitionOfKey(encoder.encode(key), partitions)
     const store = this.#lanes[partition]?.storeOf(node.name)

@@ -1,4 +1,4 @@
-import { type StoredMessage, tombstone } from '@millrace/client'
+import { type StoredMessage, tombstone, topicAddress } from '@millrace/client'
 import type { RecordPlace, StreamError } from '../stream-error.ts'
 import { placeText } from '../stream-error.ts'
 import type { BatchOutputs } from './batch-outputs.ts'
@@ -10,7 +10,7 @@ export function deadLetter(outputs: BatchOutputs, destination: string, message: 
   const headers: Record<string, string | Uint8Array> = {}
   for (const [name, value] of Object.entries(message.headers)) if (value !== null) headers[name] = value
   headers['millrace-dead-reason'] = 'rejected'
-  headers['millrace-dead-source'] = `topic:${error.place!.topic}/${error.application}`
+  headers['millrace-dead-source'] = topicAddress(error.place!.topic, error.application)
   headers['millrace-dead-partition'] = String(message.partition)
   headers['millrace-dead-offset'] = String(message.offset)
   headers['millrace-dead-timestamp'] = String(message.timestampMs)

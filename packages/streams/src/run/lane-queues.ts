@@ -1,3 +1,4 @@
+import { topicAddress } from '@millrace/client'
 import { StreamError } from '../stream-error.ts'
 import type { Topology } from '../topology/topology.ts'
 import { existing } from './existing.ts'
@@ -31,7 +32,7 @@ export async function prepareLanes(settings: Settings, topology: Topology, lanes
       continue
     }
     await client.transaction((transaction) => {
-      transaction.publish(`topic:${topic}`, 'begun', { key: String(lane) })
+      transaction.publish(topicAddress(topic), 'begun', { key: String(lane) })
       transaction.publish(`queue:${name}`, progressText(noProgress), { headers: { 'message-id': 'first' } })
     })
   }

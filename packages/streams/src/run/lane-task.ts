@@ -1,5 +1,5 @@
 // hot path (packages/streams/test/throughput.mjs)
-import { type Message, type StoredMessage, tombstone } from '@millrace/client'
+import { type Message, type StoredMessage, tombstone, topicAddress } from '@millrace/client'
 import type { FlowRecord, MessageOrigin } from '../flow-record.ts'
 import { LaneTimes } from '../operators/lane-times.ts'
 import type { LaneContext, Operator } from '../operators/operator.ts'
@@ -175,7 +175,7 @@ export class LaneTask implements LaneContext {
     await settings.client.transaction((transaction) => {
       this.outputs.publish(transaction)
       for (const store of this.#stores.values()) {
-        const destination = `topic:${topology.stateTopic(store.name)}`
+        const destination = topicAddress(topology.stateTopic(store.name))
         for (const key of store.changedKeys()) {
           transaction.publish(destination, this.#serialized(store, key), { key, partition: this.partition })
         }

@@ -1,4 +1,4 @@
-import { MillraceError, type Millrace } from '@millrace/client'
+import { MillraceError, type Millrace, parseTopicAddress, topicAddress } from '@millrace/client'
 import type { StreamsOptions } from '../api.ts'
 import { StreamError } from '../stream-error.ts'
 import type { OperatorNode, Topology } from '../topology/topology.ts'
@@ -24,13 +24,13 @@ export class Preparation {
     for (const { declaration } of sources.values()) if (declaration !== undefined) await this.#declared(declaration)
     for (const target of targets.values()) await this.#declared(target)
     await this.#deadLetters(this.#settings.onFailure)
-    const most = Math.max(1, ...[...sources.keys()].map((topic) => this.partitions.get(`topic:${topic}`) ?? 1))
+    const most = Math.max(1, ...[...sources.keys()].map((topic) => this.partitions.get(topicAddress(topic)) ?? 1))
     const partitions = this.#settings.partitions ?? most
     for (const { topic, declaration } of sources.values()) {
       if (declaration === undefined) await this.#topic(topic, { partitions, retention: { ms: this.#settings.keepMs } })
     }
     for (const node of this.#topology.nodes) await this.#state(node)
-    const lanes = Math.max(1, ...[...sources.keys()].map((topic) => this.partitions.get(`topic:${topic}`)!))
+    const lanes = Math.max(1, ...[...sources.keys()].map((topic) => this.partitions.get(topicAddress(topic))!))
     await prepareLanes(this.#settings, this.#topology, lanes)
     return lanes
   }
@@ -52,13 +52,14 @@ export class Preparation {
 
   async #deadLetters(policy: StreamsOptions['onFailure']): Promise<void> {
     if (typeof policy !== 'object') return
-    const [, kind, name] = /^(queue|topic):(.+)$/.exec(policy.deadLetter) ?? []
-    if (name === undefined) {
+    const topic = parseTopicAddress(policy.deadLetter)
+    const name = /^queue:(.+)$/.exec(policy.deadLetter)?.[1] ?? topic?.name
+    if (name === undefined || name === '' || topic?.subscription !== undefined) {
       const what = `\`deadLetter\` is queue:NAME or topic:NAME, not ${JSON.stringify(policy.deadLetter)}.`
       throw new MillraceError('bad_request', what)
     }
     const { admin } = this.#settings.client
-    if (kind === 'topic') await this.#topic(name, {})
+    if (topic !== undefined) await this.#topic(name, {})
     else if ((await existing(admin.queue(name))) === undefined) await admin.createQueue({ name })
   }
 
@@ -70,14 +71,14 @@ export class Preparation {
 
   async #learn(topic: string): Promise<void> {
     const { partitions } = await this.#settings.client.admin.topic(topic)
-    this.partitions.set(`topic:${topic}`, partitions)
+    this.partitions.set(topicAddress(topic), partitions)
   }
 
   // ---- state ----------------------------------------------------------------------------------------------------------
 
   async #state(node: OperatorNode): Promise<void> {
     if (!node.isKeyed) return
-    const counts = [...node.topics].map((topic) => ({ topic, partitions: this.partitions.get(`topic:${topic}`)! }))
+    const counts = [...node.topics].map((topic) => ({ topic, partitions: this.partitions.get(topicAddress(topic))! }))
     const { partitions } = counts[0]!
     if (counts.some((count) => count.partitions !== partitions)) {
       const listed = counts.map((count) => `${count.topic} has ${count.partitions}`).join(', ')
@@ -87,7 +88,7 @@ export class Preparation {
     if (!node.hasState) return
     const topic = this.#topology.stateTopic(node.name)
     await this.#topic(topic, { partitions, cleanup: 'compact' })
-    const there = this.partitions.get(`topic:${topic}`)!
+    const there = this.partitions.get(topicAddress(topic))!
     if (there === partitions) return
     const what = `${node.name} has its state in ${there} partitions, and its records come from ${partitions} now: keys are elsewhere than their state. Start anew with reset(), or under another name.`
     throw new StreamError(this.#settings.name, what, { operator: node.name })

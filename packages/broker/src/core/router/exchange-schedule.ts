@@ -31,13 +31,14 @@ export class ExchangeSchedule implements ScheduleTarget {
     for (const run of this.#runs(this.#shard.plain.of(batch))) run.route.publish(run.batch)
   }
 
-  prepare(_partition: number, batch: Uint8Array): PreparedPublish {
+  prepare(_partition: number, batch: Uint8Array): PreparedPublish<number | undefined> {
     const runs = this.#runs(batch)
     const writes = runs.flatMap((run) => writesTo(this.#takers(run), run.batch, run.batch))
     const bytes = writes.reduce((sum, write) => sum + writeBytes(write), 0)
-    if (bytes <= DUE_BYTES_MAX) return { bytes, append: () => this.#append(runs, writes) }
-    // No commit holds so many copies. What is published before the end of the waiting is committed comes twice after a crash, rather than never.
-    return { bytes: 0, append: () => this.publish(0, batch) }
+    // What fits into a batch with all that share it fits into a commit too, and leaves room for what goes with it.
+    const bytesMax = Math.min(DUE_BYTES_MAX, this.#shard.store.limits.batchBytesMax)
+    if (bytes <= bytesMax) return { bytes, append: () => this.#append(runs, writes) }
+    return { bytes: undefined, append: () => this.publish(0, batch) }
   }
 
   /** Those of a route that are there. */

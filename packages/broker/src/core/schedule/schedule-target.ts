@@ -6,13 +6,13 @@ export interface ScheduleTarget {
   /** Publishes a batch that was due before it could be scheduled. */
   publish(partition: number, batch: Uint8Array): unknown
   /** Gets ready to publish what is due: a batch that was checked when it was scheduled. Limits are not asked. */
-  prepare(partition: number, batch: Uint8Array): PreparedPublish
+  prepare(partition: number, batch: Uint8Array): PreparedPublish<number | undefined>
 }
 
-/** What only needs to be written, into one commit. */
-export interface PreparedPublish {
-  /** Room that it takes in a commit, at most. */
-  readonly bytes: number
-  /** There is room for it in the open commit. */
+/** What only needs to be written. */
+export interface PreparedPublish<Bytes extends number | undefined = number> {
+  /** Room that it takes in a commit, at most; undefined: no commit holds it. */
+  readonly bytes: Bytes
+  /** There is room for it in the open commit, or it sees to that by itself. */
   append(): void
 }

@@ -199,7 +199,7 @@ export class Schedule implements Task, Deadline {
     return true
   }
 
-  /** The append to the target and the end of the ids land in one commit. */
+  /** The append to the target and the end of the ids land in one commit, or the end in a later one: after a crash it comes twice, rather than never. */
   #publish({ id, messages, partition, batch }: Loaded): void {
     const { ids } = this.#state
     const last = id + messages - 1
@@ -211,9 +211,11 @@ export class Schedule implements Task, Deadline {
     const { store } = this.#shard
     const kept = left === messages ? batch : this.#keepPending(batch, id)
     const prepared = target.prepare(partition, kept)
-    store.reserve(STATE_BYTES + prepared.bytes)
+    const { bytes } = prepared
+    if (bytes === undefined) prepared.append()
+    store.reserve(STATE_BYTES + (bytes ?? 0))
     this.cell.remove(id, last)
-    prepared.append()
+    if (bytes !== undefined) prepared.append()
   }
 
   /** The batch without the messages that were cancelled. */

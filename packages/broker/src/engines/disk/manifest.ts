@@ -62,8 +62,16 @@ export class Manifest {
     if (names.includes(NEW_NAME)) await fileSystem.remove(join(directory, NEW_NAME))
   }
 
-  /** @throws MillraceError `data_corrupt`, `data_unusable` */
-  static async open(fileSystem: FileSystem, directory: string, crc32c: Crc32c): Promise<Manifest> {
+  /**
+   * @param onWarning told of a slot that is damaged: with the other one the journal opens, and without it does not
+   * @throws MillraceError `data_corrupt`, `data_unusable`
+   */
+  static async open(
+    fileSystem: FileSystem,
+    directory: string,
+    crc32c: Crc32c,
+    onWarning: (message: string) => void,
+  ): Promise<Manifest> {
     const path = join(directory, MANIFEST_NAME)
     const file = await fileSystem.open(path, false)
     const bytes = Buffer.alloc(2 * SLOT_BYTES)
@@ -81,6 +89,8 @@ export class Manifest {
         `${path} was written by a newer Millrace (format ${newest.version}, this one knows ${VERSION}): start that version, or use another directory`,
       )
     }
+    const damaged = slots.indexOf(undefined)
+    if (damaged >= 0) onWarning(`${path}: ${damagedSlot(damaged)}`)
     return new Manifest(file, crc32c, newest.counter, newest)
   }
 
@@ -97,6 +107,11 @@ export class Manifest {
   close(): Promise<void> {
     return this.#file.close()
   }
+}
+
+function damagedSlot(index: number): string {
+  const at = `bytes ${index * SLOT_BYTES} to ${(index + 1) * SLOT_BYTES - 1} are damaged; the other copy is used, and this one written anew`
+  return `${at}. A machine that stops in the middle of a write leaves that; if it did not, check the disk, and see that there is a backup`
 }
 
 function encodeSlot(content: SlotContent, crc32c: Crc32c): Buffer {

@@ -198,6 +198,26 @@ describe('damage', () => {
     await fresh.close()
   })
 
+  it.each([0, 1])('of one copy of the manifest (%i) is told, and mended by the start', async (slot) => {
+    const files = newFiles()
+    const first = await open(files)
+    await appendMany(first, 9, 1000)
+    await first.close()
+    const at = slot * 16 * 1024
+    const manifest = files.contents('/data/manifest').slice()
+    manifest[at + 20]! ^= 1
+    files.overwrite('/data/manifest', manifest)
+    const warnings: string[] = []
+    const journal = await open(files, warnings)
+    await expectBatches(journal, 0, 9, 1000)
+    expect(warnings).toEqual([expect.stringContaining(`/data/manifest: bytes ${at} to ${at + 16 * 1024 - 1} are damaged`)])
+    expect(warnings[0]).toContain('check the disk')
+    await journal.close()
+    const again: string[] = []
+    await (await open(files, again)).close()
+    expect(again).toEqual([])
+  })
+
   it('by a missing manifest is reported', async () => {
     const files = await damageable()
     files.delete('/data/manifest')

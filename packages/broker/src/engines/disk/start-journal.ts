@@ -52,9 +52,12 @@ export async function startJournal(settings: DiskJournalSettings, lock: Director
   }
 }
 
-async function openManifest({ fileSystem, directory }: DiskJournalSettings, names: readonly string[]): Promise<Manifest> {
+async function openManifest(
+  { fileSystem, directory, onWarning }: DiskJournalSettings,
+  names: readonly string[],
+): Promise<Manifest> {
   await Manifest.removeUnfinished(fileSystem, directory, names)
-  if (names.includes(MANIFEST_NAME)) return Manifest.open(fileSystem, directory, crc32c)
+  if (names.includes(MANIFEST_NAME)) return Manifest.open(fileSystem, directory, crc32c, onWarning)
   if (names.some((name) => parseSegmentName(name) !== undefined)) throw corrupt(join(directory, MANIFEST_NAME), 'it is missing')
   return Manifest.create(fileSystem, directory, crc32c)
 }

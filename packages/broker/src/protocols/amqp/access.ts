@@ -1,6 +1,6 @@
 import { MillraceError } from '../../base/errors.ts'
 import { resourceOf } from '../destination-resource.ts'
-import type { Action, Principal, SessionContext } from '../session.ts'
+import { type Action, isAllowed, type Principal, type SessionContext } from '../session.ts'
 import { AmqpError } from './amqp-error.ts'
 import type { VhostNames } from './vhost-names.ts'
 
@@ -45,6 +45,14 @@ export class Access {
         `${access} access to topic '${routingKey}' in ${what} refused for user '${this.#userName}'`,
       )
     }
+  }
+
+  /** For whoever only asks whether it is there: as in RabbitMQ any permission will do, and the refusal tells of the last. @throws AmqpError */
+  checkAny(kind: Kind, name: string): void {
+    const resource = resourceOf(kind, this.#names.core(name))
+    const actions: readonly Action[] = [kind === 'exchange' ? 'read' : 'consume', 'publish']
+    if (actions.some((action) => isAllowed(this.#context, this.#principal, action, resource))) return
+    this.check('create', kind, name)
   }
 
   /** @param name as clients say it @throws AmqpError */

@@ -57,6 +57,10 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
   #accessVersion = 0
   #flushing = false
   #waitsForCommit = false
+  /** Found when bytes come in: publishes would be refused. */
+  #isDiskFull = false
+  /** What came in and waits for the disk to have room; undefined unless something does. */
+  #held: Uint8Array[] | undefined
   #unregister: (() => void) | undefined
   bytesIn = 0
   bytesOut = 0
@@ -66,7 +70,7 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
     this.#context = context
     this.#door = door
     this.#handshake = new Handshake(context, connection.peer, this.#output, door)
-    this.#pace = new Pace(connection, context, (reason) => this.#tellBlocked(reason))
+    this.#pace = new Pace(connection, context, (reason) => this.#blocked(reason))
     this.#backlogBytesHigh = Math.max(deliveryLimits.backlogBytesHigh, connection.backlogLowBytes + 1)
     this.#loginDeadlineMs = context.platform.clock.monotonicMs() + limits.loginDeadlineMs
   }
@@ -76,15 +80,7 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
   receive(bytes: Uint8Array): void {
     this.#heartbeats.received()
     this.bytesIn += bytes.length
-    const reader = this.#reader
-    try {
-      reader.feed(bytes)
-      if (this.#state.name === 'greeting' && !this.#greet()) return
-      while (this.#reads && reader.next()) this.#frame(reader)
-    } catch (error) {
-      this.#fail(error)
-    }
-    this.#endInput()
+    this.#takeOrHold(bytes)
   }
 
   tick(monotonicMs: number): void {
@@ -148,6 +144,30 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
 
   get #reads(): boolean {
     return this.#state.name !== 'closed'
+  }
+
+  #takeOrHold(bytes: Uint8Array): void {
+    if (this.#held === undefined) this.#take(bytes)
+    else this.#held.push(bytes.slice())
+  }
+
+  #take(bytes: Uint8Array): void {
+    const reader = this.#reader
+    this.#isDiskFull = this.#context.broker.shortages.disk
+    try {
+      reader.feed(bytes)
+      if (this.#state.name === 'greeting' && !this.#greet()) return
+      while (this.#reads && reader.next()) {
+        if (this.#isDiskFull && this.#state.name === 'open' && this.#channels!.needsRoom(reader)) {
+          this.#hold(reader.unread())
+          break
+        }
+        this.#frame(reader)
+      }
+    } catch (error) {
+      this.#fail(error)
+    }
+    this.#endInput()
   }
 
   /** @returns whether frames follow */
@@ -222,6 +242,10 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
       backlogBytes: () => this.#connection.backlogBytes + this.#output.bytes,
       wake: () => this.#wake(),
       awaitCommit: () => this.#awaitCommit(),
+      awaitRoom: () => {
+        this.#isDiskFull = true
+        this.#hold()
+      },
     })
     this.#reader.payloadBytesMax = opened.frameBytesMax
     this.#heartbeats.start(opened.heartbeatSeconds)
@@ -237,7 +261,9 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
   #serve(method: Method, client: Client): void {
     switch (method.name) {
       case 'connection.close':
-        return this.#leave(client)
+        // What was published before it counts, also when there is no room for it yet.
+        this.#channels!.endInput()
+        return this.#held === undefined ? this.#leave(client) : this.#hold(this.#reader.unread())
       case 'connection.update-secret':
         // What is proved by a secret here counts as long as the connection.
         writeMethod(this.#output, 0, 'connection.update-secret-ok', {})
@@ -385,6 +411,29 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
   #sendHeartbeat(): void {
     this.#output.begin(FRAME_HEARTBEAT, 0)
     this.#output.end()
+  }
+
+  /** Publishes are neither refused nor lost for want of room: they wait, and with them all that the client sent behind them. */
+  #hold(bytes?: Uint8Array): void {
+    this.#held ??= []
+    if (bytes !== undefined) this.#held.push(bytes)
+    this.#pace.awaitRoom()
+  }
+
+  /** Takes what was held; some of it may have to wait again. */
+  readonly #goOn = (): void => {
+    const held = this.#held
+    if (held === undefined || this.#state.name === 'closed') return
+    this.#held = undefined
+    this.#endInput()
+    for (const bytes of held) this.#takeOrHold(bytes)
+  }
+
+  /** @param reason undefined: no longer */
+  #blocked(reason: string | undefined): void {
+    this.#tellBlocked(reason)
+    // Not now: what is told of may be in the middle of a commit.
+    if (reason === undefined && this.#held !== undefined) this.#context.platform.scheduler.endOfTurn(this.#goOn)
   }
 
   #tellBlocked(reason: string | undefined): void {

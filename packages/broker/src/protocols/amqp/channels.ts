@@ -47,6 +47,18 @@ export class Channels {
     }
   }
 
+  /** Whether a frame, while the disk has no room, should wait: one that publishes, or would overtake what waits already. */
+  needsRoom({ type, channel: number, bytes, at, end }: FrameReader): boolean {
+    if (this.isWaitingForRoom) return true
+    return type === FRAME_METHOD && this.#channels.get(number)?.needsRoom(methodCode(bytes, at, end)) === true
+  }
+
+  /** Whether something was published that the disk has no room for. */
+  get isWaitingForRoom(): boolean {
+    for (const channel of this.#busy) if (channel.publishing.isWaiting) return true
+    return false
+  }
+
   #withoutChannel(type: number, number: number, bytes: Uint8Array, at: number, end: number): void {
     const code = type === FRAME_METHOD ? methodCode(bytes, at, end) : 0
     if (code === CHANNEL_OPEN) return this.#open(number)

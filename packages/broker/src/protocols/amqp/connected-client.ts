@@ -13,6 +13,7 @@ interface ConnectionSide {
   readonly backlogBytes: () => number
   readonly wake: () => void
   readonly awaitCommit: () => void
+  readonly awaitRoom: () => void
 }
 
 /** What the channels of a connection get, once it is open. */
@@ -21,7 +22,7 @@ export function connectedClient(
   context: SessionContext,
   door: DoorState,
   output: Output,
-  { knowsCancel, backlogBytes, wake, awaitCommit }: ConnectionSide,
+  { knowsCancel, backlogBytes, wake, awaitCommit, awaitRoom }: ConnectionSide,
 ): Client {
   const names = new VhostNames(vhost)
   return {
@@ -43,5 +44,6 @@ export function connectedClient(
     },
     wake,
     awaitCommit,
+    awaitRoom,
   }
 }

@@ -18,7 +18,9 @@ test.each([
   const told: unknown[] = []
   for (let tag = 1; tag <= counts.length; tag++) {
     expect(peer.take('basic.deliver')).toMatchObject({ deliveryTag: tag, redelivered: tag > 1 })
-    told.push(headersOf(peer.take('header')['properties'] as Uint8Array)?.get('x-delivery-count'))
+    const headers = headersOf(peer.take('header')['properties'] as Uint8Array)
+    told.push(headers?.get('x-delivery-count'))
+    expect(headers?.get('x-acquired-count')).toEqual(headers?.get('x-delivery-count'))
     peer.take('body')
     peer.send(1, 'basic.nack', { deliveryTag: tag, multiple: false, requeue: true })
     await peer.settle()

@@ -10,12 +10,15 @@ export interface DeliveryHeaders {
   readonly streamOffset?: number
 }
 
-const names: ReadonlySet<string> = new Set(['x-delivery-count', 'x-stream-offset'])
+const names: ReadonlySet<string> = new Set(['x-acquired-count', 'x-delivery-count', 'x-stream-offset'])
 
 /** Whatever the message itself says of them gives way. */
 export function withDeliveryHeaders(values: PropertyValues, { deliveryCount, streamOffset }: DeliveryHeaders): PropertyValues {
+  const count = deliveryCount === undefined ? undefined : longValue(deliveryCount)
   const added = encodeTable({
-    'x-delivery-count': deliveryCount === undefined ? undefined : longValue(deliveryCount),
+    // Since RabbitMQ 4.3 there the first counts each time that a consumer had it, the second those that failed; here each counts.
+    'x-acquired-count': count,
+    'x-delivery-count': count,
     'x-stream-offset': streamOffset === undefined ? undefined : longValue(streamOffset),
   })
   if (values.headers === undefined) return { ...values, headers: added }

@@ -95,10 +95,15 @@ test('how often it was delivered and where it is in a stream are headers of one 
   const out = new MessagesOut()
   const batch = storedByAmqp({ headers: encodeTable({ a: 'b', 'x-delivery-count': 99 }) })
   const again = readByAmqp(batch, 'q', { deliveryCount: 2, streamOffset: 7 }, out)
-  expect(tableOf(again)).toEqual(new FieldTable(['a', 'x-delivery-count', 'x-stream-offset'], ['b', longValue(2), longValue(7)]))
+  expect(tableOf(again)).toEqual(
+    new FieldTable(
+      ['a', 'x-acquired-count', 'x-delivery-count', 'x-stream-offset'],
+      ['b', longValue(2), longValue(2), longValue(7)],
+    ),
+  )
   expect(tableOf(readByAmqp(batch, 'q', undefined, out))).toEqual(new FieldTable(['a', 'x-delivery-count'], ['b', 99]))
   expect(tableOf(readByAmqp(stored([]), 'q', { deliveryCount: 1 }, out))).toEqual(
-    new FieldTable(['x-delivery-count'], [longValue(1)]),
+    new FieldTable(['x-acquired-count', 'x-delivery-count'], [longValue(1), longValue(1)]),
   )
 })
 

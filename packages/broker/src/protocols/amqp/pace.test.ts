@@ -69,16 +69,130 @@ describe('a full disk', () => {
     expect(publisher.take('basic.ack')).toEqual({ deliveryTag: 3, multiple: false })
   })
 
-  test('refuses what is published all the same, by a nack, and then blocks', async () => {
-    const { broker, publisher } = await blocked()
+  test.each([
+    ['with confirms', true, ['basic.ack']],
+    ['without confirms', false, []],
+  ])('holds what is published for the first time, %s, and all that follows, until there is room', async (_, confirms, told) => {
+    const { broker, publisher, disk } = await blocked()
+    publisher.cut()
     const other = await broker.opened(knowing)
-    await other.call(1, 'confirm.select', { noWait: false })
+    if (confirms) await other.call(1, 'confirm.select', { noWait: false })
+    const late = other.publishBytes(1, '', 'q', 'late')
+    // Cut anywhere.
+    for (const part of [late.subarray(0, 30), late.subarray(30, 35), late.subarray(35)]) other.bytes(part)
+    other.send(1, 'basic.qos', { prefetchSize: 0, prefetchCount: 1, global: false })
+    other.publish(1, 'amq.fanout', '', 'nowhere')
+    other.publish(1, '', 'q', 'later')
+    await other.settle()
+    expect([other.paused, other.takeNames(), broker.core.broker.queue('q').ready]).toEqual([true, ['connection.blocked'], 2])
+    disk.isFull = false
+    await broker.core.advance(60_000)
+    expect([other.paused, other.takeNames(), broker.core.broker.queue('q').ready]).toEqual([
+      false,
+      ['connection.unblocked', 'basic.qos-ok', ...told],
+      4,
+    ])
+    disk.isFull = true
+    await broker.core.advance(10_000)
+    const close = { replyCode: 200, replyText: '', classId: 0, methodId: 0 }
+    other.bytes(
+      Buffer.concat([
+        other.publishBytes(1, '', 'q', 'last'),
+        other.frames((output) => writeMethod(output, 0, 'connection.close', close)),
+      ]),
+    )
+    await other.settle()
+    expect([other.closed, other.takeNames()]).toEqual([false, ['connection.blocked']])
+    disk.isFull = false
+    await broker.core.advance(60_000)
+    expect([other.closed, other.takeNames(), broker.core.broker.queue('q').ready]).toEqual([
+      true,
+      ['connection.unblocked', ...told, 'connection.close-ok'],
+      5,
+    ])
+  })
+
+  test('that fills again while what was held is taken holds the rest', async () => {
+    const { broker, publisher, disk } = await blocked()
+    publisher.cut()
+    const other = await broker.opened(knowing)
     other.publish(1, '', 'q', 'late')
     await other.settle()
-    expect(other.paused).toBe(true)
-    expect(other.takeNames().toSorted()).toEqual(['basic.nack', 'connection.blocked'])
-    expect(broker.core.broker.queue('q').ready).toBe(2)
-    publisher.cut()
+    for (let round = 0; round < 3; round++) {
+      expect([other.paused, other.takeNames()]).toEqual([true, ['connection.blocked']])
+      disk.isFull = false
+      await broker.core.advance(10_000)
+      expect([other.paused, other.takeNames(), broker.core.broker.queue('q').ready]).toEqual([
+        false,
+        ['connection.unblocked'],
+        3 + round,
+      ])
+      disk.isFull = true
+      await broker.core.advance(10_000)
+      expect(other.takeNames()).toEqual(['connection.blocked'])
+      // Was under way.
+      other.publish(1, '', 'q', 'again')
+      await other.settle()
+      expect(other.received).toEqual([])
+      other.received.push({ channel: 0, name: 'connection.blocked', args: {} })
+    }
+  })
+
+  test('that the publishes of one read fill keeps the rest of them, in order', async () => {
+    const journal = await openMemoryJournal({ bytesMax: 4096 * KIB })
+    const broker = await AmqpBroker.open({ journal })
+    const peer = await declared(broker)
+    await peer.call(1, 'queue.declare', { ...declaration, queue: 'p' })
+    await peer.call(1, 'confirm.select', { noWait: false })
+    // By turns, so that each is a batch of its own; far more than there is room for.
+    const body = 'x'.repeat(64 * KIB)
+    const count = 100
+    peer.bytes(
+      Buffer.concat(Array.from({ length: count }, (_, n) => peer.publishBytes(1, '', n % 2 === 0 ? 'q' : 'p', `${n} ${body}`))),
+    )
+    await peer.settle()
+    expect(peer.paused).toBe(true)
+    const taken = (): number => broker.core.broker.queue('q').ready + broker.core.broker.queue('p').ready
+    const before = taken()
+    expect(before).toBeGreaterThan(0)
+    expect(before).toBeLessThan(count)
+    expect(peer.takeNames().filter((name) => name !== 'basic.ack')).toEqual(['connection.blocked'])
+    const consumer = await broker.opened(knowing)
+    const seen: number[] = []
+    for (const queue of ['q', 'p']) consumer.send(1, 'basic.consume', { ...consumption, queue, consumerTag: queue, noAck: true })
+    for (let n = 0; n < 1000 && seen.length < count; n++) {
+      consumer.session.writable()
+      await broker.core.advance(1000)
+      for (const { name, args } of consumer.received.splice(0))
+        if (name === 'body') seen.push(Number((args['text'] as string).split(' ')[0]))
+    }
+    expect(seen.filter((n) => n % 2 === 0)).toEqual(Array.from({ length: count / 2 }, (_, n) => 2 * n))
+    expect(seen.filter((n) => n % 2 === 1)).toEqual(Array.from({ length: count / 2 }, (_, n) => 2 * n + 1))
+    await peer.settle()
+    const told = peer.received.filter(({ name }) => name === 'basic.ack').at(-1)
+    expect(told?.args).toMatchObject({ deliveryTag: count })
+    expect(peer.received.filter(({ name }) => name !== 'basic.ack').at(-1)?.name).toBe('connection.unblocked')
+  })
+
+  test('holds the commit of a transaction that publishes, and not one that acknowledges', async () => {
+    const { broker, disk } = await shared()
+    const [publisher, consumer] = [await declared(broker), await broker.opened(knowing)]
+    publisher.publish(1, '', 'q', 'before')
+    for (const peer of [publisher, consumer]) await peer.call(1, 'tx.select', {})
+    publisher.publish(1, '', 'q', 'in the transaction')
+    await consumer.call(1, 'basic.consume', { ...consumption, queue: 'q', consumerTag: 't' })
+    consumer.takeDelivery()
+    disk.isFull = true
+    await broker.core.advance(10_000)
+    publisher.takeNames()
+    publisher.send(1, 'tx.commit', {})
+    consumer.send(1, 'basic.ack', { deliveryTag: 1, multiple: false })
+    await consumer.call(1, 'tx.commit', {})
+    expect(publisher.received).toEqual([])
+    disk.isFull = false
+    await broker.core.advance(10_000)
+    expect(publisher.takeNames()).toEqual(['connection.unblocked', 'tx.commit-ok'])
+    expect(consumer.takeDelivery().body).toBe('in the transaction')
   })
 
   test('that another program fills is told to idle publishers, without a publish', async () => {
@@ -100,6 +214,44 @@ describe('a full disk', () => {
     await tick(broker, other)
     expect([other.paused, other.takeNames()]).toEqual([false, []])
   })
+})
+
+test('what comes in one piece with the end of the connection is stored before it', async () => {
+  const broker = await AmqpBroker.open()
+  const peer = await declared(broker)
+  const close = { replyCode: 200, replyText: '', classId: 0, methodId: 0 }
+  const frames = [
+    peer.publishBytes(1, '', 'q', 'last'),
+    peer.frames((output) => writeMethod(output, 0, 'connection.close', close)),
+  ]
+  peer.bytes(Buffer.concat(frames))
+  await peer.settle()
+  expect([peer.takeNames(), broker.core.broker.queue('q').ready]).toEqual([['connection.close-ok'], 1])
+})
+
+test('who is blocked is sent heartbeats and owes none, and again owes them afterwards', async () => {
+  const { broker, disk } = await shared()
+  const peer = broker.connect()
+  await peer.open(knowing, '/', 10)
+  await peer.call(1, 'channel.open', {})
+  await peer.call(1, 'queue.declare', { ...declaration, queue: 'q' })
+  disk.isFull = true
+  await broker.core.advance(10_000)
+  peer.publish(1, '', 'q', 'first')
+  const silent = async (seconds: number): Promise<void> => {
+    for (let second = 0; second < seconds && !peer.closed; second++) {
+      await broker.core.advance(1000)
+      await tick(broker, peer)
+    }
+  }
+  await silent(300)
+  expect([peer.closed, peer.paused, peer.take('connection.blocked')]).toEqual([false, true, { reason: 'low on disk' }])
+  expect(peer.received.filter(({ name }) => name === 'heartbeat').length).toBeGreaterThanOrEqual(30)
+  disk.isFull = false
+  await silent(19)
+  expect([peer.closed, peer.paused]).toEqual([false, false])
+  await silent(5)
+  expect(peer.closed).toBe(true)
 })
 
 describe('too little memory', () => {

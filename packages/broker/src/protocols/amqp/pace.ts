@@ -39,7 +39,7 @@ export class Pace {
   /** After publishes of so many bytes. */
   published(principal: Principal, bytes: number): void {
     const { broker, platform } = this.#context
-    this.#stopShortages ??= broker.shortages.listen(() => this.#review())
+    this.#listen()
     if (this.#stop !== undefined) return
     const { user, clientId = '' } = principal
     const waitMs = broker.quotas.charge(user, clientId, 'publish', bytes)
@@ -49,6 +49,12 @@ export class Pace {
       const timer = platform.scheduler.after(waitMs, () => this.#resume())
       this.#pause(() => timer.cancel(), 'the quota is used up')
     }
+  }
+
+  /** What came in cannot be stored before the disk has room. */
+  awaitRoom(): void {
+    this.#listen()
+    if (!this.isToldBlocked) this.#block()
   }
 
   tick(nowMs: number): void {
@@ -61,6 +67,10 @@ export class Pace {
     this.#stopShortages?.()
     this.#stop?.()
     this.#stop = undefined
+  }
+
+  #listen(): void {
+    this.#stopShortages ??= this.#context.broker.shortages.listen(() => this.#review())
   }
 
   /** The broker tells of a shortage, or that one is over, for which the pause itself waits. */

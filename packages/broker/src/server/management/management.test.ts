@@ -138,7 +138,7 @@ describe('without users', () => {
     await call('POST', '/exchanges/%2F/amq.default/publish', message('counted', 'a'))
     const get = { count: 1, ackmode: 'reject_requeue_true', encoding: 'auto' }
     const took = async (): Promise<unknown> => (await call('POST', '/queues/%2F/counted/get', get)).body
-    const properties = { headers: { 'x-delivery-count': 1 } }
+    const properties = { headers: { 'x-acquired-count': 1, 'x-delivery-count': 1 } }
     expect(await took()).toMatchObject([{ redelivered: false, properties: {} }])
     expect(await took()).toMatchObject([{ redelivered: true, properties }])
   })

@@ -100,8 +100,14 @@ export class Channel implements ConfirmWriter {
 
   /** What was gathered takes effect. @throws AmqpError */
   endInput(): void {
-    this.publishing.flush()
+    this.publishing.endInput()
     this.settling.flush()
+  }
+
+  /** Whether a method, while the disk has no room, should wait: what publishes does. */
+  needsRoom(code: number): boolean {
+    if (this.#state.name !== 'open') return false
+    return code === BASIC_PUBLISH || (code === TX_COMMIT && this.publishing.publishesAtCommit)
   }
 
   // ---- end ----------------------------------------------------------------------------------------------------------------
@@ -128,6 +134,7 @@ export class Channel implements ConfirmWriter {
   /** What is held goes back. */
   #release(): void {
     this.settling.flush()
+    this.publishing.close()
     this.consuming.close()
     this.getting.close()
     this.answers.clear()
@@ -143,7 +150,7 @@ export class Channel implements ConfirmWriter {
 
   /** Whether something is to be told in a later turn. */
   get isBusy(): boolean {
-    return this.publishing.confirms.waiting || this.answers.length > 0
+    return this.publishing.confirms.waiting || this.publishing.isWaiting || this.answers.length > 0
   }
 
   /** Whether no more should be read before some answers have left. */
@@ -223,3 +230,4 @@ export class Channel implements ConfirmWriter {
 
 const CHANNEL_CLOSE = 0x14_0028
 const CHANNEL_CLOSE_OK = 0x14_0029
+const TX_COMMIT = 0x5a_0014

@@ -16,6 +16,7 @@ import { type Returned, writeReturned } from './returned.ts'
 
 /** Takes batches that are not to be published yet, and messages that nothing takes, to be returned then. */
 export interface BatchTaker {
+  readonly hasPublishes: boolean
   takeBatch(route: Route, batch: Uint8Array): void
   takeReturned(message: Returned): void
 }
@@ -51,6 +52,8 @@ export class Publishing {
   /** What was gathered, and goes there. */
   #gathered: Route | undefined
   #gatheredKey: string | null = null
+  /** Publishes that came in and wait for room on the disk, in order. */
+  #waiting: (() => void)[] = []
 
   constructor(client: Client, channel: number) {
     this.#client = client
@@ -84,6 +87,31 @@ export class Publishing {
   body(bytes: Uint8Array, at: number, end: number): void {
     this.publishedBytes += end - at
     if (this.content.body(bytes, at, end)) this.#complete()
+  }
+
+  /** Whether something waits for room on the disk, so that nothing may overtake it. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  /** Whether the commit of an open transaction publishes something. */
+  get publishesAtCommit(): boolean {
+    return this.taker !== undefined && (this.taker.hasPublishes || this.#gathered !== undefined)
+  }
+
+  /** With the channel goes what waits for room. */
+  close(): void {
+    this.#waiting = []
+  }
+
+  /** Publishes what waited for room, and what was gathered. @throws AmqpError */
+  endInput(): void {
+    const waiting = this.#waiting
+    if (waiting.length > 0) {
+      this.#waiting = []
+      for (const publish of waiting) publish()
+    }
+    this.flush()
   }
 
   /** Publishes what was gathered. @throws AmqpError */
@@ -179,11 +207,13 @@ export class Publishing {
   }
 
   #publish(route: Route, batch: Uint8Array, records: number): void {
+    if (this.#waiting.length > 0) return this.#wait(route, batch, records)
     const { broker } = this.#client
     let refused: readonly RefusedByDestination[] | undefined
     try {
       refused = route.publish(batch)
     } catch (error) {
+      if (error instanceof MillraceError && error.code === 'disk_full') return this.#wait(route, batch, records)
       if (!(error instanceof MillraceError) || !this.isConfirming || error.code === 'record_too_large') throw error
       return this.confirms.refused(records)
     }
@@ -194,6 +224,12 @@ export class Publishing {
     const taken = refused === undefined ? records : Math.min(records, ...refused.map(({ position }) => position))
     if (taken > 0) this.confirms.published(this.#client.publishedTicket, taken)
     if (taken < records) this.confirms.refused(records - taken)
+  }
+
+  #wait(route: Route, batch: Uint8Array, records: number): void {
+    const copy = batch.slice()
+    this.#waiting.push(() => this.#publish(route, copy, records))
+    this.#client.awaitRoom()
   }
 
   /** Before its confirm, or that of the transaction. */
@@ -228,7 +264,8 @@ export class Publishing {
     const body = bytes.subarray(at, at + length)
     const isTaken = consumer?.deliver({ exchange: '', routingKey, properties, body }) === true
     if (!isTaken && mandatory) this.#return(form)
-    if (this.isConfirming) this.confirms.settled(1)
+    if (this.isConfirming && this.isWaiting) this.#waiting.push(() => this.confirms.settled(1))
+    else if (this.isConfirming) this.confirms.settled(1)
     this.#client.wake()
   }
 }

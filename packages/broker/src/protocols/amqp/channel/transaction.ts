@@ -31,6 +31,10 @@ export class Transaction implements BatchTaker, SettleTaker {
     this.#broker = broker
   }
 
+  get hasPublishes(): boolean {
+    return this.#publishes.length > 0
+  }
+
   // ---- what comes in ------------------------------------------------------------------------------------------------------
 
   takeBatch(route: Route, batch: Uint8Array): void {

@@ -39,6 +39,39 @@ function readAll(reader: FrameReader): Frame[] {
   return frames
 }
 
+test('what is taken back comes again, wherever that is done and however the stream is cut', () => {
+  const cases = fc.tuple(
+    fc.array(anyFrame, { minLength: 1, maxLength: 10 }),
+    fc.integer({ min: 1, max: 200 }),
+    fc.array(fc.boolean(), { minLength: 1 }),
+  )
+  fc.assert(
+    fc.property(cases, ([frames, size, takesBack]) => {
+      const stream = bytesOf(frames)
+      const reader = new FrameReader()
+      const read: Frame[] = []
+      let asked = 0
+      const take = (bytes: Uint8Array): void => {
+        reader.feed(bytes)
+        while (reader.next()) {
+          if (takesBack[asked++ % takesBack.length]!) {
+            const rest = reader.unread()
+            // The chunk is somebody else's by then.
+            bytes.fill(0)
+            reader.feed(rest)
+            expect(reader.next()).toBe(true)
+          }
+          const { type, channel, bytes: payload, at, end } = reader
+          read.push({ type, channel, payload: [...payload.subarray(at, end)] })
+        }
+      }
+      for (let at = 0; at < stream.length; at += size) take(stream.slice(at, at + size))
+      expect(read).toEqual(frames)
+      expect(reader.midFrame).toBe(false)
+    }),
+  )
+})
+
 test('frames come out as they went in, however the stream is cut', () => {
   const cases = fc.tuple(fc.array(anyFrame, { maxLength: 10 }), fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }))
   fc.assert(

@@ -89,6 +89,23 @@ export class FrameReader {
     return true
   }
 
+  /** Takes back the current frame and all that follows it: a copy of the bytes, as they came, of which nothing counts as read. */
+  unread(): Uint8Array {
+    const { bytes, at, end } = this
+    const size = end - at
+    const rest = this.#chunk.subarray(this.#next)
+    const copy = new Uint8Array(FRAME_OVERHEAD_BYTES + size + rest.length)
+    const view = new DataView(copy.buffer)
+    view.setUint8(0, this.type)
+    view.setUint16(1, this.channel)
+    view.setUint32(3, size)
+    copy.set(bytes.subarray(at, end), FRAME_HEADER_BYTES)
+    copy[FRAME_HEADER_BYTES + size] = FRAME_END
+    copy.set(rest, FRAME_OVERHEAD_BYTES + size)
+    this.#forgetChunk()
+    return copy
+  }
+
   /** Whether a frame has begun and is not complete. */
   get midFrame(): boolean {
     return this.#gathered !== undefined || this.#startBytes > 0

@@ -34,6 +34,7 @@ export class Exchanges {
     checkNotDefault(name)
     const found = this.find(name)
     if (declared.passive) {
+      this.#client.access.checkAny('exchange', name)
       this.get(name)
       return this.#client.broker.visibleTicket
     }

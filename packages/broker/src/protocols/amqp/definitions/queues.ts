@@ -58,6 +58,7 @@ export class Queues {
   declare(name: string, args: DeclareArguments): QueueCounts {
     if (name === REPLY_TO || name.startsWith(REPLY_TO_PREFIX)) return this.#declareReplyQueue(name)
     const found = name === '' ? undefined : this.find(name)
+    if (args.passive) this.#client.access.checkAny(found?.kind ?? 'queue', name)
     if (found !== undefined) {
       this.checkOwner(name)
       if (!args.passive) this.#declaration(name, args).checkSame(found)

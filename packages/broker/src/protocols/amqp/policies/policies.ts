@@ -10,9 +10,6 @@ const POLICIES_MAX = 10_000
 
 export type PolicyKind = 'policy' | 'operator-policy'
 
-/** Documents by collection and key. */
-type SavedPolicies = readonly (readonly [collection: string, documents: ReadonlyMap<string, unknown>])[]
-
 /** Policies of virtual hosts: documents of the broker. What they do to what exists is `policy-application.ts`. */
 export class Policies {
   readonly #documents: Documents
@@ -27,19 +24,6 @@ export class Policies {
   get current(): PolicySet {
     this.#current ??= new PolicySet(this.list('policy'), this.list('operator-policy'))
     return this.#current
-  }
-
-  /** All that there are, for `restore`. */
-  save(): SavedPolicies {
-    return [POLICIES, OPERATOR_POLICIES].map((collection) => [collection, new Map(this.#documents.list(collection))])
-  }
-
-  restore(saved: SavedPolicies): void {
-    for (const [collection, documents] of saved) {
-      for (const [key] of this.#documents.list(collection)) if (!documents.has(key)) this.#documents.remove(collection, key)
-      for (const [key, document] of documents)
-        if (this.#documents.get(collection, key) !== document) this.#documents.put(collection, key, document)
-    }
   }
 
   /** By virtual host and name. @param vhost undefined for all */

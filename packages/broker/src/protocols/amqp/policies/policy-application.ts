@@ -5,9 +5,14 @@ import { Arguments, type ArgumentsJson } from '../definitions/arguments.ts'
 import { declaredArguments, declaredQueue } from '../definitions/labels.ts'
 import { queueSettings, streamSettings } from '../definitions/queue-arguments.ts'
 import { VhostNames } from '../vhost-names.ts'
+import { GLOBAL_PARAMETERS, OPERATOR_POLICIES, POLICIES, VHOST_PARAMETERS, VHOSTS } from './collections.ts'
 import type { Policies } from './policies.ts'
 import type { PolicyTarget } from './policy.ts'
 import type { PolicySet } from './policy-set.ts'
+import { SavedDocuments } from './saved-documents.ts'
+
+/** What is put back when one of them, or what follows from it, cannot be. */
+const together: readonly string[] = [POLICIES, OPERATOR_POLICIES, VHOST_PARAMETERS, GLOBAL_PARAMETERS, VHOSTS]
 
 interface Update {
   apply(): void
@@ -15,7 +20,7 @@ interface Update {
   undo(): void
 }
 
-/** Runs changes of policies, and then changes the queues and exchanges for which something else counts now. What other doors created has no policies. */
+/** Runs changes of policies, and of parameters and limits with them, and then changes the queues and exchanges for which something else counts now. What other doors created has no policies. */
 export class PolicyApplication {
   readonly #broker: Broker
   readonly #policies: Policies
@@ -31,7 +36,7 @@ export class PolicyApplication {
    * @throws what `change` throws, AmqpError for settings that cannot be, and what the core says to those that it refuses
    */
   changing(change: () => void): Ticket {
-    const saved = this.#policies.save()
+    const saved = new SavedDocuments(this.#broker.documents, together)
     const before = this.#policies.current
     const made: Update[] = []
     try {
@@ -42,7 +47,7 @@ export class PolicyApplication {
       }
     } catch (error) {
       for (const update of made.toReversed()) update.undo()
-      this.#policies.restore(saved)
+      saved.restore()
       throw error
     }
     return this.#broker.ticket()

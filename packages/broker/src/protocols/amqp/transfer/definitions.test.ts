@@ -173,6 +173,36 @@ describe('definitions of RabbitMQ', () => {
     expect(() => importDefinitions(world.administration, json)).toThrow(why)
   })
 
+  it.each<[string, RegExp, object]>([
+    ['a policy is', /policies\[0\] \("p"\)/, { policies: [{ name: 'p', pattern: '(', definition: { expires: 1 } }] }],
+    [
+      'a parameter is',
+      /parameters\[3\] \("n"\)/,
+      { parameters: [...exported.parameters, { component: '', name: 'n', value: 1 }] },
+    ],
+    // Of queues that are there the core refuses it.
+    [
+      'a queue takes',
+      /message-ttl/,
+      { policies: [{ name: 'p', vhost: 'prod', pattern: '^q', definition: { 'message-ttl': -1 } }] },
+    ],
+  ])('of which %s refused change no parameter, limit and policy, and what was made before stays', (_, why, wrong) => {
+    const { administration } = world
+    const first = { global_parameters: [{ name: 'cluster_name', value: 'first' }], vhosts: exported.vhosts }
+    importDefinitions(administration, { ...first, queues: exported.queues })
+    administration.vhosts.setLimits('prod', { maxQueues: 3 })
+    const before = exportDefinitions(administration)
+    const { users, vhosts, parameters, global_parameters, policies } = exported
+    expect(() => importDefinitions(administration, { users, vhosts, parameters, global_parameters, policies, ...wrong })).toThrow(
+      why,
+    )
+    const after = exportDefinitions(administration)
+    expect(after.users).toHaveLength(1)
+    expect({ ...after, users: [], queues: [] }).toEqual({ ...before, users: [], queues: [] })
+    expect(world.test.broker.queue('prod::q').delivery.ttlMs).toBeUndefined()
+    expect(after.vhosts).toEqual(before.vhosts)
+  })
+
   it('that differ from what is there are refused', () => {
     const queue = { name: 'q', durable: true, auto_delete: false, arguments: { 'x-max-priority': 3 } }
     importDefinitions(world.administration, { queues: [queue] })

@@ -22,7 +22,8 @@ import { userDefinition } from './imported-user.ts'
 
 /**
  * Makes what definitions of RabbitMQ say, where it is not there yet. What is there and the same stays; what differs and cannot be changed is an error,
- * which names the entry. Nothing is taken back then: importing again goes on.
+ * which names the entry. As in RabbitMQ nothing is taken back then, and importing again goes on; but parameters, limits and policies, which work
+ * together, are all made or none of them.
  * @param json as it was parsed
  * @param vhost where everything goes, for definitions of one virtual host
  * @returns the ticket with which all of it is durable
@@ -35,12 +36,13 @@ export function importDefinitions(administration: AmqpAdministration, json: unkn
   if (vhost === undefined) {
     tickets.push(each('vhosts', definitions.vhosts, (entry) => administration.vhosts.put(entry.name, vhostSettings(entry))))
     importUsers(administration, definitions)
-    tickets.push(each('global_parameters', definitions.global_parameters, (entry) => administration.parameters.putGlobal(entry)))
   }
   const { parameters = [], policies = [] } = definitions
-  if (parameters.length + policies.length > 0) {
+  const globals = vhost === undefined ? (definitions.global_parameters ?? []) : []
+  if (globals.length + parameters.length + policies.length > 0) {
     tickets.push(
       administration.policyApplication.changing(() => {
+        each('global_parameters', globals, (entry) => administration.parameters.putGlobal(entry))
         each('parameters', parameters, (entry) => placed.parameter(entry))
         each('policies', policies, (entry) => placed.policy('policy', entry))
       }),

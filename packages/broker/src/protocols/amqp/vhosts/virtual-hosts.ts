@@ -5,12 +5,11 @@ import type { Router } from '../../../core/router/router.ts'
 import type { Ticket } from '../../commit-waiters.ts'
 import type { UserDirectory } from '../../security.ts'
 import type { AmqpDirectory } from '../directory.ts'
-import { OPERATOR_POLICIES, POLICIES, VHOST_PARAMETERS } from '../policies/collections.ts'
+import { OPERATOR_POLICIES, POLICIES, VHOST_PARAMETERS, VHOSTS } from '../policies/collections.ts'
 import { keyVhost } from '../policies/document-keys.ts'
 import { makePrebuiltExchanges } from '../prebuilt-exchanges.ts'
 import { checkVhostSettings, type VhostLimits, type VhostSettings } from './vhost-settings.ts'
 
-const VHOSTS = 'amqp.vhosts'
 const VHOSTS_MAX = 10_000
 
 /** What the façade must have for virtual hosts. */
