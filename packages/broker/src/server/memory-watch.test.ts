@@ -13,35 +13,43 @@ function watched(): {
   platform: VirtualPlatform
   told: boolean[]
   collections: number[]
+  /** V8 has collected all garbage. */
+  collected: () => void
 } {
   const platform = new VirtualPlatform()
   const use = { heapBytes: 20 * MIB, heapBytesMax: 100 * MIB, bytes: 50 * MIB }
   const told: boolean[] = []
   const collections: number[] = []
+  const listeners = new Set<() => void>()
   const watch = new MemoryWatch(200 * MIB, platform, (isShort) => told.push(isShort), {
     use: () => use,
     collect: () => void collections.push(platform.clock.monotonicMs()),
+    onCollected: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
   })
-  return { watch, use, platform, told, collections }
+  const collected = (): void => listeners.forEach((listener) => listener())
+  return { watch, use, platform, told, collections, collected }
 }
 
 test.each([
   ['buffers', { bytes: 201 * MIB }],
   ['the heap', { heapBytes: 86 * MIB }],
 ])('%s above the mark after a collection are a shortage, until they are well below it', async (_, much) => {
-  const { watch, use, platform, told } = watched()
+  const { watch, use, platform, told, collected } = watched()
   let changes = 0
   watch.onChange(() => changes++)
   const stop = watch.onChange(() => changes--)
   stop()
-  watch.collected()
+  collected()
   expect([watch.isShort, changes]).toEqual([false, 0])
   Object.assign(use, much)
   // What is garbage is known once it is collected.
   await platform.advance(5000)
   expect(watch.isShort).toBe(false)
-  watch.collected()
-  watch.collected()
+  collected()
+  collected()
   expect([watch.isShort, changes, told]).toEqual([true, 1, [true]])
   Object.assign(use, { bytes: 190 * MIB, heapBytes: 20 * MIB })
   await platform.advance(5000)
@@ -53,21 +61,23 @@ test.each([
 })
 
 test('a closed one looks no more', async () => {
-  const { watch, use, platform } = watched()
+  const { watch, use, platform, collected } = watched()
   use.bytes = 300 * MIB
-  watch.collected()
+  collected()
   watch.close()
   use.bytes = 1
   await platform.advance(10_000)
   expect(watch.isShort).toBe(true)
+  collected()
+  expect(watch.isShort).toBe(true)
 })
 
 test('while memory is short garbage is collected now and then, so that its end is noticed', async () => {
-  const { watch, use, platform, collections } = watched()
+  const { watch, use, platform, collections, collected } = watched()
   use.bytes = 300 * MIB
   await platform.advance(20_000)
   expect(collections).toEqual([])
-  watch.collected()
+  collected()
   await platform.advance(12_000)
   expect(collections).toEqual([25_000, 30_000])
   watch.close()

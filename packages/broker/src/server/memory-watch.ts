@@ -28,6 +28,8 @@ export interface MemoryControl {
   use(): MemoryUse
   /** Collects all garbage now. */
   collect(): void
+  /** Calls the listener each time all garbage was collected. @returns what ends that */
+  onCollected(listener: () => void): () => void
 }
 
 /**
@@ -41,9 +43,7 @@ export class MemoryWatch implements MemoryGauge {
   readonly #control: MemoryControl
   readonly #onShort: (isShort: boolean) => void
   readonly #listeners = new ListenerSet<[]>()
-  readonly #observer = new PerformanceObserver((list) => {
-    if (list.getEntries().some(isFullCollection)) this.collected()
-  })
+  readonly #stop: () => void
   #timer: Timer | undefined
 
   /**
@@ -61,21 +61,20 @@ export class MemoryWatch implements MemoryGauge {
     this.#platform = platform
     this.#onShort = onShort
     this.#control = control
-    this.#observer.observe({ entryTypes: ['gc'] })
+    this.#stop = control.onCollected(() => this.#collected())
   }
 
   onChange(listener: () => void): () => void {
     return this.#listeners.add(listener)
   }
 
-  /** All garbage was collected just now. */
-  collected(): void {
-    if (!this.isShort && this.#isAbove(1)) this.#turn(true)
+  close(): void {
+    this.#stop()
+    this.#timer?.cancel()
   }
 
-  close(): void {
-    this.#observer.disconnect()
-    this.#timer?.cancel()
+  #collected(): void {
+    if (!this.isShort && this.#isAbove(1)) this.#turn(true)
   }
 
   #turn(isShort: boolean): void {
@@ -110,6 +109,13 @@ const thisProcess: MemoryControl = {
     const collect = runInNewContext('gc') as () => void
     setFlagsFromString('--no-expose-gc')
     collect()
+  },
+  onCollected(listener) {
+    const observer = new PerformanceObserver((list) => {
+      if (list.getEntries().some(isFullCollection)) listener()
+    })
+    observer.observe({ entryTypes: ['gc'] })
+    return () => observer.disconnect()
   },
 }
 
