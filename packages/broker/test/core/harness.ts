@@ -9,7 +9,7 @@ import type { Journal } from '../../src/ports/journal.ts'
 import type { StorageLimits } from '../../src/storage/limits.ts'
 import type { LogStore } from '../../src/storage/log-store.ts'
 import { openLogStore } from '../../src/storage/open-log-store.ts'
-import { journalOver } from './journal-over.ts'
+import { mortalJournal } from './mortal-journal.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -63,7 +63,7 @@ export class TestBroker {
   async #open(): Promise<void> {
     const { platform } = this
     this.#life = { isOver: false }
-    const journal = mortal(this.journal, this.#life)
+    const journal = mortalJournal(this.journal, this.#life)
     const { storage, ...options } = this.#options
     this.store = await platform.until(openLogStore({ journal, platform, crc32c, limits: storage ?? {} }))
     const { store } = this
@@ -117,19 +117,6 @@ export class TestBroker {
     sink.reader.grant(credit)
     return sink
   }
-}
-
-/** The journal as one process sees it: once its life is over, it neither writes nor learns anything. */
-function mortal(journal: Journal, life: { readonly isOver: boolean }): Journal {
-  const never = new Promise<never>(() => {})
-  return journalOver(journal, {
-    append: (seq, batch) => (life.isOver ? never : journal.append(seq, batch)),
-    read: (seq, from, length) => (life.isOver ? never : journal.read(seq, from, length)),
-    length: (seq) => (life.isOver ? never : journal.length(seq)),
-    verify: (seq) => (life.isOver ? never : journal.verify(seq)),
-    discard: (first, last) => (life.isOver ? never : journal.discard(first, last)),
-    close: () => Promise.resolve(),
-  })
 }
 
 export interface Message {

@@ -52,7 +52,7 @@ describe('a prepared message', () => {
     await one.commit()
     const [message] = await client.queue('out').peek()
     expect(message!.json()).toEqual({ n: 1 })
-    expect(Object.keys(message!.headers).toSorted()).toEqual(['content-type', 'h'])
+    expect(Object.keys(message!.headers).toSorted()).toEqual(['content-type', 'h', 'message-id'])
     expect(Buffer.from(message!.key!).toString()).toBe('k')
     await two.rollback()
     await broker.clock.advance('1h')
@@ -77,7 +77,7 @@ describe('a prepared message', () => {
     expect(asked).toEqual(['{"n":1} to queue:out #1', '{"n":1} to queue:out #2'])
     const [message] = await client.queue('out').peek()
     expect(message!.json()).toEqual({ n: 1 })
-    expect(Object.keys(message!.headers).toSorted()).toEqual(['content-type', 'h'])
+    expect(Object.keys(message!.headers).toSorted()).toEqual(['content-type', 'h', 'message-id'])
     expect(Buffer.from(message!.key!).toString()).toBe('k')
 
     await producer.prepare('queue:out', 'two')

@@ -1,8 +1,10 @@
 import { PREPARED_FOR_HEADER } from '@millrace/wire'
 import type { Body, Consumption, Message, Millrace, Transaction } from '../api.ts'
 import { callUser } from '../call-user.ts'
+import { platformOf } from '../client-platform.ts'
 import { checkDestination } from '../destination.ts'
 import { MillraceError } from '../errors.ts'
+import { MESSAGE_ID_HEADER } from '../message-headers.ts'
 import type {
   Decision,
   PreparedForCheck,
@@ -44,9 +46,10 @@ export class ClientPreparedProducer implements PreparedProducer {
 
   async prepare(destination: string, body: Body, options: PreparedOptions = {}): Promise<PreparedMessage> {
     checkDestination(destination)
+    const message = { ...options, headers: { [MESSAGE_ID_HEADER]: this.#newId(), ...options.headers } }
     const { scheduled } = await this.#client.queue(this.#queue).publish(body, {
-      ...options,
-      headers: { ...options.headers, [PREPARED_FOR_HEADER]: destination },
+      ...message,
+      headers: { ...message.headers, [PREPARED_FOR_HEADER]: destination },
       delayMs: this.#options.firstCheckMs ?? FIRST_CHECK_MS,
     })
     const decide = (publish: (transaction: Transaction) => void): Promise<void> =>
@@ -56,7 +59,7 @@ export class ClientPreparedProducer implements PreparedProducer {
         transaction.cancelScheduled(scheduled)
       })
     return {
-      commit: () => decide((transaction) => transaction.publish(destination, body, options)),
+      commit: () => decide((transaction) => transaction.publish(destination, body, message)),
       rollback: () => decide(() => {}),
     }
   }
@@ -85,6 +88,13 @@ export class ClientPreparedProducer implements PreparedProducer {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** If the confirm is lost in a crash the broker has the message twice, and this one id in both. */
+  #newId(): string {
+    const platform = platformOf(this.#client)
+    const part = (): string => Math.floor(platform.random() * 2 ** 48).toString(36)
+    return `${part()}${part()}`
   }
 
   async #open(): Promise<void> {
