@@ -19,6 +19,8 @@ export const REPLY_TO_HEADER: string = 'reply-to'
 export const CORRELATION_ID_HEADER: string = 'correlation-id'
 /** Of a prepared message: where it goes when it is committed. */
 export const PREPARED_FOR_HEADER: string = 'millrace-prepared-for'
+/** And its own retry policy, which is for there. */
+export const PREPARED_RETRY_HEADER: string = 'millrace-prepared-retry'
 /** Bit 14 of the attributes, which Kafka leaves unused: some record has the header `expires-at`. */
 export const BATCH_HAS_EXPIRY: number = 1 << 14
 /** Bit 13, as unused: some record has the header `millrace-retry`. */

@@ -1,5 +1,12 @@
 /** Delivery policies of queues and subscriptions: what is allowed. */
-import { ATTEMPTS_MAX, type Backoff, backoffFault, destinationAddress, exchangeAddress, parseExchangeAddress } from '@millrace/wire'
+import {
+  ATTEMPTS_MAX,
+  type Backoff,
+  backoffFault,
+  destinationAddress,
+  exchangeAddress,
+  parseExchangeAddress,
+} from '@millrace/wire'
 import { MillraceError } from '../base/errors.ts'
 import type { DeathFact, DeliveryPolicy } from './broker.ts'
 import { LEASE_MS_DEFAULT, LEASE_MS_MAX } from './limits.ts'

@@ -227,5 +227,7 @@ test('subscriptions, levels of priority and what was scheduled obey it', async (
   const consumers = ['queue:levels', 'topic:news/s', 'queue:work'].map((source) => t.consume(source))
   await t.advance(1100)
   for (const consumer of consumers) consumer.consumer.close()
-  expect((await dead(t)).toSorted()).toEqual(['later high', 'later low', 'levels high', 'levels low', 'news high', 'news low'])
+  expect(new Set(await dead(t))).toEqual(
+    new Set(['later high', 'later low', 'levels high', 'levels low', 'news high', 'news low']),
+  )
 })

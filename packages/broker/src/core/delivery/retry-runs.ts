@@ -62,13 +62,14 @@ export class RetryRuns {
 
   #walk(batch: StoredBatch): void {
     this.#batch = batch
-    this.#found = new Array<RetryPolicy | undefined>(batch.lastOffset - batch.baseOffset + 1).fill(undefined)
+    const policies = Array.from<RetryPolicy | undefined>({ length: batch.lastOffset - batch.baseOffset + 1 })
+    this.#found = policies
     const records = new RecordCursor(batch.bytes)
     try {
       while (records.next()) {
         if (!records.findHeader(HEADER_KEY)) continue
         const { headerAt, headerLength } = records
-        this.#found[records.offsetDelta] = this.#policies.read(batch.bytes.subarray(headerAt, headerAt + headerLength))
+        policies[records.offsetDelta] = this.#policies.read(batch.bytes.subarray(headerAt, headerAt + headerLength))
       }
     } catch (error) {
       // What cannot be read has no policy: whoever consumes it is told.

@@ -2,13 +2,14 @@
  * A random program in a world where any feature may be on, beside any other. `oracle.ts` says where each message must be, and
  * `delivery-rules.ts` what deliveries must keep to.
  */
-import { RETRY_HEADER, setBatchProducer } from '@millrace/wire'
+import { setBatchProducer } from '@millrace/wire'
 import { MillraceError } from '../../../src/base/errors.ts'
 import type { Delivery, Destination, Outcome, TransactionAction } from '../../../src/core/broker.ts'
 import { type Message, TestBroker, TestConsumer } from '../harness.ts'
 import { backoffMsMin, DeliveryRules, maxAttemptsOf } from './delivery-rules.ts'
 import { type NewMessages, newMessages } from './new-messages.ts'
 import { type Copy, type Found, Oracle, placeOf } from './oracle.ts'
+import { deathIn, retryIn } from './record-headers.ts'
 import { MIRROR, nameOf, policyOf, type Source, TOPIC, World } from './world.ts'
 
 /** Of what is scheduled to be decided about before. */
@@ -334,8 +335,7 @@ export class EverythingModel {
       this.#rulesOf(source, message).delivered(message, { source, holder: consumer, nowMs: this.#nowMs, wallMs })
       const expiresAt = message.record.headers.find(({ key }) => key === 'expires-at')
       if (expiresAt !== undefined) this.#assert(wallMs < Number(new TextDecoder().decode(expiresAt.value!)), 'it has expired')
-      const retry = headerOf(message.record, deathIn(message.record) === undefined ? RETRY_HEADER : 'millrace-dead-retry')
-      this.#assert(retry === this.#retries.get(message.value!), `it has its retry policy, not ${retry}`)
+      this.#assert(retryIn(message.record) === this.#retries.get(message.value!), 'it has its retry policy')
       if (message.attempt >= maxAttemptsOf(source, message)) copy.mayDie = true
     } catch (error) {
       this.#fail(`${source.address}: ${(error as Error).message}`)
@@ -682,16 +682,6 @@ export class EverythingModel {
   #fail(what: string): never {
     throw new Error(`${what}\n${this.log[0]}\n${this.log.slice(-60).join('\n')}`)
   }
-}
-
-function headerOf(record: Message['record'], name: string): string | undefined {
-  const header = record.headers.find(({ key }) => key === name)
-  return header === undefined ? undefined : new TextDecoder().decode(header.value!)
-}
-
-/** Where the headers say that it died. */
-function deathIn(record: Message['record']): string | undefined {
-  return headerOf(record, 'millrace-dead-source')
 }
 
 function settleOf(consumer: ModelConsumer, message: Message, outcome: Outcome): TransactionAction {
