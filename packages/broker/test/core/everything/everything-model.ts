@@ -8,7 +8,7 @@ import type { Delivery, Destination, Outcome, TransactionAction } from '../../..
 import { type Message, TestBroker, TestConsumer } from '../harness.ts'
 import { backoffMsMin, DeliveryRules, maxAttemptsOf } from './delivery-rules.ts'
 import { type NewMessages, newMessages } from './new-messages.ts'
-import { type Copy, type Found, Oracle, placeOf } from './oracle.ts'
+import { type Copy, type Found, isLost, Oracle, placeOf } from './oracle.ts'
 import { deathIn, retryIn } from './record-headers.ts'
 import { MIRROR, nameOf, policyOf, type Source, TOPIC, World } from './world.ts'
 
@@ -691,10 +691,4 @@ function settleOf(consumer: ModelConsumer, message: Message, outcome: Outcome): 
 
 function isSame(one: Message, other: Message): boolean {
   return one.partition === other.partition && one.offset === other.offset
-}
-
-/** A publish of which the crash left nothing. */
-function isLost(copy: Copy, seen: ReadonlyMap<string, readonly Found[]>, committed: number): boolean {
-  const [nowhere, first] = copy.changes
-  return nowhere?.place === 'nowhere' && first !== undefined && first.ticket > committed && !seen.has(copy.value)
 }
