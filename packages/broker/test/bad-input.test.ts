@@ -87,13 +87,21 @@ test('an unknown policy: what is wrong with it, and what there is', async () => 
 })
 
 test('a delay that lies in the past', async () => {
-  const expected = { code: 'bad_request', message: expect.stringMatching(/delayMs.*(at least 0|not -5)/s) }
+  const expected = { code: 'time_in_past', message: expect.stringMatching(/is -5: that time has passed.*now, leave it out/s) }
   expect(await failure(client.queue('mail').publish('x', { delayMs: -5 }))).toEqual(expected)
   expect(await http('POST', 'queues/mail/messages?delayMs=-5', 'x')).toEqual({ status: 400, ...expected })
   expect(await run(['pub', 'queue:mail', 'x', '--delay', '-5s'])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining("'-5s' is invalid"),
   })
+  const past = { code: 'time_in_past', message: expect.stringMatching(/that time has passed.*now, leave it out/s) }
+  expect(await failure(client.queue('mail').publish('x', { deliverAt: new Date('2020-01-01') }))).toEqual(past)
+  expect(await http('POST', 'queues/mail/messages?deliverAtMs=5', 'x')).toEqual({ status: 400, ...past })
+  for (const more of [[], ['--count', '3']])
+    expect(await run(['pub', 'queue:mail', 'x', '--at', '2020-01-01T00:00:00Z', ...more])).toMatchObject({
+      code: 2,
+      stderr: past.message,
+    })
 })
 
 test('a handle that is used twice', async () => {

@@ -74,6 +74,26 @@ describe('publish and consume', () => {
     expect((await run(['pub', 'queue:later', 'x', '--at', 'soon'])).code).toBe(2)
   })
 
+  test('queues, subscriptions and single messages say how they are retried', async () => {
+    const backoff = 'exponential:1s..1m,factor=3,jitter=0.2'
+    await out('queue', 'create', 'retried', '--max-attempts', '5', '--backoff', backoff)
+    expect(await out('queue', 'get', 'retried')).toMatch(/^backoff\s+exponential:1s\.\.60s,factor=3,jitter=0\.2$/m)
+    await out('topic', 'create', 'retried')
+    await out('subscription', 'create', 'retried/s', '--backoff', 'fixed:5s,jitter=0.5')
+    expect(await out('subscription', 'get', 'retried/s')).toMatch(/^backoff\s+fixed:5s,jitter=0\.5$/m)
+    await out('pub', 'queue:retried', 'x', '--max-attempts', '1', '--backoff', backoff)
+    await out('pub', 'queue:retried', 'y', '--max-attempts', '9', '--count', '2')
+    const header = '{"maxAttempts":1,"backoff":{"kind":"exponential","initialMs":1000,"maxMs":60000,"factor":3,"jitter":0.2}}'
+    const shown = JSON.parse(await out('peek', 'queue:retried', '-o', 'json')) as { headers: Record<string, string> }[]
+    expect(shown.map(({ headers }) => headers['millrace-retry'])).toEqual([header, '{"maxAttempts":9}', '{"maxAttempts":9}'])
+    for (const wrong of [
+      ['--max-attempts', '0'],
+      ['--backoff', 'soon'],
+      ['--backoff', 'fixed:1s,jitter=2'],
+    ])
+      expect((await run(['pub', 'queue:retried', 'x', ...wrong])).code).toBe(2)
+  })
+
   test('bodies come from arguments, pipes and files; receipts as JSON', async () => {
     const file = join(broker.process.data, '..', 'body.txt')
     writeFileSync(file, 'from a file')

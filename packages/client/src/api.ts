@@ -1,3 +1,4 @@
+import type { Backoff, RetryPolicy } from '@millrace/wire'
 import type { Declaration } from './typed/declarations.ts'
 import type { Exchange, ExchangeAdmin } from './exchanges.ts'
 import type { GroupInfo, GroupPartition, GroupReset, GroupSummary } from './groups.ts'
@@ -9,6 +10,7 @@ import type { ProducerTransactionInfo, ProducerTransactionSummary } from './prod
 import type { QuotaAdmin } from './quotas.ts'
 import type { UserAdmin } from './users.ts'
 
+export type { Backoff, RetryPolicy }
 export type * from './connect-options.ts'
 export type * from './exchanges.ts'
 export type * from './groups.ts'
@@ -69,9 +71,9 @@ export type ConnectionState = 'connecting' | 'connected' | 'closed'
 export type Body = Uint8Array | string | number | boolean | null | readonly unknown[] | { readonly [key: string]: unknown }
 
 export interface PublishOptions {
-  /** Published only after so long, by the client's clock. The receipt then has the id to cancel it with. */
+  /** Published only after so long, by the client's clock. Below 0 is refused: `time_in_past`. The receipt then has the id to cancel it with. */
   readonly delayMs?: number
-  /** Published only at this time: a Date, or milliseconds since 1970. One that has passed: at once. */
+  /** Published only at this time: a Date, or milliseconds since 1970. One that has passed is refused: `time_in_past`. */
   readonly deliverAt?: Date | number
   /** Decides the partition of a topic; with a key, order holds per key. */
   readonly key?: string | Uint8Array
@@ -81,6 +83,8 @@ export interface PublishOptions {
   readonly ttlMs?: number
   /** 0 (default) to 255: queues with `priorities` deliver higher ones first. Goes into the header `priority`. */
   readonly priority?: number
+  /** Its own attempts, backoff or both: they count more than those of the queue or subscription. Goes into the header `millrace-retry`. */
+  readonly retry?: RetryPolicy
   readonly signal?: AbortSignal
 }
 
@@ -371,16 +375,6 @@ export interface DeliveryPolicy {
   readonly filter?: string
   /** A message whose timestamp is so long ago is not delivered any more: it goes to the dead letters as `expired`, or is dropped. */
   readonly ttlMs?: number
-}
-
-/** `fixed`: always `initialMs`. `exponential`: `initialMs` after the first attempt, then `factor` (2) times more each time, up to `maxMs`. */
-export interface Backoff {
-  readonly kind: 'fixed' | 'exponential'
-  readonly initialMs: number
-  readonly maxMs?: number
-  readonly factor?: number
-  /** Share of the wait that chance may take off, from 0 (default) to 1. */
-  readonly jitter?: number
 }
 
 /** How much a queue may hold, about. */

@@ -1,5 +1,16 @@
 // hot path (bench/src/native.ts)
-import { encodeText, EXPIRES_AT_HEADER, type HeaderToWrite, PRIORITY_HEADER, PRIORITY_MAX, textSize } from '@millrace/wire'
+import {
+  encodeText,
+  EXPIRES_AT_HEADER,
+  type HeaderToWrite,
+  PRIORITY_HEADER,
+  PRIORITY_MAX,
+  RETRY_HEADER,
+  retryFault,
+  retryHeader,
+  type RetryPolicy,
+  textSize,
+} from '@millrace/wire'
 import type { Body, PublishOptions } from './api.ts'
 import { MillraceError } from './errors.ts'
 
@@ -60,9 +71,10 @@ const gathered: { key: string; value: string | Uint8Array | null }[] = []
  * @throws MillraceError `bad_request`
  */
 export function messageHeaders(body: Body, options: PublishOptions, timestampMs: number): readonly HeaderToWrite[] {
-  const { priority, ttlMs } = options
+  const { priority, ttlMs, retry } = options
   let headers = gatherHeaders(body, options.headers)
   if (priority !== undefined) headers = withPriority(headers, priority)
+  if (retry !== undefined) headers = withRetry(headers, retry)
   return ttlMs === undefined ? headers : withExpiry(headers, timestampMs, ttlMs)
 }
 
@@ -113,4 +125,15 @@ export function withPriority(headers: readonly HeaderToWrite[], priority: number
   }
   const header: HeaderToWrite = { key: PRIORITY_HEADER, value: String(priority) }
   return headers.length === 0 ? [header] : [...headers.filter((other) => other.key !== PRIORITY_HEADER), header]
+}
+
+/**
+ * Headers of a message, with the one that says how it is delivered again.
+ * @throws MillraceError `bad_request`
+ */
+export function withRetry(headers: readonly HeaderToWrite[], retry: RetryPolicy): readonly HeaderToWrite[] {
+  const fault = retryFault('retry', retry)
+  if (fault !== undefined) throw new MillraceError('bad_request', fault)
+  const header = retryHeader(retry)
+  return header === undefined ? headers : [...headers.filter((other) => other.key !== RETRY_HEADER), header]
 }

@@ -9,7 +9,7 @@ import type { Link } from './link.ts'
 import { encodeBody, encodeHeaders, messageHeaders, tooLarge, weightOf } from './outgoing.ts'
 import { type EarlyMessage, type Gathering, newGathering } from './gathering.ts'
 import { IdempotentProducer } from './idempotent-producer.ts'
-import { dueTimeMs } from './due-time.ts'
+import { checkDueTime, dueTimeMs } from './due-time.ts'
 import type { SentBatch } from './sent-batch.ts'
 import { unlessAborted } from './unless-aborted.ts'
 import {
@@ -112,6 +112,7 @@ export class PublishChannel implements Publisher {
         `The window of ${this.#window} unconfirmed messages is full: wait for ready() when send() returned false.`,
       )
     }
+    if (options !== undefined) checkDueTime(options, this.#link.platform)
     this.#take(body, options, undefined)
     return !this.#full
   }
@@ -129,6 +130,7 @@ export class PublishChannel implements Publisher {
     if (signal?.aborted === true) return Promise.reject(signal.reason)
     if (this.#state === 'closed') return Promise.reject(this.#closedError())
     const published = new Promise<Receipt>((resolve, reject) => {
+      checkDueTime(options, this.#link.platform)
       // Those that wait for room go first.
       if (this.#full || this.#queued.length > 0) this.#queued.push({ body, options, resolve, reject })
       else this.#take(body, options, new SingleReceipt(resolve, reject))
@@ -141,6 +143,8 @@ export class PublishChannel implements Publisher {
     const collector = new ReceiptCollector(messages.length)
     let n = 0
     try {
+      // All of them before any is taken: what comes with the rest was not sent by half.
+      for (const message of messages) checkDueTime(message, this.#link.platform)
       for (; n < messages.length && !this.#full; n++) this.#takeOne(messages[n]!, collector, n)
     } catch (error) {
       return Promise.reject(error)
@@ -349,7 +353,7 @@ export class PublishChannel implements Publisher {
     const value = encodeBody(body)
     const key = options?.key ?? null
     const timestampMs = options?.timestampMs ?? this.#nowMs()
-    const dueMs = options === undefined ? 0 : this.#dueMs(options)
+    const dueMs = options === undefined ? 0 : dueTimeMs(options, this.#link.platform, this.#producer === undefined)
     const headers =
       options === undefined ? encodeHeaders(body, undefined) : messageHeaders(body, options, Math.max(timestampMs, dueMs))
     const weight = weightOf(value, key, headers)
@@ -375,17 +379,6 @@ export class PublishChannel implements Publisher {
       weight,
       waiter,
     })
-  }
-
-  /** @throws MillraceError `bad_request` */
-  #dueMs(options: Omit<PublishOptions, 'signal'>): number {
-    if (options.delayMs === undefined && options.deliverAt === undefined) return 0
-    const dueMs = dueTimeMs(options, this.#link.platform.nowMs())
-    if (dueMs === 0 || this.#producer === undefined) return dueMs
-    throw new MillraceError(
-      'bad_request',
-      'An idempotent publisher cannot schedule messages: use another publisher, or publish through the queue or topic.',
-    )
   }
 
   #gather(

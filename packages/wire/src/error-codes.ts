@@ -11,6 +11,7 @@ export const errorCodes = {
   in_use: { retryable: false },
   offset_out_of_range: { retryable: false },
   bad_selector: { retryable: false },
+  time_in_past: { retryable: false },
   record_too_large: { retryable: false },
   bad_batch: { retryable: false },
   schema_mismatch: { retryable: false },

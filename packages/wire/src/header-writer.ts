@@ -14,7 +14,7 @@ export interface EncodedHeaders {
   readonly at: number
   readonly firstAt: number
   readonly end: number
-  /** Whether `expires-at` is among them. */
+  /** Whether `expires-at` is among them. `millrace-retry` never is: it would not be announced. */
   readonly hasExpiry: boolean
 }
 

@@ -31,6 +31,12 @@ export const BROKER_HEADER_PREFIX = 'millrace-'
 /** Of a dead letter: where it died, newest first. JSON, an array of `DeathEntry`. */
 export const DEAD_HISTORY_HEADER = 'millrace-dead-history'
 
+/**
+ * How often and after which waits it is delivered again, where that is not for its queue to say: JSON, a `RetryPolicy`. Batches with such
+ * messages announce it by BATCH_HAS_RETRY.
+ */
+export const RETRY_HEADER = 'millrace-retry'
+
 /** Keys by which it was routed beside its own. JSON, an array of texts. */
 export const MORE_KEYS_HEADER = 'millrace-more-keys'
 

@@ -2,8 +2,10 @@
 import { crc32c } from './crc32c.ts'
 import type { EncodedHeaders } from './header-writer.ts'
 import { writeInt16, writeInt32, writeInt64 } from './integers.ts'
+import { RETRY_HEADER } from './message-properties.ts'
 import {
   BATCH_HAS_EXPIRY,
+  BATCH_HAS_RETRY,
   BATCH_HEADER_BYTES,
   BATCH_MAGIC,
   type Checksum,
@@ -52,7 +54,7 @@ export class RecordBatchBuilder {
   }
 
   /**
-   * Adds a record; bytes are copied, text becomes UTF-8. A header `expires-at` is announced by the batch's attributes.
+   * Adds a record; bytes are copied, text becomes UTF-8. Headers `expires-at` and `millrace-retry` are announced by the batch's attributes.
    * @param offsetDelta its position relative to the base offset; by default the next one. Must grow.
    */
   append(
@@ -165,6 +167,7 @@ export class RecordBatchBuilder {
     for (let n = 0; n < headers.length; n++) {
       const { key, value } = headers[n]!
       if (key === EXPIRES_AT_HEADER) this.#attributes |= BATCH_HAS_EXPIRY
+      else if (key === RETRY_HEADER) this.#attributes |= BATCH_HAS_RETRY
       const nameSize = encodeName(key).length
       const valueSize = partSize(value)
       this.#valueSizes[n] = valueSize

@@ -19,8 +19,12 @@ export const REPLY_TO_HEADER: string = 'reply-to'
 export const CORRELATION_ID_HEADER: string = 'correlation-id'
 /** Of a prepared message: where it goes when it is committed. */
 export const PREPARED_FOR_HEADER: string = 'millrace-prepared-for'
+/** And its own retry policy, which is for there. */
+export const PREPARED_RETRY_HEADER: string = 'millrace-prepared-retry'
 /** Bit 14 of the attributes, which Kafka leaves unused: some record has the header `expires-at`. */
 export const BATCH_HAS_EXPIRY: number = 1 << 14
+/** Bit 13, as unused: some record has the header `millrace-retry`. */
+export const BATCH_HAS_RETRY: number = 1 << 13
 /** Header with the time after which a record is not delivered any more: milliseconds since 1970 in decimal digits. */
 export const EXPIRES_AT_HEADER = 'expires-at'
 

@@ -12,6 +12,7 @@ export const errorCatalogue = {
   in_use: { retryable: false, summary: 'The object still has consumers or members.' },
   offset_out_of_range: { retryable: false, summary: 'The offset was trimmed or is not written yet.' },
   bad_selector: { retryable: false, summary: 'The selector is not a valid expression.' },
+  time_in_past: { retryable: false, summary: 'The message is to be published at a time that has passed.' },
   // records
   record_too_large: { retryable: false, summary: 'The record or batch is larger than the limit.' },
   bad_batch: { retryable: false, summary: 'The record batch is not a valid Kafka v2 batch.' },

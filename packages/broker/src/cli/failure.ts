@@ -32,6 +32,7 @@ const exitCodeOfErrorCode: Partial<Record<ErrorCode, ExitCode>> = {
   bad_request: EXIT.usage,
   illegal_name: EXIT.usage,
   bad_selector: EXIT.usage,
+  time_in_past: EXIT.usage,
   bad_config: EXIT.usage,
   not_found: EXIT.notFound,
   already_exists: EXIT.refused,

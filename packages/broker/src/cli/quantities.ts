@@ -1,7 +1,7 @@
 import { PRIORITY_MAX } from '@millrace/wire'
 import { InvalidArgumentError } from 'commander'
 import type { Backoff, StartPosition } from '@millrace/client'
-import { parseBytes, parseDuration } from '../server/config/quantities.ts'
+import { BACKOFF_FORM, parseBackoff as parseBackoffText, parseBytes, parseDuration } from '../server/config/quantities.ts'
 import { formatDuration } from './output/figures.ts'
 
 // Parsers of option values. Commander turns an InvalidArgumentError into a usage error that names the option.
@@ -60,30 +60,11 @@ export function parseRate(text: string): number {
   return rate
 }
 
-const BACKOFF_HINT = 'Write fixed:5s, exponential:100ms or exponential:100ms..1m, and after it ,factor=3 or ,jitter=0.2.'
-
-/** `fixed:5s`, `exponential:100ms..1m`, each with `,jitter=0.2`; `exponential:1s,factor=3`. */
+/** See BACKOFF_FORM. */
 export function parseBackoff(text: string): Backoff {
-  const [wait = '', ...settings] = text.split(',')
-  const [kind, range = ''] = wait.split(':')
-  const [initialMs, maxMs] = range.split('..').map(parseDuration)
-  const isRange = range.includes('..')
-  if ((kind !== 'fixed' && kind !== 'exponential') || initialMs === undefined || isRange !== (maxMs !== undefined))
-    throw new InvalidArgumentError(BACKOFF_HINT)
-  if (kind === 'fixed' && isRange) throw new InvalidArgumentError(BACKOFF_HINT)
-  return { kind, initialMs, ...(maxMs === undefined ? {} : { maxMs }), ...parseBackoffSettings(kind, settings) }
-}
-
-/** Whether the numbers are within their bounds, the broker says. */
-function parseBackoffSettings(kind: Backoff['kind'], settings: readonly string[]): Pick<Backoff, 'factor' | 'jitter'> {
-  const parsed: { factor?: number; jitter?: number } = {}
-  for (const setting of settings) {
-    const [, name, value] = /^(factor|jitter)=(\d+(?:\.\d+)?)$/.exec(setting) ?? []
-    if (name !== 'jitter' && (name !== 'factor' || kind === 'fixed')) throw new InvalidArgumentError(BACKOFF_HINT)
-    if (parsed[name] !== undefined) throw new InvalidArgumentError(`${name} is given twice.`)
-    parsed[name] = Number(value)
-  }
-  return parsed
+  const backoff = parseBackoffText(text)
+  if (backoff === undefined) throw new InvalidArgumentError(`Write ${BACKOFF_FORM}.`)
+  return backoff
 }
 
 /** As it is written for `parseBackoff`. */

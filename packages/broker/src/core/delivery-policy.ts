@@ -1,8 +1,15 @@
 /** Delivery policies of queues and subscriptions: what is allowed. */
-import { destinationAddress, exchangeAddress, parseExchangeAddress } from '@millrace/wire'
+import {
+  ATTEMPTS_MAX,
+  type Backoff,
+  backoffFault,
+  destinationAddress,
+  exchangeAddress,
+  parseExchangeAddress,
+} from '@millrace/wire'
 import { MillraceError } from '../base/errors.ts'
-import type { Backoff, DeathFact, DeliveryPolicy } from './broker.ts'
-import { ATTEMPTS_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX, NACK_DELAY_MS_MAX } from './limits.ts'
+import type { DeathFact, DeliveryPolicy } from './broker.ts'
+import { LEASE_MS_DEFAULT, LEASE_MS_MAX } from './limits.ts'
 import { checkExchangeName, parseDestination } from './names.ts'
 import { compileSelector } from './selectors/selector.ts'
 import { checkKeys, oneOf, positive, within } from './settings.ts'
@@ -18,7 +25,6 @@ const DEATH_FACTS: readonly DeathFact[] = ['origin', 'subscription', 'partition'
 const DEATH_HEADERS_MAX = 16
 const DEATH_HEADER_LENGTH_MAX = 256
 const RATE_MAX = 10_000_000
-const FACTOR_MAX = 100
 const CONSUMER_PRIORITY_MAX: number = 2 ** 31 - 1
 const KEYS: readonly (keyof DeliveryPolicy)[] = [
   'leaseMs',
@@ -122,14 +128,15 @@ function checkDeathHeaders(headers: NonNullable<DeliveryPolicy['deadLetterHeader
 }
 
 function checkBackoff(backoff: Backoff): Backoff {
-  checkKeys('delivery.backoff', backoff, ['kind', 'initialMs', 'maxMs', 'factor', 'jitter'])
+  const fault = backoffFault('delivery.backoff', backoff)
+  if (fault !== undefined) throw new MillraceError('bad_request', fault)
   const { kind, initialMs, maxMs, factor, jitter } = backoff
   return {
-    kind: oneOf('delivery.backoff.kind', kind, ['fixed', 'exponential']),
-    initialMs: positive('delivery.backoff.initialMs', initialMs, NACK_DELAY_MS_MAX),
-    ...(maxMs === undefined ? {} : { maxMs: positive('delivery.backoff.maxMs', maxMs, NACK_DELAY_MS_MAX) }),
-    ...(factor === undefined ? {} : { factor: within('delivery.backoff.factor', factor, 1, FACTOR_MAX) }),
-    ...(jitter === undefined ? {} : { jitter: within('delivery.backoff.jitter', jitter, 0, 1) }),
+    kind,
+    initialMs,
+    ...(maxMs === undefined ? {} : { maxMs }),
+    ...(factor === undefined ? {} : { factor }),
+    ...(jitter === undefined ? {} : { jitter }),
   }
 }
 

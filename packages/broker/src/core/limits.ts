@@ -1,3 +1,4 @@
+import { BACKOFF_MS_MAX } from '@millrace/wire'
 import { KIB, MINUTE_MS } from '../base/units.ts'
 import type { LogStoreLimits } from '../storage/log-store.ts'
 import type { BrokerLimits } from './broker.ts'
@@ -12,8 +13,7 @@ const DEAD_LETTER_HEADER_BYTES_MAX: number = 4 * KIB
 
 export const LEASE_MS_DEFAULT: number = MINUTE_MS
 export const LEASE_MS_MAX: number = 7 * 24 * 60 * MINUTE_MS
-export const NACK_DELAY_MS_MAX: number = 365 * 24 * 60 * MINUTE_MS
-export const ATTEMPTS_MAX = 1_000_000
+export const NACK_DELAY_MS_MAX: number = BACKOFF_MS_MAX
 /** Of an error or reason text that a consumer sends. The rest is cut off. */
 export const ERROR_TEXT_CHARACTERS_MAX = 512
 

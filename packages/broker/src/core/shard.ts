@@ -9,6 +9,7 @@ import { WindowBudget } from './delivery/batch-window.ts'
 import { Producers } from './dedup/producers.ts'
 import type { DeliveryChanges } from './delivery/delivery-changes.ts'
 import { ExpirySweep } from './delivery/expiry-sweep.ts'
+import { RetryPolicies } from './delivery/retry-runs.ts'
 import { type DeliveryCounters, newCounters } from './delivery/delivery-state.ts'
 import { CommittedOffsets } from './groups/committed-offsets.ts'
 import { Deletions } from './deletions.ts'
@@ -41,6 +42,7 @@ export interface Shard {
   readonly timers: Timers
   readonly windows: WindowBudget
   readonly selectors: SelectorCache
+  readonly retries: RetryPolicies
   readonly expiry: ExpirySweep
   readonly producers: Producers
   readonly offsets: CommittedOffsets
@@ -115,6 +117,7 @@ export function newShard(parts: ShardParts): Shard {
     schedule: new Schedule(scheduleHome, scheduled, scheduledBytesMax),
     windows,
     selectors: new SelectorCache(),
+    retries: new RetryPolicies(),
     deletions: new Deletions(),
     shortages: new CoreShortages(stored, memory),
     changes: [],

@@ -1,4 +1,5 @@
 /** What topics, queues and subscriptions are told to be. `broker.ts` exports it too. */
+import type { Backoff } from '@millrace/wire'
 import type { Labels } from './router/router.ts'
 
 export interface TopicSpec {
@@ -130,15 +131,5 @@ export interface DeliveryPolicy {
  * delivered, or what it died of: what its consumer said, or else the reason.
  */
 export type DeathFact = 'origin' | 'subscription' | 'partition' | 'offset' | 'attempts' | 'reason'
-
-/** `fixed`: always `initialMs`. `exponential`: `initialMs` after the first attempt, then `factor` (2) times more each time, up to `maxMs`. */
-export interface Backoff {
-  readonly kind: 'fixed' | 'exponential'
-  readonly initialMs: number
-  readonly maxMs?: number
-  readonly factor?: number
-  /** Share of the wait that chance may take off, from 0 (default) to 1. */
-  readonly jitter?: number
-}
 
 export type StartPosition = 'earliest' | 'latest' | { readonly offset: number } | { readonly timestampMs: number }

@@ -2,6 +2,7 @@
  * A random program against one queue with dead letters, and a model of what must hold. The model only knows what its
  * clients saw: publishes and settles with their tickets, and deliveries.
  */
+import { encodeBatch, encodeText, retryHeader, RETRY_HEADER, type HeaderToWrite, type RetryPolicy } from '@millrace/wire'
 import { MillraceError } from '../../src/base/errors.ts'
 import type { Delivery, Outcome } from '../../src/core/broker.ts'
 import { TestBroker, TestConsumer } from './harness.ts'
@@ -11,6 +12,8 @@ const LEASE_MS = 1000
 interface ModelMessage {
   readonly offset: number
   readonly ticket: number
+  /** Its own policy. */
+  readonly retry: RetryPolicy
   /** Ticket of the settle that ended it, while that may still be lost. */
   ended: { readonly ticket: number; readonly how: 'acked' | 'dead' } | undefined
   attempts: number
@@ -18,6 +21,8 @@ interface ModelMessage {
   heldSinceMs: number
   /** Whether it may be waiting for a delay, or have been given up by its holder: it need not be delivered before others. */
   mayWait: boolean
+  /** Not before that time, unless what said so is lost. */
+  waitsUntil: { readonly ms: number; readonly ticket: number } | undefined
 }
 
 class ModelConsumer extends TestConsumer {
@@ -90,22 +95,47 @@ export class QueueModel {
 
   #publish(count: number): void {
     const first = this.messages.length
-    const values = Array.from({ length: count }, (_, n) => `m${first + n}`)
-    const base = this.test.publish('queue:work', ...values)
-    this.#note(`publish ${base}..${base + count - 1}`)
+    const policies = Array.from({ length: count }, () => this.#anyPolicy())
+    const timestampMs = this.test.platform.clock.nowMs()
+    const records = policies.map((retry, n) => ({
+      timestampMs,
+      value: encodeText(`m${first + n}`),
+      headers: this.#headersFor(retry),
+    }))
+    const base = this.test.broker.destination('queue:work', true).publish(-1, encodeBatch(records))
+    this.#note(`publish ${base}..${base + count - 1} ${JSON.stringify(policies)}`)
     this.#assert(base === first, `offset ${base} is ${first}`)
     const ticket = this.test.broker.ticket()
     for (let n = 0; n < count; n++) {
       this.messages.push({
         offset: base + n,
         ticket,
+        retry: policies[n]!,
         ended: undefined,
         attempts: 0,
         holder: undefined,
         heldSinceMs: 0,
         mayWait: false,
+        waitsUntil: undefined,
       })
     }
+  }
+
+  /** Neighbours often have the same one. */
+  #anyPolicy(): RetryPolicy {
+    const dice = this.test.platform.below(6)
+    if (dice === 0) return { maxAttempts: 1 + this.test.platform.below(8) }
+    if (dice === 1) return { maxAttempts: 2, backoff: { kind: 'fixed', initialMs: 500 } }
+    if (dice === 2)
+      return { backoff: { kind: 'exponential', initialMs: 1 + this.test.platform.below(300), jitter: 0.5, maxMs: 2000 } }
+    return {}
+  }
+
+  /** Sometimes what is no policy. */
+  #headersFor(retry: RetryPolicy): HeaderToWrite[] {
+    const header = retryHeader(retry)
+    if (header !== undefined) return [header]
+    return this.test.platform.below(4) === 0 ? [{ key: RETRY_HEADER, value: '{"maxAttempts":"many"}' }] : []
   }
 
   #join(): void {
@@ -123,7 +153,10 @@ export class QueueModel {
     this.#note('leave')
     this.#consumers.splice(this.#consumers.indexOf(consumer), 1)
     consumer.open = false
-    for (const message of this.#heldBy(consumer)) this.#handedBack(message, 0)
+    for (const message of this.#heldBy(consumer)) {
+      this.#handedBack(message, 0)
+      if (this.#mayHaveBackedOff(message)) message.mayWait = true
+    }
     consumer.consumer.close()
   }
 
@@ -138,12 +171,17 @@ export class QueueModel {
     const first = run[0]!.offset
     const last = run.at(-1)!.offset
     const dice = platform.below(10)
-    const delayMs = dice === 8 ? 1 + platform.below(3000) : 0
+    const delayMs = dice === 8 ? 1 + platform.below(3000) : dice === 7 ? undefined : 0
     const outcome =
       dice < 6
         ? ({ kind: 'ack' } as const)
         : dice < 9
-          ? ({ kind: 'nack', delayMs, error: 'oops', uncounted: platform.below(3) === 0 } as const)
+          ? ({
+              kind: 'nack',
+              ...(delayMs === undefined ? {} : { delayMs }),
+              error: 'oops',
+              uncounted: platform.below(3) === 0,
+            } as const)
           : ({ kind: 'reject', reason: 'bad' } as const)
     this.#note(`${outcome.kind} ${first}..${last} delay ${delayMs}`)
     if (run.some((message) => this.#mayHaveLapsed(message))) {
@@ -177,7 +215,9 @@ export class QueueModel {
       else if (outcome.kind === 'reject') this.#end(message, ticket, 'dead')
       else {
         if (outcome.uncounted === true) message.attempts--
-        this.#handedBack(message, outcome.delayMs ?? 0, outcome.uncounted !== true)
+        const isCounted = outcome.uncounted !== true
+        const backoffMs = isCounted ? (message.retry.backoff?.initialMs ?? 0) : 0
+        this.#handedBack(message, outcome.delayMs ?? backoffMs, isCounted)
       }
     }
   }
@@ -197,7 +237,9 @@ export class QueueModel {
     if (orderly) await test.restart()
     else await test.crash()
     for (const message of this.messages) {
+      if (message.holder !== undefined && this.#mayHaveBackedOff(message)) message.mayWait = true
       message.holder = undefined
+      if (message.waitsUntil !== undefined && message.waitsUntil.ticket > committed && !orderly) message.waitsUntil = undefined
     }
     await this.#resolve(orderly ? Infinity : committed)
     await this.#check()
@@ -274,6 +316,9 @@ export class QueueModel {
         const mustComeFirst = before.ended === undefined && before.holder === undefined && !before.mayWait
         this.#assert(!mustComeFirst, `${lower} comes before ${offset}`)
       }
+      const { waitsUntil } = message
+      this.#assert(this.test.platform.clock.nowMs() >= (waitsUntil?.ms ?? 0), `${offset} waits until ${waitsUntil?.ms}`)
+      message.waitsUntil = undefined
       message.attempts = delivery.attempt
       message.holder = consumer
       message.heldSinceMs = this.test.platform.clock.monotonicMs()
@@ -295,7 +340,7 @@ export class QueueModel {
       const expected = message.ended === undefined ? 'waiting' : message.ended.how
       const found = places.length === 0 ? 'acked' : places.join(' and ')
       // A message that had its last attempt may be dead by now.
-      if (expected === 'waiting' && found === 'dead' && message.attempts >= this.maxAttempts) {
+      if (expected === 'waiting' && found === 'dead' && message.attempts >= this.#maxAttemptsOf(message)) {
         this.#end(message, test.broker.committedTicket, 'dead')
         continue
       }
@@ -320,6 +365,11 @@ export class QueueModel {
     return this.test.platform.clock.monotonicMs() >= message.heldSinceMs + LEASE_MS
   }
 
+  /** Its lease may have run out, and its backoff have begun. */
+  #mayHaveBackedOff(message: ModelMessage): boolean {
+    return message.retry.backoff !== undefined && this.#mayHaveLapsed(message)
+  }
+
   #pick(): ModelConsumer | undefined {
     return this.#consumers[this.test.platform.below(Math.max(1, this.#consumers.length))]
   }
@@ -335,8 +385,16 @@ export class QueueModel {
 
   #handedBack(message: ModelMessage, delayMs: number, counted = true): void {
     message.holder = undefined
-    if (counted && message.attempts >= this.maxAttempts) this.#end(message, this.test.broker.ticket(), 'dead')
+    if (counted && message.attempts >= this.#maxAttemptsOf(message)) this.#end(message, this.test.broker.ticket(), 'dead')
     else message.mayWait = delayMs > 0
+    if (message.ended !== undefined || delayMs === 0) return
+    // A clock that was read a moment ago, and what chance may take off.
+    const ms = this.test.platform.clock.nowMs() + delayMs * (1 - (message.retry.backoff?.jitter ?? 0)) - 1
+    message.waitsUntil = { ms, ticket: this.test.broker.ticket() }
+  }
+
+  #maxAttemptsOf({ retry }: ModelMessage): number {
+    return retry.maxAttempts ?? this.maxAttempts
   }
 
   #lapsed(message: ModelMessage): void {

@@ -87,6 +87,24 @@ describe('a prepared message', () => {
     expect(await client.admin.queue('prepared-orders')).toMatchObject({ ready: 0, inFlight: 0 })
   })
 
+  it('takes its own retry policy where it goes; while it is prepared that is not for it', async () => {
+    const decisions: Decision[] = ['unknown', 'commit']
+    const { producer, asked } = await producing(() => decisions.shift()!)
+    const retry = { maxAttempts: 1 }
+    const now = await producer.prepare('queue:out', 'now', { retry })
+    await now.commit()
+    await producer.prepare('queue:out', 'asked for', { retry })
+    await broker.clock.advance('2m')
+    expect(asked).toEqual(['asked for to queue:out #1', 'asked for to queue:out #2'])
+    const messages = await client.queue('out').peek()
+    expect(messages.map((message) => message.text())).toEqual(['now', 'asked for'])
+    for (const { headers } of messages) {
+      expect(Object.keys(headers)).toEqual(['millrace-retry'])
+      expect(Buffer.from(headers['millrace-retry']!).toString()).toBe('{"maxAttempts":1}')
+    }
+    expect(await codeOf(producer.prepare('queue:out', 'x', { retry: { maxAttempts: 0 } }))).toBe('bad_request')
+  })
+
   it('ends in the dead letters with the reason when nobody can decide', async () => {
     const { producer, asked } = await producing(() => {
       throw new Error('the database is down')

@@ -33,12 +33,43 @@ describe('messages for later', () => {
     await consumption.stop()
   })
 
-  it('of a time that has passed are ordinary messages', async () => {
+  it('of a time that is now are ordinary messages; one that has passed is refused as it is stated', async () => {
     await using broker = await testBroker()
     const { client, clock } = broker
-    const past = new Date(clock.nowMs - SECOND)
-    expect(await client.queue('mail').publish('a', { deliverAt: past })).toEqual({ partition: 0, offset: 0 })
-    expect(await client.queue('mail').publish('b', { delayMs: 0 })).toEqual({ partition: 0, offset: 1 })
+    const queue = client.queue('mail')
+    expect(await queue.publish('a', { deliverAt: clock.nowMs })).toEqual({ partition: 0, offset: 0 })
+    expect(await queue.publish('b', { delayMs: 0 })).toEqual({ partition: 0, offset: 1 })
+    const deliverAt = new Date(clock.nowMs - SECOND)
+    const past = { code: 'time_in_past', message: expect.stringContaining('To publish the message now, leave it out') as string }
+    expect(await rejection(queue.publish('c', { deliverAt }))).toMatchObject(past)
+    expect(await rejection(queue.publish('c', { delayMs: -1 }))).toMatchObject(past)
+    expect(await rejection(queue.publishBatch([{ body: 'c' }, { body: 'd', deliverAt }]))).toMatchObject(past)
+    expect(await rejection(client.exchange('amq.fanout').publish('c', { deliverAt }))).toMatchObject(past)
+    const publisher = client.publisher('queue:mail')
+    expect(() => publisher.send('c', { deliverAt })).toThrow(expect.objectContaining(past))
+    await publisher.close()
+    expect((await queue.peek()).map((message) => message.text())).toEqual(['a', 'b'])
+  })
+
+  it('that become due while they wait for room or for a connection are published at once', async () => {
+    await using broker = await testBroker()
+    const { client, clock } = broker
+    const publisher = client.publisher('queue:mail', { window: 1 })
+    await publisher.publish('first')
+    broker.disconnect('1m')
+    const deliverAt = clock.nowMs + 10 * SECOND
+    const published = [publisher.publish('sent', { deliverAt }), publisher.publish('waits', { deliverAt })]
+    const batch = client.queue('mail').publishBatch([{ body: 'batch', deliverAt }])
+    await clock.advance('90s')
+    await Promise.all([...published, batch])
+    expect((await client.queue('mail').peek()).map((message) => message.text()).toSorted()).toEqual([
+      'batch',
+      'first',
+      'sent',
+      'waits',
+    ])
+    expect(await client.admin.queue('mail')).toMatchObject({ scheduled: 0 })
+    await publisher.close()
   })
 
   it('go together when they are due together, among others; each can be cancelled', async () => {
@@ -93,7 +124,6 @@ describe('messages for later', () => {
     const { client, clock } = broker
     const queue = client.queue('mail')
     for (const options of [
-      { delayMs: -1 },
       { delayMs: Number.NaN },
       { deliverAt: new Date('nonsense') },
       { deliverAt: clock.nowMs * 1000 },

@@ -1,10 +1,11 @@
-import { PREPARED_FOR_HEADER } from '@millrace/wire'
+import { PREPARED_FOR_HEADER, PREPARED_RETRY_HEADER, RETRY_HEADER } from '@millrace/wire'
 import type { Body, Consumption, Message, Millrace, Transaction } from '../api.ts'
 import { callUser } from '../call-user.ts'
 import { platformOf } from '../client-platform.ts'
 import { checkDestination } from '../destination.ts'
 import { MillraceError } from '../errors.ts'
 import { MESSAGE_ID_HEADER } from '../message-headers.ts'
+import { withRetry } from '../outgoing.ts'
 import type {
   Decision,
   PreparedForCheck,
@@ -47,9 +48,15 @@ export class ClientPreparedProducer implements PreparedProducer {
   async prepare(destination: string, body: Body, options: PreparedOptions = {}): Promise<PreparedMessage> {
     checkDestination(destination)
     const message = { ...options, headers: { [MESSAGE_ID_HEADER]: this.#newId(), ...options.headers } }
+    const { retry, ...others } = message
+    const [policy] = retry === undefined ? [] : withRetry([], retry)
     const { scheduled } = await this.#client.queue(this.#queue).publish(body, {
-      ...message,
-      headers: { ...message.headers, [PREPARED_FOR_HEADER]: destination },
+      ...others,
+      headers: {
+        ...message.headers,
+        ...(policy === undefined ? {} : { [PREPARED_RETRY_HEADER]: policy.value! }),
+        [PREPARED_FOR_HEADER]: destination,
+      },
       delayMs: this.#options.firstCheckMs ?? FIRST_CHECK_MS,
     })
     const decide = (publish: (transaction: Transaction) => void): Promise<void> =>
@@ -116,7 +123,8 @@ export class ClientPreparedProducer implements PreparedProducer {
     const decision = await this.#decision(Object.assign(message, { destination }))
     if (decision === 'unknown') throw new UndecidedError()
     if (decision === 'rollback') return
-    const { [PREPARED_FOR_HEADER]: _, ...headers } = message.headers
+    const { [PREPARED_FOR_HEADER]: _, [PREPARED_RETRY_HEADER]: retry, ...others } = message.headers
+    const headers = retry === undefined ? others : { ...others, [RETRY_HEADER]: retry }
     transaction.publish(destination, message.value ?? new Uint8Array(0), {
       headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value ?? new Uint8Array(0)])),
       ...(message.key === null ? {} : { key: message.key }),

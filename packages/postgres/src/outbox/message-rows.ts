@@ -6,6 +6,7 @@ import {
   MillraceError,
   type OutgoingMessage,
   withPriority,
+  withRetry,
 } from '@millrace/client'
 import { keylessLane, laneOfKey } from './lanes.ts'
 
@@ -88,8 +89,11 @@ function idOf(message: OutgoingMessage): string {
 function storedHeaders(message: OutgoingMessage, id: string): Record<string, StoredHeader> {
   // No prototype: names are the sender's.
   const headers = Object.create(null) as Record<string, StoredHeader>
-  const plain = encodeHeaders(message.body, { ...message.headers, [MESSAGE_ID_HEADER]: id })
-  for (const { key, value } of message.priority === undefined ? plain : withPriority(plain, message.priority)) {
+  const { body, priority, retry } = message
+  let all = encodeHeaders(body, { ...message.headers, [MESSAGE_ID_HEADER]: id })
+  if (priority !== undefined) all = withPriority(all, priority)
+  if (retry !== undefined) all = withRetry(all, retry)
+  for (const { key, value } of all) {
     if (value !== null) headers[key] = storedHeader(value)
   }
   return headers

@@ -39,7 +39,7 @@ describe('what is committed is published', () => {
     const queue = newQueue()
     const { sql, end } = await openTransaction(both.pool)
     const headers = { plain: 'grün', binary: new Uint8Array([0xff, 0, 1]), nul: 'a\0b', ['__proto__']: 'own' }
-    const id = await outbox.add(sql, `queue:${queue}`, { total: 42 }, { key: 'customer 3', headers })
+    const id = await outbox.add(sql, `queue:${queue}`, { total: 42 }, { key: 'customer 3', headers, retry: { maxAttempts: 7 } })
     const own = await outbox.add(sql, `queue:${queue}`, 'text', { headers: { 'message-id': 'mine' } })
     await outbox.add(sql, `queue:${queue}`, new Uint8Array([0, 255, 10]))
     await end('COMMIT')
@@ -59,6 +59,7 @@ describe('what is committed is published', () => {
       nul: bytes('a\0b'),
       'message-id': bytes(id),
       'content-type': bytes('application/json'),
+      'millrace-retry': bytes('{"maxAttempts":7}'),
     })
     expect(decoded.find(([name]) => name === '__proto__')).toEqual(['__proto__', bytes('own')])
     expect(all.find((message) => idOf(message) === 'mine')!.text()).toBe('text')

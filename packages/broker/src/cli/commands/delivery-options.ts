@@ -4,6 +4,9 @@ import { formatBytes, formatCount, formatDuration } from '../output/figures.ts'
 import type { Column } from '../output/table.ts'
 import { formatBackoff, orNone, parseBackoff, parseCount, parseDurationMs, parseRate } from '../quantities.ts'
 
+/** Of the option `--backoff`. */
+export const BACKOFF_TEXT =
+  'wait before the next attempt: fixed:5s, or exponential:100ms..1m; with ,jitter=0.2 chance takes a part off'
 const orders = ['none', 'key', 'strict']
 
 /** Settings that queues and subscriptions share, as options. */
@@ -27,11 +30,7 @@ export function addDeliveryOptions(command: Command): Command {
       orNone(parseCount),
     )
     .option('--dead-letter <destination>', 'queue:NAME or topic:NAME that takes messages which failed')
-    .option(
-      '--backoff <backoff>',
-      'wait before the next attempt: fixed:5s, or exponential:100ms..1m; with ,jitter=0.2 chance takes a part off',
-      orNone(parseBackoff),
-    )
+    .option('--backoff <backoff>', BACKOFF_TEXT, orNone(parseBackoff))
     .addOption(
       new Option('--order <order>', 'for good: one message of a key at a time, or one consumer and no overtaking').choices(
         orders,

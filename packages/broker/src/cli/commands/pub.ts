@@ -1,13 +1,14 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
-import type { Millrace, Publisher, PublishOptions, Receipt } from '@millrace/client'
+import type { Backoff, Millrace, Publisher, PublishOptions, Receipt } from '@millrace/client'
 import type { Command } from 'commander'
 import { parsePublishTarget } from '../address.ts'
-import { usageError } from '../failure.ts'
+import { errorCodeOf, usageError } from '../failure.ts'
 import { formatCount } from '../output/figures.ts'
-import { collectHeader, parseCount, parseDurationMs, parsePriority, parseTime } from '../quantities.ts'
+import { collectHeader, parseBackoff, parseCount, parseDurationMs, parsePriority, parseTime } from '../quantities.ts'
 import { readBody } from '../read-body.ts'
 import { outputOf, withBroker } from '../session.ts'
+import { BACKOFF_TEXT } from './delivery-options.ts'
 
 interface PubOptions {
   readonly lines?: boolean
@@ -16,6 +17,8 @@ interface PubOptions {
   readonly header?: Readonly<Record<string, string>>
   readonly ttl?: number
   readonly priority?: number
+  readonly maxAttempts?: number
+  readonly backoff?: Backoff
   readonly delay?: number
   readonly at?: number
   readonly count: number
@@ -34,6 +37,8 @@ export function addPub(program: Command): void {
     .option('-H, --header <name=value>', 'add a header; may be repeated', collectHeader)
     .option('--ttl <duration>', 'do not deliver it any more after so long: 90s, 10m, 2d', parseDurationMs)
     .option('--priority <n>', '0 to 255: queues with priorities deliver higher ones first', parsePriority)
+    .option('--max-attempts <n>', 'deliveries before it is dead-lettered, whatever the queue says', parseCount)
+    .option('--backoff <backoff>', `${BACKOFF_TEXT}, whatever the queue says`, parseBackoff)
     .option('--delay <duration>', 'publish it only after so long: 500ms, 5m, 2d', parseDurationMs)
     .option('--at <time>', 'publish it only at this time: 2026-01-31T12:00:00Z', parseTime)
     .option('--to <destination>', 'also to this one, all or none; may be repeated', collectDestination)
@@ -116,11 +121,22 @@ async function publishMany(
     const settings = publishOptions(options)
     await produce(async (body) => {
       messages++
-      if (!publisher.send(body, settings)) await publisher.ready()
+      if (!sendStated(publisher, body, settings, messages === 1)) await publisher.ready()
     })
     await publisher.close()
   })
   await report(command, { destination, messages }, `published ${formatCount(messages)} messages to ${destination}`)
+}
+
+/** A time is stated once, for all of them: it may pass on the way. */
+function sendStated(publisher: Publisher, body: string | Uint8Array, options: PublishOptions, isFirst: boolean): boolean {
+  try {
+    return publisher.send(body, options)
+  } catch (error) {
+    if (isFirst || errorCodeOf(error) !== 'time_in_past') throw error
+    const { deliverAt: _, ...now } = options
+    return publisher.send(body, now)
+  }
 }
 
 function publishTo(client: Millrace, destination: string, body: string | Uint8Array, options: PublishOptions): Promise<Receipt> {
@@ -130,12 +146,23 @@ function publishTo(client: Millrace, destination: string, body: string | Uint8Ar
   return kind === 'queue' ? client.queue(name).publish(body, options) : client.topic(name).publish(body, options)
 }
 
-function publishOptions({ key, header, ttl, priority, delay, at }: PubOptions): Omit<PublishOptions, 'signal'> {
+function publishOptions({
+  key,
+  header,
+  ttl,
+  priority,
+  maxAttempts,
+  backoff,
+  delay,
+  at,
+}: PubOptions): Omit<PublishOptions, 'signal'> {
+  const retry = { ...(maxAttempts === undefined ? {} : { maxAttempts }), ...(backoff === undefined ? {} : { backoff }) }
   return {
     ...(key === undefined ? {} : { key }),
     ...(header === undefined ? {} : { headers: header }),
     ...(ttl === undefined ? {} : { ttlMs: ttl }),
     ...(priority === undefined ? {} : { priority }),
+    ...(maxAttempts === undefined && backoff === undefined ? {} : { retry }),
     ...(delay === undefined ? {} : { delayMs: delay }),
     ...(at === undefined ? {} : { deliverAt: at }),
   }

@@ -1,4 +1,4 @@
-import type { Backoff } from '../broker.ts'
+import type { Backoff } from '@millrace/wire'
 
 const FACTOR_DEFAULT = 2
 

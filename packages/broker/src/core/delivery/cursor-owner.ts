@@ -1,5 +1,6 @@
+import type { Backoff } from '@millrace/wire'
 import type { MillraceError } from '../../base/errors.ts'
-import type { Backoff, DeliveryPolicy } from '../broker.ts'
+import type { DeliveryPolicy } from '../broker.ts'
 import type { Cursor } from './cursor.ts'
 import type { HeldRange } from './ranges.ts'
 

@@ -3,6 +3,7 @@
  * maps are settled; those from `position` on were not delivered in this life of the broker. Nothing is kept per message of a backlog.
  */
 // hot path (packages/broker/test/core/throughput.mjs)
+import type { RetryPolicy } from '@millrace/wire'
 import type { Ticket } from '../../storage/log-store.ts'
 import type { CommitMember } from '../commit-cycle.ts'
 import { ERROR_TEXT_CHARACTERS_MAX } from '../limits.ts'
@@ -346,8 +347,17 @@ export abstract class CursorState extends StateCell implements CommitMember, Sna
     if (this.doomedRanges.ranges > 0) removeOffsets(this.doomedRanges, first, last, copyParked)
   }
 
-  protected handBack(first: number, last: number, attempts: number, death: Death, error: string, delayMs: number): void {
-    if (attempts >= this.owner.maxAttempts) this.doom(first, last, attempts, death, error)
+  /** @param retry what the messages say themselves, which counts more than what the queue says */
+  protected handBack(
+    first: number,
+    last: number,
+    attempts: number,
+    death: Death,
+    error: string,
+    delayMs: number,
+    retry: RetryPolicy | undefined,
+  ): void {
+    if (attempts >= (retry?.maxAttempts ?? this.owner.maxAttempts)) this.doom(first, last, attempts, death, error)
     else this.giveBack(first, last, attempts, delayMs, false)
   }
 

@@ -5,6 +5,7 @@
  * number of attempts. So a restart knows everything that may have been delivered, and attempts never go back.
  */
 // hot path (packages/broker/test/core/throughput.mjs)
+import type { RetryPolicy } from '@millrace/wire'
 import type { StoredBatch, Ticket } from '../../storage/log-store.ts'
 import type { Outcome } from '../broker.ts'
 import { NACK_DELAY_MS_MAX } from '../limits.ts'
@@ -20,6 +21,7 @@ import type { KeyTurns } from './key-turns.ts'
 import { type Death, HeldRange, NOT_RECORDED, ReturnedRange } from './ranges.ts'
 import { recordFilter } from './record-filter.ts'
 import { RecordRuns, hasGaps } from './record-runs.ts'
+import { mayHaveRetry, RetryRuns } from './retry-runs.ts'
 
 /** The mark runs at least so far ahead of the position while there are consumers with credit, and at most twice as far. */
 const AHEAD_MIN = 32
@@ -40,6 +42,8 @@ export class Cursor extends CursorState implements LogFollower {
   sliceFirst = 0
   sliceLast = 0
   sliceAttempt = 0
+  /** Of all its messages. */
+  sliceRetry: RetryPolicy | undefined
   sliceBatch: StoredBatch | undefined
 
   /** All below is committed. May lag behind. */
@@ -51,6 +55,7 @@ export class Cursor extends CursorState implements LogFollower {
   #sliceSource: ReturnedRange | undefined
   #runs: RecordRuns | undefined
   #expiry: ExpiryRuns | undefined
+  #retries: RetryRuns | undefined
   /** Of the messages from here on that wait for their next attempt, the keys are not known since the restart. */
   #unplacedFrom = Infinity
 
@@ -136,6 +141,7 @@ export class Cursor extends CursorState implements LogFollower {
         expired++
         continue
       }
+      this.sliceRetry = mayHaveRetry(batch.bytes) ? this.#fitToRetry(batch) : undefined
       if (this.turns !== undefined && !this.#fitToKeys(this.turns, again, batch)) continue
       this.sliceBatch = batch
       this.sliceAttempt = again === undefined ? 1 : again.attempts + 1
@@ -163,17 +169,19 @@ export class Cursor extends CursorState implements LogFollower {
     this.turns?.enter(first, last)
 
     const attempt = this.sliceAttempt
+    const retry = this.sliceRetry
     const newest = holder.newest
     if (
       newest !== undefined &&
       newest.origin === this &&
       newest.last === first - 1 &&
       newest.attempt === attempt &&
+      newest.retry === retry &&
       newest.deadlineMs === deadlineMs
     ) {
       this.held.grow(newest, last)
     } else {
-      const range: Held = new HeldRange<Holder, Cursor>(first, last, attempt, deadlineMs, holder, this)
+      const range: Held = new HeldRange<Holder, Cursor>(first, last, attempt, deadlineMs, holder, this, retry)
       this.held.insert(range)
       holder.link(range)
     }
@@ -199,10 +207,10 @@ export class Cursor extends CursorState implements LogFollower {
       const to = range.last < last ? range.last : last
       if (range.holder === holder && (attempt === 0 || attempt === range.attempt)) {
         settled += to - from + 1
-        const made = range.attempt
+        const { attempt: made, retry } = range
         this.#carve(range, from, to)
         if (outcome.kind === 'ack') this.#ack(from, to)
-        else if (outcome.kind === 'nack') this.#nack(from, to, made, outcome)
+        else if (outcome.kind === 'nack') this.#nack(from, to, made, outcome, retry)
         else this.doom(from, to, made, 'rejected', outcome.reason ?? '')
       }
       if (to === last) break
@@ -220,8 +228,9 @@ export class Cursor extends CursorState implements LogFollower {
     if (death === 'uncounted') this.giveBack(range.first, range.last, range.attempt - 1, 0, true)
     else if (death === undefined) this.giveBack(range.first, range.last, range.attempt, 0, false)
     else {
-      const delayMs = death === 'lease-expired' ? this.#backoffMs(range.attempt) : 0
-      this.handBack(range.first, range.last, range.attempt, death, '', delayMs)
+      const { first, last, attempt, retry } = range
+      const delayMs = death === 'lease-expired' ? this.#backoffMs(attempt, retry) : 0
+      this.handBack(first, last, attempt, death, '', delayMs, retry)
     }
   }
 
@@ -234,9 +243,9 @@ export class Cursor extends CursorState implements LogFollower {
       const to = Math.min(range.last, last)
       if (range.holder === holder) {
         extended += to - from + 1
-        const attempt = range.attempt
+        const { attempt, retry } = range
         this.#carve(range, from, to)
-        const longer: Held = new HeldRange<Holder, Cursor>(from, to, attempt, deadlineMs, holder, this)
+        const longer: Held = new HeldRange<Holder, Cursor>(from, to, attempt, deadlineMs, holder, this, retry)
         this.held.insert(longer)
         holder.link(longer)
         holder.holding += to - from + 1
@@ -428,6 +437,14 @@ export class Cursor extends CursorState implements LogFollower {
     return !isExpired
   }
 
+  /** Ends the slice before what has another retry policy of its own. @returns that of the slice */
+  #fitToRetry(batch: StoredBatch): RetryPolicy | undefined {
+    const runs = (this.#retries ??= new RetryRuns(this.shard.retries))
+    const retry = runs.at(batch, this.sliceFirst, this.sliceLast)
+    this.sliceLast = runs.last
+    return retry
+  }
+
   /** Takes `from..to` out of a held range. */
   #carve(range: Held, from: number, to: number): void {
     range.holder.holding -= to - from + 1
@@ -439,7 +456,8 @@ export class Cursor extends CursorState implements LogFollower {
       const end = range.last
       this.held.cutBack(range, from - 1)
       if (to === end) return
-      const tail: Held = new HeldRange<Holder, Cursor>(to + 1, end, range.attempt, range.deadlineMs, range.holder, this)
+      const { attempt, deadlineMs, holder, retry } = range
+      const tail: Held = new HeldRange<Holder, Cursor>(to + 1, end, attempt, deadlineMs, holder, this, retry)
       this.held.insert(tail)
       range.holder.link(tail, range)
     }
@@ -450,16 +468,17 @@ export class Cursor extends CursorState implements LogFollower {
     this.count('acked', last - first + 1)
   }
 
-  #nack(first: number, last: number, attempt: number, outcome: Outcome & { kind: 'nack' }): void {
+  #nack(first: number, last: number, attempt: number, outcome: Outcome & { kind: 'nack' }, retry: RetryPolicy | undefined): void {
     const uncounted = outcome.uncounted === true
-    const wait = outcome.delayMs ?? (uncounted ? 0 : this.#backoffMs(attempt, outcome.fallbackDelayMs))
+    const wait = outcome.delayMs ?? (uncounted ? 0 : this.#backoffMs(attempt, retry, outcome.fallbackDelayMs))
     const delayMs = Math.min(wait, NACK_DELAY_MS_MAX)
     if (uncounted) this.giveBack(first, last, attempt - 1, delayMs, true)
-    else this.handBack(first, last, attempt, 'max-attempts', outcome.error ?? '', delayMs)
+    else this.handBack(first, last, attempt, 'max-attempts', outcome.error ?? '', delayMs, retry)
   }
 
-  #backoffMs(attempts: number, fallbackMs = 0): number {
-    const { backoff } = this.owner
-    return backoff === undefined ? fallbackMs : backoffMs(backoff, attempts, this.shard.platform.random.uint32() / 2 ** 32)
+  #backoffMs(attempts: number, retry: RetryPolicy | undefined, fallbackMs = 0): number {
+    const backoff = retry?.backoff ?? this.owner.backoff
+    if (backoff === undefined) return fallbackMs
+    return Math.min(backoffMs(backoff, attempts, this.shard.platform.random.uint32() / 2 ** 32), NACK_DELAY_MS_MAX)
   }
 }

@@ -1,4 +1,4 @@
-import { DEAD_HISTORY_HEADER, type RecordHeader } from '@millrace/wire'
+import { DEAD_HISTORY_HEADER, type RecordHeader, RETRY_HEADER } from '@millrace/wire'
 
 /** Headers of a dead letter. They replace those of an earlier death. Values are text. */
 export const DEAD_LETTER_HEADERS = {
@@ -18,6 +18,8 @@ export const DEAD_LETTER_HEADERS = {
   error: 'millrace-dead-error',
   /** How often it died since it was published or redriven. */
   count: 'millrace-dead-count',
+  /** Its own retry policy, which does not count while it is dead: it is that of a message which is worked on. */
+  retry: 'millrace-dead-retry',
 } as const
 
 /** What went through exchanges tells of all its deaths: death-history.ts. */
@@ -28,6 +30,18 @@ const decoder = new TextDecoder()
 /** Headers without those of an earlier death. */
 export function withoutDeath(headers: readonly RecordHeader[]): RecordHeader[] {
   return headers.filter((header) => !KEYS.has(header.key))
+}
+
+/** Its own retry policy under the other name, if it has one. */
+export function retryOfTheDead(headers: readonly RecordHeader[]): RecordHeader[] {
+  const own = headers.findLast(({ key }) => key === RETRY_HEADER || key === DEAD_LETTER_HEADERS.retry)
+  return own === undefined ? [] : [{ key: DEAD_LETTER_HEADERS.retry, value: own.value }]
+}
+
+/** What `retryOfTheDead` put away. */
+export function retryOfTheLiving(headers: readonly RecordHeader[]): RecordHeader[] {
+  const own = headers.findLast(({ key }) => key === RETRY_HEADER || key === DEAD_LETTER_HEADERS.retry)
+  return own === undefined ? [] : [{ key: RETRY_HEADER, value: own.value }]
 }
 
 /** The value of a header that is text, or undefined. */

@@ -1,8 +1,9 @@
 /** The consumers of one queue or subscription, and its cursors: who gets what. */
 // hot path (packages/broker/test/core/throughput.mjs)
+import type { Backoff } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import type { Ticket } from '../../storage/log-store.ts'
-import type { Consumer, Backoff, Delivery, DeliveryPolicy, DeliveryInfo, DeliverySink, LevelInfo } from '../broker.ts'
+import type { Consumer, Delivery, DeliveryPolicy, DeliveryInfo, DeliverySink, LevelInfo } from '../broker.ts'
 import type { CheckedDelivery } from '../delivery-policy.ts'
 import type { Task } from '../dispatcher.ts'
 import type { Shard } from '../shard.ts'

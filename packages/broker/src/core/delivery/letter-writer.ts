@@ -6,6 +6,7 @@ import {
   RecordBatchBuilder,
   type RecordHeader,
   RecordReader,
+  RETRY_HEADER,
 } from '@millrace/wire'
 import { unreachable } from '../../base/assert.ts'
 import { KIB } from '../../base/units.ts'
@@ -17,7 +18,7 @@ import type { PreparedPublish } from '../schedule/schedule-target.ts'
 import type { Shard } from '../shard.ts'
 import { appendShared, type Place, sharedBytes } from '../shared-append.ts'
 import { historyHeader, historyOf, nameIn, withDeath } from './death-history.ts'
-import { DEAD_LETTER_HEADERS, headerText, textHeader, withoutDeath } from './dead-letter-headers.ts'
+import { DEAD_LETTER_HEADERS, headerText, retryOfTheDead, textHeader, withoutDeath } from './dead-letter-headers.ts'
 import { type LetterBox, type Mailing, NOWHERE, type Way } from './letter-box.ts'
 import type { Death } from './ranges.ts'
 
@@ -25,6 +26,8 @@ import type { Death } from './ranges.ts'
 export const DEATHS_MAX = 32
 /** A move is cut off after a batch of this size, to share the turn. */
 const MOVE_BYTES = 128 * KIB
+/** What does not go for a dead letter under this name. */
+const ENDS_WITH_LIFE: ReadonlySet<string> = new Set([EXPIRES_AT_HEADER, RETRY_HEADER])
 const decoder = new TextDecoder()
 
 /** What is to be said of messages that die together. */
@@ -118,7 +121,8 @@ export class LetterWriter {
     const history = keepsHistory ? withDeath(before, deathOf(obituary, reader.key, headers, timestampMs, nowMs)) : before
     const kept = isCopy(obituary) ? withoutDeath(headers) : []
     const told = [
-      ...kept.filter(({ key }) => key !== EXPIRES_AT_HEADER && !Object.hasOwn(deadLetterHeaders, key)),
+      ...kept.filter(({ key }) => !ENDS_WITH_LIFE.has(key) && !Object.hasOwn(deadLetterHeaders, key)),
+      ...(isCopy(obituary) ? retryOfTheDead(headers) : []),
       ...deathHeaders(obituary, offset, nowMs, timestampMs, deathsOf(headers) + 1),
       ...(keepsHistory ? [historyHeader(history)] : []),
     ]

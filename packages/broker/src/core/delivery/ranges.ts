@@ -2,6 +2,7 @@
  * What a message that is neither acked nor still waiting for its first delivery can be. Runs of neighbours in the same
  * condition share one object.
  */
+import type { RetryPolicy } from '@millrace/wire'
 import type { OffsetRange } from './range-map.ts'
 
 /** Why a message goes to the dead letters. Numbers are stored: never reuse one. */
@@ -16,18 +17,29 @@ export class HeldRange<Holder, Origin> implements OffsetRange {
   readonly attempt: number
   readonly holder: Holder
   readonly origin: Origin
+  /** Of the messages themselves; read again with each delivery. */
+  readonly retry: RetryPolicy | undefined
   /** Monotonic clock. */
   deadlineMs: number
   previous: HeldRange<Holder, Origin> | undefined = undefined
   next: HeldRange<Holder, Origin> | undefined = undefined
 
-  constructor(first: number, last: number, attempt: number, deadlineMs: number, holder: Holder, origin: Origin) {
+  constructor(
+    first: number,
+    last: number,
+    attempt: number,
+    deadlineMs: number,
+    holder: Holder,
+    origin: Origin,
+    retry: RetryPolicy | undefined,
+  ) {
     this.first = first
     this.last = last
     this.attempt = attempt
     this.deadlineMs = deadlineMs
     this.holder = holder
     this.origin = origin
+    this.retry = retry
   }
 }
 

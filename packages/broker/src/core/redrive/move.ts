@@ -1,9 +1,9 @@
 /** What one commit of a redrive moves: gathered from one stored batch, then written together with the end of the originals. */
-import { RecordBatchBuilder, type RecordCursor, type RecordHeader, readHeaders } from '@millrace/wire'
+import { RecordBatchBuilder, type RecordCursor, type RecordHeader, readHeaders, RETRY_HEADER } from '@millrace/wire'
 import type { Crc32c } from '../../ports/checksum.ts'
 import { KIB } from '../../base/units.ts'
 import type { Cursor } from '../delivery/cursor.ts'
-import { DEAD_LETTER_HEADERS, headerText, textHeader, withoutDeath } from '../delivery/dead-letter-headers.ts'
+import { DEAD_LETTER_HEADERS, headerText, retryOfTheLiving, textHeader, withoutDeath } from '../delivery/dead-letter-headers.ts'
 import { asPublished } from '../delivery/death-history.ts'
 import type { PublishTarget } from '../publish-target.ts'
 import type { Shard } from '../shard.ts'
@@ -17,7 +17,8 @@ export const REDRIVEN_HEADERS = {
   time: 'millrace-redriven-time',
 } as const
 
-const MARKS: ReadonlySet<string> = new Set(Object.values(REDRIVEN_HEADERS))
+/** What is written anew. */
+const RENEWED: ReadonlySet<string> = new Set([...Object.values(REDRIVEN_HEADERS), RETRY_HEADER, DEAD_LETTER_HEADERS.retry])
 
 interface Letter {
   readonly target: PublishTarget
@@ -91,7 +92,8 @@ export class Move {
     const before = Number(headerText(headers, REDRIVEN_HEADERS.count) ?? 0)
     const kept = this.#keepHeaders ? headers.filter((header) => header.key !== DEAD_LETTER_HEADERS.count) : withoutDeath(headers)
     return [
-      ...kept.filter((header) => !MARKS.has(header.key)),
+      ...kept.filter((header) => !RENEWED.has(header.key)),
+      ...retryOfTheLiving(headers),
       textHeader(REDRIVEN_HEADERS.count, Number.isSafeInteger(before) && before > 0 ? before + 1 : 1),
       textHeader(REDRIVEN_HEADERS.time, this.#nowMs),
     ]

@@ -81,6 +81,8 @@ export class Schedule implements Task, Deadline {
     const { store, platform, cycle, crc32c } = this.#shard
     const nowMs = platform.clock.nowMs()
     const due = checkDue(dueMs, nowMs)
+    // Whoever states a time that has passed is told so where it is stated. What arrives here late was stated in time: it was sent again after
+    // a lost connection, waited for room, or comes from a copy of what was published elsewhere. To refuse it would be to lose it.
     if (due <= nowMs) {
       target.publish(partition, batch)
       return NOT_SCHEDULED

@@ -11,6 +11,7 @@ const replies: Readonly<Record<ErrorCode, ReplyName | readonly [ReplyName, Error
   in_use: 'precondition-failed',
   offset_out_of_range: 'precondition-failed',
   bad_selector: 'precondition-failed',
+  time_in_past: 'precondition-failed',
   record_too_large: 'precondition-failed',
   bad_batch: 'internal-error',
   schema_mismatch: 'precondition-failed',

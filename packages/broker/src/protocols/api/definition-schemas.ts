@@ -1,4 +1,5 @@
 /** Topics, queues and subscriptions as JSON: their settings, what is told of them, and lists of them. */
+import type { RetryPolicy } from '@millrace/wire'
 import type {
   DedupPolicy,
   DeliveryPolicy,
@@ -24,6 +25,36 @@ const retention: Typed<Retention> = typed({
   additionalProperties: false,
 })
 
+const maxAttempts = {
+  type: 'integer',
+  minimum: 1,
+  description: 'Deliveries before a message is dead-lettered.',
+} as const
+const backoff = {
+  type: 'object',
+  description: 'How long a message waits that was nacked without a delay, or whose lease ran out. Default: not at all.',
+  properties: {
+    kind: { type: 'string', enum: ['fixed', 'exponential'] },
+    initialMs: { type: 'integer', minimum: 1, description: 'After the first attempt.' },
+    maxMs: { type: 'integer', minimum: 1 },
+    factor: { type: 'number', minimum: 1, maximum: 100, description: 'Longer after each attempt. Default 2.' },
+    jitter: { type: 'number', minimum: 0, maximum: 1, description: 'Share that chance may take off. Default 0.' },
+  },
+  required: ['kind', 'initialMs'],
+  additionalProperties: false,
+} as const
+
+export const retryPolicy: Typed<RetryPolicy> = typed({
+  type: 'object',
+  description:
+    'How often and after which waits the message is delivered again; counts more than what the queue or subscription says. Stored as the header `millrace-retry`.',
+  properties: {
+    maxAttempts,
+    backoff: { ...backoff, description: 'How long it waits that was nacked without a delay, or whose lease ran out.' },
+  },
+  additionalProperties: false,
+})
+
 export const deliveryPolicy: Typed<DeliveryPolicy> = typed({
   type: 'object',
   description: 'How messages are handed out and what happens to those that fail.',
@@ -33,7 +64,7 @@ export const deliveryPolicy: Typed<DeliveryPolicy> = typed({
       minimum: 1,
       description: 'A delivery that is not settled for so long goes to another consumer. Default 60,000.',
     },
-    maxAttempts: { type: 'integer', minimum: 1, description: 'Deliveries before a message is dead-lettered. Default: no limit.' },
+    maxAttempts: { ...maxAttempts, description: `${maxAttempts.description} Default: no limit.` },
     deadLetter: {
       type: 'string',
       minLength: 1,
@@ -52,19 +83,7 @@ export const deliveryPolicy: Typed<DeliveryPolicy> = typed({
       properties: {},
       additionalProperties: { type: 'string', enum: ['origin', 'subscription', 'partition', 'offset', 'attempts', 'reason'] },
     },
-    backoff: {
-      type: 'object',
-      description: 'How long a message waits that was nacked without a delay, or whose lease ran out. Default: not at all.',
-      properties: {
-        kind: { type: 'string', enum: ['fixed', 'exponential'] },
-        initialMs: { type: 'integer', minimum: 1, description: 'After the first attempt.' },
-        maxMs: { type: 'integer', minimum: 1 },
-        factor: { type: 'number', minimum: 1, maximum: 100, description: 'Longer after each attempt. Default 2.' },
-        jitter: { type: 'number', minimum: 0, maximum: 1, description: 'Share that chance may take off. Default 0.' },
-      },
-      required: ['kind', 'initialMs'],
-      additionalProperties: false,
-    },
+    backoff,
     order: {
       type: 'string',
       enum: ['none', 'key', 'strict'],

@@ -104,6 +104,7 @@ const codes: Readonly<Record<ErrorCode, number>> = {
   in_use: errors.POLICY_VIOLATION,
   offset_out_of_range: errors.OFFSET_OUT_OF_RANGE,
   bad_selector: errors.INVALID_REQUEST,
+  time_in_past: errors.INVALID_REQUEST,
   record_too_large: errors.MESSAGE_TOO_LARGE,
   bad_batch: errors.INVALID_RECORD,
   schema_mismatch: errors.INVALID_RECORD,

@@ -1,4 +1,5 @@
-/** Sizes and durations as people write them: a number of bytes or milliseconds, or '64MiB', '5m', '1h30m'. */
+/** Sizes and durations as people write them: a number of bytes or milliseconds, or '64MiB', '5m', '1h30m'. And waits that grow. */
+import type { Backoff } from '@millrace/wire'
 
 const byteUnits: Readonly<Record<string, number>> = {
   b: 1,
@@ -42,6 +43,28 @@ export function parseDuration(value: unknown): number | undefined {
   let total = 0
   for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g)) total += Number(amount) * durationUnits[unit!]!
   return Math.round(total)
+}
+
+/** How a backoff is written. */
+export const BACKOFF_FORM = 'fixed:5s, exponential:100ms or exponential:100ms..1m, and behind it ,jitter=0.2 or ,factor=3'
+
+/** `fixed:5s`, `exponential:100ms`, `exponential:100ms..1m,factor=3,jitter=0.2`. @returns undefined when it is none */
+export function parseBackoff(text: string): Backoff | undefined {
+  const [shape = '', ...settings] = text.split(',')
+  const [, kind, first, last] = /^(fixed|exponential):(.+?)(?:\.\.(.+))?$/.exec(shape) ?? []
+  const initialMs = parseDuration(first)
+  const maxMs = last === undefined ? undefined : parseDuration(last)
+  if ((kind !== 'fixed' && kind !== 'exponential') || initialMs === undefined || (last !== undefined && maxMs === undefined))
+    return undefined
+  const more: { jitter?: number; factor?: number } = {}
+  for (const setting of settings) {
+    const [, name, value] = /^(jitter|factor)=(\d+(?:\.\d+)?)$/.exec(setting) ?? []
+    if ((name !== 'jitter' && name !== 'factor') || more[name] !== undefined) return undefined
+    more[name] = Number(value)
+  }
+  // What grows has a factor and an end.
+  if (kind === 'fixed' && (maxMs !== undefined || more.factor !== undefined)) return undefined
+  return { kind, initialMs, ...(maxMs === undefined ? {} : { maxMs }), ...more }
 }
 
 /** The shortest exact way to write a size: 67108864 -> '64MiB'. */

@@ -10,6 +10,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   in_use: 409,
   offset_out_of_range: 416,
   bad_selector: 400,
+  time_in_past: 400,
   record_too_large: 413,
   bad_batch: 400,
   schema_mismatch: 422,

@@ -10,6 +10,7 @@ function read(body: string | Uint8Array, more: Partial<RawPublish> = {}): Publis
     timestampMs: undefined,
     ttlMs: undefined,
     priority: undefined,
+    retry: undefined,
     batch: undefined,
     ...more,
   })
@@ -111,4 +112,30 @@ describe('a batch', () => {
     expect(refused('[1]', json, true)).toContain('A batch is')
     expect(refused(`{"messages":[${Array.from({ length: 10_001 }, () => '{"body":""}').join()}]}`, json)).toContain('10000')
   })
+})
+
+test('a retry policy becomes a header, of one message and of each of a batch', () => {
+  const retry = { maxAttempts: 5, backoff: { kind: 'exponential', initialMs: 100, jitter: 0.5 } } as const
+  const headers = { 'millrace-retry': '{"maxAttempts":5,"backoff":{"kind":"exponential","initialMs":100,"jitter":0.5}}' }
+  expect(shown(read('x', { retry }))).toMatchObject([{ headers }])
+  const batch = JSON.stringify({ messages: [{ body: 'a', retry }, { body: 'b', retry: {} }, { body: 'c' }] })
+  const messages = shown(read(batch, { contentType: 'application/json' }))
+  expect(messages).toMatchObject([{ headers }, { headers: {} }, { headers: {} }])
+  expect(Object.keys((messages[1] as { headers: object }).headers)).toEqual([])
+})
+
+test.each([
+  [{ maxAttempts: 0 }, 'maxAttempts'],
+  [{ maxAttempts: 2_000_000 }, 'retry.maxAttempts must be a whole number from 1 to 1000000'],
+  [{ backoff: { kind: 'linear', initialMs: 5 } }, 'kind'],
+  [{ backoff: { kind: 'fixed', initialMs: 1e15 } }, 'retry.backoff.initialMs must be a whole number from 1 to'],
+  [{ tries: 5 }, 'tries'],
+])('the policy %j is refused where it stands', (retry, place) => {
+  const batch = JSON.stringify({ messages: [{ body: 'a' }, { body: 'b', retry }] })
+  const atPlace = expect.objectContaining({
+    code: 'bad_request',
+    message: expect.stringMatching(/message 2 of the batch/) as string,
+  })
+  expect(() => read(batch, { contentType: 'application/json' })).toThrow(atPlace)
+  expect(() => read(batch, { contentType: 'application/json' })).toThrow(place)
 })

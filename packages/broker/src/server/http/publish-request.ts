@@ -1,5 +1,16 @@
-import { EXPIRES_AT_HEADER, PRIORITY_HEADER, PRIORITY_MAX, priorityHeader, type RecordHeader } from '@millrace/wire'
+import {
+  EXPIRES_AT_HEADER,
+  PRIORITY_HEADER,
+  PRIORITY_MAX,
+  priorityHeader,
+  type RecordHeader,
+  RETRY_HEADER,
+  retryFault,
+  retryHeader,
+  type RetryPolicy,
+} from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
+import { retryPolicy } from '../../protocols/api/definition-schemas.ts'
 import { check, type ObjectSchema, type Typed, typed } from '../../protocols/api/json-schema.ts'
 import { isJson } from '../../protocols/api/message-json.ts'
 import { parseJson } from './body.ts'
@@ -34,6 +45,7 @@ interface MessageFields {
   readonly timestampMs?: number
   readonly ttlMs?: number
   readonly priority?: number
+  readonly retry?: RetryPolicy
 }
 
 export const ttlSchema = {
@@ -67,6 +79,7 @@ const messageFields: Typed<MessageFields, ObjectSchema> = typed({
     timestampMs: { type: 'integer', minimum: 0, description: 'Milliseconds since 1970. Default: now.' },
     ttlMs: ttlSchema,
     priority: prioritySchema,
+    retry: retryPolicy,
   },
   additionalProperties: false,
 })
@@ -91,6 +104,7 @@ export interface RawPublish {
   readonly timestampMs: number | undefined
   readonly ttlMs: number | undefined
   readonly priority: number | undefined
+  readonly retry: RetryPolicy | undefined
   /** `true` and `false` override what the content type and the body look like. */
   readonly batch: boolean | undefined
 }
@@ -130,7 +144,7 @@ function singleMessage(raw: RawPublish, contentType: string): NewMessage {
   return {
     key: raw.key === undefined ? null : encoder.encode(raw.key),
     value: raw.body,
-    headers: withPriority(headers, raw.priority),
+    headers: withRetry(withPriority(headers, raw.priority), raw.retry),
     timestampMs: raw.timestampMs,
     ttlMs: raw.ttlMs,
   }
@@ -189,7 +203,7 @@ export function parseMessage(entry: unknown, what: string): NewMessage {
         : body === null
           ? null
           : encoder.encode(typeof body === 'string' ? body : JSON.stringify(body)),
-    headers: withPriority(headers, fields.priority),
+    headers: withRetry(withPriority(headers, fields.priority), fields.retry, `In ${what}: retry`),
     timestampMs: fields.timestampMs,
     ttlMs: fields.ttlMs,
   }
@@ -214,6 +228,20 @@ function isBatchDocument(document: unknown): document is { readonly messages: re
 function withPriority(headers: readonly RecordHeader[], priority: number | undefined): readonly RecordHeader[] {
   if (priority === undefined) return headers
   return [...headers.filter(({ key }) => key !== PRIORITY_HEADER), priorityHeader(priority)]
+}
+
+/** The schema has looked at a message of a batch; limits of a query are looked at here. */
+function withRetry(
+  headers: readonly RecordHeader[],
+  retry: RetryPolicy | undefined,
+  name: string = 'retry',
+): readonly RecordHeader[] {
+  if (retry === undefined) return headers
+  const fault = retryFault(name, retry)
+  if (fault !== undefined) throw new MillraceError('bad_request', fault)
+  const own = retryHeader(retry)
+  if (own === undefined) return headers
+  return [...headers.filter(({ key }) => key !== RETRY_HEADER), header(own.key, own.value as string)]
 }
 
 /** The headers of a message with the one that says when it expires. */

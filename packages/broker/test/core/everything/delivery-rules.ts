@@ -1,4 +1,5 @@
 /** What must hold of the deliveries of one partition of a queue or subscription, whatever happened before. */
+import { readRetry, RETRY_HEADER } from '@millrace/wire'
 import type { Message } from '../harness.ts'
 import { LEASE_MS, type Source } from './world.ts'
 
@@ -7,6 +8,8 @@ interface Slot {
   readonly key: string | null
   /** It has a time to live of its own. */
   readonly expires: boolean
+  /** Deliveries that it may have. */
+  readonly maxAttempts: number
   attempts: number
   /** Who has it, unless the lease ran out. */
   holder: object | undefined
@@ -15,6 +18,8 @@ interface Slot {
   endedIn: number | undefined
   /** It may be settled, or dead, or wait: nothing is known of it until it comes again. */
   isUnsure: boolean
+  /** It was told to come back no earlier, wall clock. */
+  waitsUntil: { readonly ms: number; readonly ticket: number } | undefined
 }
 
 export interface DeliveredTo {
@@ -45,6 +50,7 @@ export class DeliveryRules {
     if (before !== undefined) {
       must(before.endedIn === undefined, `${offset} comes after it was settled`)
       must(before.holder === undefined || nowMs >= before.heldSinceMs + LEASE_MS, `${offset} is with one consumer only`)
+      must(wallMs >= (before.waitsUntil?.ms ?? 0), `${offset} waits until ${before.waitsUntil?.ms}`)
       must(attempt > before.attempts, `${offset} was delivery ${before.attempts}, now ${attempt}`)
     } else if (attempt === 1 && policy.order !== 'key') {
       must(offset > this.#newest, `${offset} comes after ${this.#newest}`)
@@ -58,11 +64,13 @@ export class DeliveryRules {
       offset,
       key,
       expires,
+      maxAttempts: maxAttemptsOf(source, message),
       attempts: attempt,
       holder,
       heldSinceMs: nowMs,
       endedIn: undefined,
       isUnsure: false,
+      waitsUntil: undefined,
     })
   }
 
@@ -80,6 +88,11 @@ export class DeliveryRules {
     slot.isUnsure = mayOvertake
   }
 
+  /** @param ticket of what said so */
+  waits(offset: number, ms: number, ticket: number): void {
+    this.#slots.get(offset)!.waitsUntil = { ms, ticket }
+  }
+
   extended(offset: number, nowMs: number): void {
     this.#slots.get(offset)!.heldSinceMs = nowMs
   }
@@ -90,6 +103,7 @@ export class DeliveryRules {
     for (const slot of this.#slots.values()) {
       slot.holder = undefined
       slot.isUnsure = true
+      if (slot.waitsUntil !== undefined && slot.waitsUntil.ticket > committed) slot.waitsUntil = undefined
       if (slot.endedIn !== undefined && slot.endedIn > committed) slot.endedIn = undefined
     }
   }
@@ -111,7 +125,7 @@ export class DeliveryRules {
     for (const slot of this.#slots.values()) {
       if (slot.endedIn !== undefined || slot.isUnsure || slot.expires || mayVanish) continue
       // Its lease ran out at the last attempt: it is dead.
-      if (slot.attempts >= (policy.maxAttempts ?? Infinity) && nowMs >= slot.heldSinceMs + LEASE_MS) continue
+      if (slot.attempts >= slot.maxAttempts && nowMs >= slot.heldSinceMs + LEASE_MS) continue
       if (policy.order === 'key') {
         if (slot.key !== key) continue
         must(slot.offset >= offset, `${offset} comes before ${slot.offset}, which has the same key`)
@@ -137,6 +151,23 @@ export class DeliveryRules {
       must(!isElsewhere, `${offset} and ${slot.offset} are with two consumers`)
     }
   }
+}
+
+/** What a message says of itself counts more than what is said where it waits. */
+export function maxAttemptsOf({ policy }: Source, message: Message): number {
+  return retryOf(message)?.maxAttempts ?? policy.maxAttempts ?? Infinity
+}
+
+/** How long it waits at least after a nack that does not say so. */
+export function backoffMsMin({ policy }: Source, message: Message): number {
+  const backoff = retryOf(message)?.backoff ?? policy.backoff
+  // It never waits less than after the first attempt.
+  return backoff === undefined ? 0 : Math.floor(backoff.initialMs * (1 - (backoff.jitter ?? 0)))
+}
+
+function retryOf({ record }: Message): ReturnType<typeof readRetry> {
+  const header = record.headers.find(({ key }) => key === RETRY_HEADER)
+  return header === undefined ? undefined : readRetry(header.value!)
 }
 
 export function numberOf(message: Pick<Message, 'record'>): number {

@@ -6,9 +6,10 @@ import { setBatchProducer } from '@millrace/wire'
 import { MillraceError } from '../../../src/base/errors.ts'
 import type { Delivery, Destination, Outcome, TransactionAction } from '../../../src/core/broker.ts'
 import { type Message, TestBroker, TestConsumer } from '../harness.ts'
-import { DeliveryRules } from './delivery-rules.ts'
+import { backoffMsMin, DeliveryRules, maxAttemptsOf } from './delivery-rules.ts'
 import { type NewMessages, newMessages } from './new-messages.ts'
-import { type Copy, type Found, Oracle, placeOf } from './oracle.ts'
+import { type Copy, type Found, isLost, Oracle, placeOf } from './oracle.ts'
+import { deathIn, retryIn } from './record-headers.ts'
 import { MIRROR, nameOf, policyOf, type Source, TOPIC, World } from './world.ts'
 
 /** Of what is scheduled to be decided about before. */
@@ -65,6 +66,8 @@ export class EverythingModel {
   readonly #producers = new Map<string, Producer>()
   #consumers: ModelConsumer[] = []
   #next = 0
+  /** By value: how messages were told to be delivered again. */
+  readonly #retries = new Map<string, string | undefined>()
   #failure: Error | undefined
   /** Queues that redrives took something out of. */
   readonly #redriven = new Set<string>()
@@ -277,7 +280,9 @@ export class EverythingModel {
   #make(count: number, withIds: boolean = true): NewMessages {
     const first = this.#next
     this.#next += count
-    return newMessages(this.test.platform, first, count, withIds)
+    const made = newMessages(this.test.platform, first, count, withIds)
+    made.values.forEach((value, n) => this.#retries.set(value, made.retries[n]))
+    return made
   }
 
   /** Checks what were duplicates, and notes the others. */
@@ -330,7 +335,8 @@ export class EverythingModel {
       this.#rulesOf(source, message).delivered(message, { source, holder: consumer, nowMs: this.#nowMs, wallMs })
       const expiresAt = message.record.headers.find(({ key }) => key === 'expires-at')
       if (expiresAt !== undefined) this.#assert(wallMs < Number(new TextDecoder().decode(expiresAt.value!)), 'it has expired')
-      if (message.attempt >= (source.policy.maxAttempts ?? Infinity)) copy.mayDie = true
+      this.#assert(retryIn(message.record) === this.#retries.get(message.value!), 'it has its retry policy')
+      if (message.attempt >= maxAttemptsOf(source, message)) copy.mayDie = true
     } catch (error) {
       this.#fail(`${source.address}: ${(error as Error).message}`)
     }
@@ -372,7 +378,7 @@ export class EverythingModel {
     consumer.consumer.close()
     for (const message of held) {
       const rules = this.#rulesOf(source, message)
-      const mayBeDead = message.attempt >= (source.policy.maxAttempts ?? Infinity)
+      const mayBeDead = message.attempt >= maxAttemptsOf(source, message)
       rules.handedBack(message.offset, true, mayBeDead || rules.mayHaveLapsed(message.offset, this.#nowMs))
     }
   }
@@ -406,14 +412,18 @@ export class EverythingModel {
       return
     }
     const ticket = this.test.broker.ticket()
-    const isLast = attempt >= (source.policy.maxAttempts ?? Infinity)
+    const isLast = attempt >= maxAttemptsOf(source, message)
     if (outcome.kind === 'ack') this.#end(consumer, message, 'gone', ticket)
     else if (outcome.kind === 'reject' || (outcome.uncounted !== true && isLast)) {
       this.#end(consumer, message, `dying:${source.address}`, ticket)
       this.#count('died')
     } else {
       consumer.held.splice(consumer.held.indexOf(message), 1)
-      rules.handedBack(offset, outcome.uncounted !== true, false)
+      const isCounted = outcome.uncounted !== true
+      rules.handedBack(offset, isCounted, false)
+      if (outcome.kind !== 'nack') return
+      const waitMs = outcome.delayMs ?? (isCounted ? backoffMsMin(source, message) : 0)
+      if (waitMs > 0) rules.waits(offset, this.test.platform.clock.nowMs() + waitMs - 1, ticket)
     }
   }
 
@@ -674,12 +684,6 @@ export class EverythingModel {
   }
 }
 
-/** Where the headers say that it died. */
-function deathIn(record: Message['record']): string | undefined {
-  const header = record.headers.find(({ key }) => key === 'millrace-dead-source')
-  return header === undefined ? undefined : new TextDecoder().decode(header.value!)
-}
-
 function settleOf(consumer: ModelConsumer, message: Message, outcome: Outcome): TransactionAction {
   const { partition, offset, attempt } = message
   return { kind: 'settle', consumer: consumer.consumer, partition, first: offset, last: offset, attempt, outcome }
@@ -687,10 +691,4 @@ function settleOf(consumer: ModelConsumer, message: Message, outcome: Outcome): 
 
 function isSame(one: Message, other: Message): boolean {
   return one.partition === other.partition && one.offset === other.offset
-}
-
-/** A publish of which the crash left nothing. */
-function isLost(copy: Copy, seen: ReadonlyMap<string, readonly Found[]>, committed: number): boolean {
-  const [nowhere, first] = copy.changes
-  return nowhere?.place === 'nowhere' && first !== undefined && first.ticket > committed && !seen.has(copy.value)
 }

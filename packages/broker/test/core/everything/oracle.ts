@@ -346,3 +346,9 @@ function textOf(copy: Copy): string {
   const path = copy.changes.map(({ place, ticket }) => (ticket < 0 ? place : `${place}@${ticket}`)).join('>')
   return path + (copy.mayDie ? ' may die' : '') + (copy.isUnsure ? ' unsure' : '')
 }
+
+/** A publish of which the crash left nothing. */
+export function isLost(copy: Copy, seen: ReadonlyMap<string, readonly Found[]>, committed: number): boolean {
+  const [nowhere, first] = copy.changes
+  return nowhere?.place === 'nowhere' && first !== undefined && first.ticket > committed && !seen.has(copy.value)
+}

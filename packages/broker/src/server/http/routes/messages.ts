@@ -1,4 +1,4 @@
-import { destinationAddress } from '@millrace/wire'
+import { destinationAddress, isPastDue, type RetryPolicy } from '@millrace/wire'
 import { type ErrorCode, MillraceError } from '../../../base/errors.ts'
 import type { ObjectSchema } from '../../../protocols/api/json-schema.ts'
 import { messageSchema } from '../../../protocols/api/message-json.ts'
@@ -8,6 +8,7 @@ import { resourceOf } from '../../../protocols/destination-resource.ts'
 import { holdsPublishers } from '../../../protocols/held-publishers.ts'
 import { keyCheck } from '../../../protocols/key-check.ts'
 import type { Principal } from '../../../protocols/session.ts'
+import { BACKOFF_FORM, parseBackoff } from '../../config/quantities.ts'
 import { json } from '../problem.ts'
 import {
   MESSAGES_MAX,
@@ -55,6 +56,15 @@ export const messageQuery: ObjectSchema['properties'] = {
   timestampMs: { type: 'integer', minimum: 0, description: 'Milliseconds since 1970. Default: now.' },
   ttlMs: ttlSchema,
   priority: prioritySchema,
+  maxAttempts: {
+    type: 'integer',
+    minimum: 1,
+    description: 'Deliveries before the message is dead-lettered, whatever the queue or subscription says.',
+  },
+  backoff: {
+    type: 'string',
+    description: `How long it waits for its next attempt, whatever the queue or subscription says: ${BACKOFF_FORM}.`,
+  },
 }
 
 /** Request headers that say the same. */
@@ -69,10 +79,12 @@ const publishQuery: ObjectSchema = {
     ...messageQuery,
     delayMs: {
       type: 'integer',
-      minimum: 0,
-      description: 'Publish only after so many milliseconds: see `scheduled` of the receipt.',
+      description: 'Publish only after so many milliseconds: see `scheduled` of the receipt. Below 0 is refused: `time_in_past`.',
     },
-    deliverAtMs: { type: 'integer', minimum: 0, description: 'Publish only at this time, milliseconds since 1970.' },
+    deliverAtMs: {
+      type: 'integer',
+      description: 'Publish only at this time, milliseconds since 1970. One that has passed is refused: `time_in_past`.',
+    },
     partition: partitionParameter,
     batch: { type: 'boolean', description: 'Whether the body is a batch; by default its content type and shape decide.' },
   },
@@ -183,6 +195,7 @@ function publishRoute(services: HttpServices, { kind, missing, query: accepted, 
     errors: [
       'illegal_name',
       'not_found',
+      'time_in_past',
       'record_too_large',
       'overloaded',
       'disk_full',
@@ -194,12 +207,12 @@ function publishRoute(services: HttpServices, { kind, missing, query: accepted, 
       const { context, query, params, principal } = call
       const target = destinationAddress(kind, params['name']!)
       session.authorize(principal, 'publish', resourceOf(kind, params['name']!))
+      const dueMs = dueTime(query, session.platform.clock.nowMs())
       await admission(services)
       const body = await bodies.read(context.env.incoming)
       const { messages, isBatch } = publishRequestOf(call, body, query['batch'] as boolean | undefined)
       const checkKey = keyCheck(session, principal)
       const destination = findOrExplain(kind, params['name']!, () => broker.destination(target, true, checkKey))
-      const dueMs = dueTime(query, session.platform.clock.nowMs())
       const published = publisher.publish(destination, messages, query['partition'] as number | undefined, dueMs)
       await Promise.all([broker.whenCommitted(broker.ticket()), quotaWait(services, principal, body.length)])
       return json(201, isBatch ? { receipts: published } : published[0])
@@ -318,6 +331,7 @@ export function publishRequestOf({ context, query }: Call, body: Uint8Array, bat
     timestampMs: query['timestampMs'] as number | undefined,
     ttlMs: query['ttlMs'] as number | undefined,
     priority: query['priority'] as number | undefined,
+    retry: retryPolicy(query),
     batch,
   })
 }
@@ -338,12 +352,34 @@ export function findOrExplain<T>(kind: Call['params'][string], name: string, fin
 }
 
 /** @throws MillraceError `bad_request` */
+function retryPolicy(query: Call['query']): RetryPolicy | undefined {
+  const maxAttempts = query['maxAttempts'] as number | undefined
+  const text = query['backoff'] as string | undefined
+  if (maxAttempts === undefined && text === undefined) return undefined
+  const backoff = text === undefined ? undefined : parseBackoff(text)
+  if (text !== undefined && backoff === undefined) {
+    throw new MillraceError('bad_request', `\`backoff\` cannot be ${JSON.stringify(text)}: write ${BACKOFF_FORM}.`)
+  }
+  return { ...(maxAttempts === undefined ? {} : { maxAttempts }), ...(backoff === undefined ? {} : { backoff }) }
+}
+
+/** @throws MillraceError `bad_request`, `time_in_past` */
 function dueTime(query: Call['query'], nowMs: number): number | undefined {
   const delayMs = query['delayMs'] as number | undefined
   const deliverAtMs = query['deliverAtMs'] as number | undefined
-  if (delayMs === undefined) return deliverAtMs
-  if (deliverAtMs === undefined) return nowMs + delayMs
-  throw new MillraceError('bad_request', 'A message has delayMs or deliverAtMs, not both.')
+  if (delayMs !== undefined && deliverAtMs !== undefined) {
+    throw new MillraceError('bad_request', 'A message has delayMs or deliverAtMs, not both.')
+  }
+  if (delayMs !== undefined && delayMs < 0) throw inPast('delayMs', delayMs)
+  if (deliverAtMs !== undefined && isPastDue(deliverAtMs, nowMs)) throw inPast('deliverAtMs', deliverAtMs)
+  return delayMs === undefined ? deliverAtMs : nowMs + delayMs
+}
+
+function inPast(name: string, value: number): MillraceError {
+  return new MillraceError(
+    'time_in_past',
+    `\`${name}\` is ${value}: that time has passed. To publish the message now, leave it out.`,
+  )
 }
 
 function decodeHeader(value: string | undefined): string | undefined {
