@@ -99,7 +99,7 @@ describe('a prepared message', () => {
     const messages = await client.queue('out').peek()
     expect(messages.map((message) => message.text())).toEqual(['now', 'asked for'])
     for (const { headers } of messages) {
-      expect(Object.keys(headers)).toEqual(['millrace-retry'])
+      expect(Object.keys(headers)).toEqual(['message-id', 'millrace-retry'])
       expect(Buffer.from(headers['millrace-retry']!).toString()).toBe('{"maxAttempts":1}')
     }
     expect(await codeOf(producer.prepare('queue:out', 'x', { retry: { maxAttempts: 0 } }))).toBe('bad_request')
