@@ -82,7 +82,7 @@ function placeOf(cells: Int32Array, key: number): number {
 
 /** Keys are hashes, and so spread: as far along as the key is among all of 32 bits. */
 function homeOf(cells: Int32Array, key: number): number {
-  return Math.floor((key >>> 0) * (cells.length * 2 ** -33)) * 2
+  return (((key >>> 0) * (cells.length * 2 ** -33)) | 0) << 1
 }
 
 /** The next place, in a circle. */

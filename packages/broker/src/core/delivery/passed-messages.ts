@@ -1,8 +1,10 @@
 // hot path of queues with `order: 'key'` (packages/broker/test/core/order-throughput.mjs)
 import { ABSENT, NumberTable } from './number-table.ts'
 
-/** Offsets that share a block. A power of two. */
+/** Offsets that share a block. */
 const BLOCK_OFFSETS = 8
+/** A place is the number of a block, and so many bits. */
+const OFFSET_BITS = 3
 const BLOCKS_MIN = 8
 /** Stands where there is no message. */
 export const NONE = -1
@@ -46,7 +48,7 @@ export class PassedMessages {
 
   /** Which message is at a place. */
   offsetAt(place: number): number {
-    return this.#numbers[Math.floor(place / BLOCK_OFFSETS)]! * BLOCK_OFFSETS + (place % BLOCK_OFFSETS)
+    return this.#numbers[place >> OFFSET_BITS]! * BLOCK_OFFSETS + (place & (BLOCK_OFFSETS - 1))
   }
 
   /** Where the message is; its place is made if there is none. */
@@ -71,7 +73,7 @@ export class PassedMessages {
   delete(offset: number, place: number): void {
     this.numbers[place] = NONE
     this.size--
-    const block = (place - (offset % BLOCK_OFFSETS)) / BLOCK_OFFSETS
+    const block = place >> OFFSET_BITS
     if (--this.#counts[block]! > 0) return
     this.#blocks.delete(this.#numbers[block]!)
     this.#numbers[block] = this.#free
