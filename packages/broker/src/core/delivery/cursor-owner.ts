@@ -2,20 +2,21 @@ import type { Backoff } from '@millrace/wire'
 import type { MillraceError } from '../../base/errors.ts'
 import type { DeliveryPolicy } from '../broker.ts'
 import type { Cursor } from './cursor.ts'
-import type { HeldRange } from './ranges.ts'
+import type { HeldRange, Lease } from './ranges.ts'
 
 /** Who holds messages of cursors. */
 export interface Holder {
-  /** The range that was handed out last. */
-  readonly newest: Held | undefined
+  /** The lease that ends last. */
+  readonly newest: HeldLease | undefined
   /** Messages it holds. Kept by the cursors. */
   holding: number
-  /** Adds a range to the holder's list, which is in order of deadlines; `near` is a range with the same deadline. */
-  link(range: Held, near?: Held): void
-  unlink(range: Held): void
+  /** Adds a lease to the holder's list, which is in order of deadlines. */
+  link(lease: HeldLease): void
+  unlink(lease: HeldLease): void
 }
 
 export type Held = HeldRange<Holder, Cursor>
+export type HeldLease = Lease<Holder, Cursor>
 
 /** The queue or subscription that a cursor belongs to. */
 export interface CursorOwner {

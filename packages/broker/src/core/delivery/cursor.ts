@@ -6,25 +6,28 @@
  */
 // hot path (packages/broker/test/core/throughput.mjs)
 import type { RetryPolicy } from '@millrace/wire'
+import { assert } from '../../base/assert.ts'
 import type { StoredBatch, Ticket } from '../../storage/log-store.ts'
 import type { Outcome } from '../broker.ts'
 import { NACK_DELAY_MS_MAX } from '../limits.ts'
 import type { LogFollower, LogTail } from '../log-tail.ts'
 import type { Shard } from '../shard.ts'
 import { backoffMs } from './backoff.ts'
-import type { CursorOwner, Held, Holder } from './cursor-owner.ts'
+import type { CursorOwner, Held, HeldLease, Holder } from './cursor-owner.ts'
 import { CursorReads } from './cursor-reads.ts'
 import { CursorState } from './cursor-state.ts'
 import type { DeliveryState } from './delivery-state.ts'
 import { ExpiryRuns, mayExpire } from './expiry-runs.ts'
 import type { KeyTurns } from './key-turns.ts'
-import { type Death, HeldRange, NOT_RECORDED, ReturnedRange } from './ranges.ts'
+import { type Death, HeldRange, Lease, NOT_RECORDED, ReturnedRange } from './ranges.ts'
 import { recordFilter } from './record-filter.ts'
 import { RecordRuns, hasGaps } from './record-runs.ts'
 import { mayHaveRetry, RetryRuns } from './retry-runs.ts'
 
 /** The mark runs at least so far ahead of the position while there are consumers with credit, and at most twice as far. */
 const AHEAD_MIN = 32
+/** A lease that is shared with gaps covers at most so many offsets: all ranges there are looked at when it ends. */
+const LEASE_OFFSETS_MAX = 256
 /** Runs of expired messages that are taken out before somebody else gets a turn. */
 const EXPIRED_RUNS_MAX = 64
 
@@ -168,25 +171,8 @@ export class Cursor extends CursorState implements LogFollower {
     this.#pass(again, last)
     this.turns?.enter(first, last)
 
-    const attempt = this.sliceAttempt
-    const retry = this.sliceRetry
-    const newest = holder.newest
-    if (
-      newest !== undefined &&
-      newest.origin === this &&
-      newest.last === first - 1 &&
-      newest.attempt === attempt &&
-      newest.retry === retry &&
-      newest.deadlineMs === deadlineMs
-    ) {
-      this.held.grow(newest, last)
-    } else {
-      const range: Held = new HeldRange<Holder, Cursor>(first, last, attempt, deadlineMs, holder, this, retry)
-      this.held.insert(range)
-      holder.link(range)
-    }
-    holder.holding += count
-    this.countDelivered(count, attempt > 1)
+    this.#hold(first, last, this.sliceAttempt, deadlineMs, holder, this.sliceRetry)
+    this.countDelivered(count, this.sliceAttempt > 1)
     this.sliceBatch = undefined
     this.#reads?.passed(last + 1, again === undefined)
   }
@@ -205,9 +191,10 @@ export class Cursor extends CursorState implements LogFollower {
     while (range !== undefined && range.first <= last) {
       const from = range.first > first ? range.first : first
       const to = range.last < last ? range.last : last
-      if (range.holder === holder && (attempt === 0 || attempt === range.attempt)) {
+      const { lease } = range
+      if (lease.holder === holder && (attempt === 0 || attempt === lease.attempt)) {
         settled += to - from + 1
-        const { attempt: made, retry } = range
+        const { attempt: made, retry } = lease
         this.#carve(range, from, to)
         if (outcome.kind === 'ack') this.#ack(from, to)
         else if (outcome.kind === 'nack') this.#nack(from, to, made, outcome, retry)
@@ -220,18 +207,31 @@ export class Cursor extends CursorState implements LogFollower {
   }
 
   /**
-   * Takes a whole range back from its holder.
+   * Takes what is left of a lease back from its holder.
+   * @param rangesMax after so many ranges it stops
    * @param death what it dies of if that was the last attempt; undefined when the holder is not to blame; `uncounted` when it was no attempt
+   * @returns how many ranges that were
    */
-  takeBack(range: Held, death: Death | 'uncounted' | undefined): void {
-    this.#carve(range, range.first, range.last)
-    if (death === 'uncounted') this.giveBack(range.first, range.last, range.attempt - 1, 0, true)
-    else if (death === undefined) this.giveBack(range.first, range.last, range.attempt, 0, false)
-    else {
-      const { first, last, attempt, retry } = range
-      const delayMs = death === 'lease-expired' ? this.#backoffMs(attempt, retry) : 0
-      this.handBack(first, last, attempt, death, '', delayMs, retry)
+  takeBack(lease: HeldLease, death: Death | 'uncounted' | undefined, rangesMax: number): number {
+    const { attempt, retry } = lease
+    let taken = 0
+    for (let range = this.held.from(lease.first); range !== undefined && taken < rangesMax && lease.messages > 0;) {
+      const { first, last } = range
+      if (range.lease === lease) {
+        taken++
+        this.#carve(range, first, last)
+        if (death === 'uncounted') this.giveBack(first, last, attempt - 1, 0, true)
+        else if (death === undefined) this.giveBack(first, last, attempt, 0, false)
+        else {
+          const delayMs = death === 'lease-expired' ? this.#backoffMs(attempt, retry) : 0
+          this.handBack(first, last, attempt, death, '', delayMs, retry)
+        }
+        this.shard.cycle.bound()
+      }
+      range = this.held.from(last + 1)
     }
+    assert(taken > 0, 'what a lease holds is within it')
+    return taken
   }
 
   /** Extends the lease of what `holder` holds of `first..last`. @returns how many messages that were */
@@ -241,14 +241,11 @@ export class Cursor extends CursorState implements LogFollower {
     while (range !== undefined && range.first <= last) {
       const from = Math.max(range.first, first)
       const to = Math.min(range.last, last)
-      if (range.holder === holder) {
+      const { lease } = range
+      if (lease.holder === holder) {
         extended += to - from + 1
-        const { attempt, retry } = range
         this.#carve(range, from, to)
-        const longer: Held = new HeldRange<Holder, Cursor>(from, to, attempt, deadlineMs, holder, this, retry)
-        this.held.insert(longer)
-        holder.link(longer)
-        holder.holding += to - from + 1
+        this.#hold(from, to, lease.attempt, deadlineMs, holder, lease.retry)
       }
       range = this.held.from(to + 1)
     }
@@ -445,21 +442,48 @@ export class Cursor extends CursorState implements LogFollower {
     return retry
   }
 
+  /** From now on `holder` holds `first..last`, with the lease that ends last if it ends then. */
+  #hold(first: number, last: number, attempt: number, deadlineMs: number, holder: Holder, retry: RetryPolicy | undefined): void {
+    let lease = holder.newest
+    if (
+      lease === undefined ||
+      lease.deadlineMs !== deadlineMs ||
+      lease.attempt !== attempt ||
+      lease.retry !== retry ||
+      lease.origin !== this ||
+      !reaches(lease, first, last)
+    ) {
+      lease = new Lease<Holder, Cursor>(first, attempt, deadlineMs, holder, this, retry)
+      holder.link(lease)
+    }
+    const { newest } = lease
+    if (newest !== undefined && newest.last === first - 1) this.held.grow(newest, last)
+    else {
+      lease.newest = new HeldRange<Holder, Cursor>(first, last, lease)
+      this.held.insert(lease.newest)
+    }
+    lease.last = last
+    lease.messages += last - first + 1
+    holder.holding += last - first + 1
+  }
+
   /** Takes `from..to` out of a held range. */
   #carve(range: Held, from: number, to: number): void {
-    range.holder.holding -= to - from + 1
+    const { lease } = range
+    lease.holder.holding -= to - from + 1
+    lease.messages -= to - from + 1
+    if (lease.messages === 0) lease.holder.unlink(lease)
     if (from === range.first && to === range.last) {
       this.held.remove(range)
-      range.holder.unlink(range)
+      if (lease.newest === range) lease.newest = undefined
     } else if (from === range.first) this.held.cutFront(range, to + 1)
     else {
       const end = range.last
       this.held.cutBack(range, from - 1)
       if (to === end) return
-      const { attempt, deadlineMs, holder, retry } = range
-      const tail: Held = new HeldRange<Holder, Cursor>(to + 1, end, attempt, deadlineMs, holder, this, retry)
+      const tail: Held = new HeldRange<Holder, Cursor>(to + 1, end, lease)
       this.held.insert(tail)
-      range.holder.link(tail, range)
+      if (lease.newest === range) lease.newest = tail
     }
   }
 
@@ -481,4 +505,9 @@ export class Cursor extends CursorState implements LogFollower {
     if (backoff === undefined) return fallbackMs
     return Math.min(backoffMs(backoff, attempts, this.shard.platform.random.uint32() / 2 ** 32), NACK_DELAY_MS_MAX)
   }
+}
+
+/** Whether `first..last`, which is of the same delivery, may share the lease. */
+function reaches(lease: HeldLease, first: number, last: number): boolean {
+  return first === lease.last + 1 || (first > lease.last && last - lease.first < LEASE_OFFSETS_MAX)
 }

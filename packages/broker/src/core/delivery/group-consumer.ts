@@ -5,7 +5,7 @@ import type { Consumer, DeliverySink, Outcome } from '../broker.ts'
 import type { Shard } from '../shard.ts'
 import type { Deadline } from '../timers.ts'
 import type { Cursor } from './cursor.ts'
-import type { Held, Holder } from './cursor-owner.ts'
+import type { HeldLease, Holder } from './cursor-owner.ts'
 import type { DeliveryGroup, JoinOptions } from './delivery-group.ts'
 import type { Death } from './ranges.ts'
 
@@ -33,8 +33,8 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
   readonly #leaseMs: number | undefined
   readonly priority: number
   #retired = false
-  #oldest: Held | undefined
-  #newest: Held | undefined
+  #oldest: HeldLease | undefined
+  #newest: HeldLease | undefined
   /** Until when the timer sleeps. */
   #armedMs = Infinity
 
@@ -53,7 +53,7 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
     return this.credit < left ? this.credit : left
   }
 
-  get newest(): Held | undefined {
+  get newest(): HeldLease | undefined {
     return this.#newest
   }
 
@@ -135,7 +135,8 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
     const held = this.#group.cursor(partition)?.held
     let at = first
     for (let range = held?.from(first); range !== undefined && at <= last; range = held!.from(at)) {
-      if (range.holder !== this || range.first > at || (attempt !== 0 && range.attempt !== attempt)) return false
+      const { lease } = range
+      if (lease.holder !== this || range.first > at || (attempt !== 0 && lease.attempt !== attempt)) return false
       at = range.last + 1
     }
     return at > last
@@ -151,10 +152,7 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
     if (this.closed) return
     this.closed = true
     this.credit = 0
-    for (let range = this.#oldest; range !== undefined; range = this.#oldest) {
-      range.origin.takeBack(range, death)
-      this.#shard.cycle.bound()
-    }
+    for (let lease = this.#oldest; lease !== undefined; lease = this.#oldest) lease.origin.takeBack(lease, death, Infinity)
     this.#group.left(this)
     this.#shard.store.touch()
   }
@@ -177,35 +175,33 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
     if (this.closed) return
     this.#armedMs = Infinity
     let left = EXPIRED_PER_TURN
-    for (let range = this.#oldest; range !== undefined && range.deadlineMs <= nowMs && left > 0; range = this.#oldest, left--) {
-      range.origin.takeBack(range, 'lease-expired')
-      this.#shard.cycle.bound()
-    }
+    for (let lease = this.#oldest; lease !== undefined && lease.deadlineMs <= nowMs && left > 0; lease = this.#oldest)
+      left -= lease.origin.takeBack(lease, 'lease-expired', left)
     if (this.credit > 0) this.#group.offer(this)
     this.watchLease()
   }
 
   // ---- what it holds, in order of deadlines ---------------------------------------------------------------------------
 
-  link(range: Held, near: Held | undefined = this.#newest): void {
-    let after = near
+  link(lease: HeldLease): void {
+    let after = this.#newest
     // Steps back only where the lease time was shortened.
-    while (after !== undefined && after.deadlineMs > range.deadlineMs) after = after.previous
-    range.previous = after
-    range.next = after === undefined ? this.#oldest : after.next
-    if (range.previous === undefined) this.#oldest = range
-    else range.previous.next = range
-    if (range.next === undefined) this.#newest = range
-    else range.next.previous = range
+    while (after !== undefined && after.deadlineMs > lease.deadlineMs) after = after.previous
+    lease.previous = after
+    lease.next = after === undefined ? this.#oldest : after.next
+    if (lease.previous === undefined) this.#oldest = lease
+    else lease.previous.next = lease
+    if (lease.next === undefined) this.#newest = lease
+    else lease.next.previous = lease
   }
 
-  unlink(range: Held): void {
-    if (range.previous === undefined) this.#oldest = range.next
-    else range.previous.next = range.next
-    if (range.next === undefined) this.#newest = range.previous
-    else range.next.previous = range.previous
-    range.previous = undefined
-    range.next = undefined
+  unlink(lease: HeldLease): void {
+    if (lease.previous === undefined) this.#oldest = lease.next
+    else lease.previous.next = lease.next
+    if (lease.next === undefined) this.#newest = lease.previous
+    else lease.next.previous = lease.previous
+    lease.previous = undefined
+    lease.next = undefined
   }
 
   /** Extends what it holds of `first..last`; of other deliveries than `attempt` nothing, unless that is 0. @returns how many messages that were */
@@ -216,7 +212,7 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
     for (let range = cursor.held.from(first); range !== undefined && range.first <= last;) {
       const from = Math.max(range.first, first)
       const to = Math.min(range.last, last)
-      if (range.attempt === attempt) extended += cursor.extend(this, from, to, deadlineMs)
+      if (range.lease.attempt === attempt) extended += cursor.extend(this, from, to, deadlineMs)
       range = cursor.held.from(to + 1)
     }
     return extended

@@ -10,19 +10,21 @@ import { LaneTable, NO_LANE } from './lane-table.ts'
 import { NONE, PassedMessages } from './passed-messages.ts'
 
 const LANES_MIN = 16
+/** It has more lanes when, of those it has, fewer than one of so many can be taken from their keys: then by half of them. */
+const FREE_SHARE = 4
+const GROWTH = 1.5
 /** Without more than this part of its lanes in use for so long, it gives them back when it is empty. */
 const SPARSE_SHARE = 16
 
 export class KeyOrder {
   readonly #lanes = new LaneTable()
-  /** Lane of each message that is with a consumer, comes back, or waits; and the next that waits behind it. Those that wait are in order. */
+  /** Lane of each message that is with a consumer, comes back, or waits; and in a circle, the next of that lane, in order, behind its turn. */
   readonly #messages = new PassedMessages()
-  /** By lane: its key; the message whose turn it is, and the last that waits, or NONE; the slice that claimed it. */
-  #keys = new Float64Array(0)
-  #turns = new Float64Array(0)
-  #lasts = new Float64Array(0)
+  /** By lane: its key; the place of its last message, or NONE, or the next free lane if it is free; the slice that claimed it. */
+  #keys = new Int32Array(0)
+  #lasts = new Int32Array(0)
   #claims = new Int32Array(0)
-  #free: number[] = []
+  #free = NO_LANE
   #slice = 0
   /** Messages in a row that were settled while few lanes were in use. */
   #sparse = 0
@@ -45,8 +47,10 @@ export class KeyOrder {
   laneFor(key: number): number {
     const known = this.#lanes.get(key)
     if (known !== NO_LANE) return known
-    if (this.#free.length === 0) this.#makeRoom()
-    const lane = this.#free.pop()!
+    if (this.#free === NO_LANE) this.#makeRoom()
+    const lane = this.#free
+    this.#free = this.#lasts[lane]!
+    this.#lasts[lane] = NONE
     this.#lanes.add(key, lane)
     this.#keys[lane] = key
     return lane
@@ -74,33 +78,25 @@ export class KeyOrder {
   /** Whether the message may be handed out now. */
   admits(offset: number, lane: number): boolean {
     if (lane === NO_LANE) return true
-    const turn = this.#turns[lane]!
-    return turn === NONE || turn === offset
+    const last = this.#lasts[lane]!
+    return last === NONE || this.#messages.offsetAt(this.#messages.nexts[last]!) === offset
   }
 
   /** It is handed out, or waits for a time of its own: those with its key wait until it is settled. */
   enter(offset: number, lane: number): void {
-    if (lane === NO_LANE) return
-    const turn = this.#turns[lane]!
-    if (turn === offset) return
-    const place = this.#messages.set(offset, lane)
-    if (turn !== NONE && turn < offset) return this.#wait(turn, offset, lane)
-    this.#turns[lane] = offset
-    if (turn === NONE) return
-    this.#messages.nexts[place] = turn
-    if (this.#lasts[lane] === NONE) this.#lasts[lane] = turn
+    if (lane !== NO_LANE) this.#place(offset, lane)
   }
 
   /** It waits for the one whose turn it is. */
   block(offset: number, lane: number): void {
-    this.#messages.set(offset, lane)
-    this.#wait(this.#turns[lane]!, offset, lane)
+    this.#place(offset, lane)
   }
 
   /** Whether it is known and waits for another. */
   waits(offset: number): boolean {
-    const lane = this.laneOf(offset)
-    return lane !== NO_LANE && this.#turns[lane] !== offset
+    const messages = this.#messages
+    const place = messages.find(offset)
+    return place !== NONE && messages.nexts[this.#lasts[messages.numbers[place]!]!] !== place
   }
 
   /** It is over. @returns the message whose turn it is now, or -1 */
@@ -109,18 +105,20 @@ export class KeyOrder {
     const place = messages.find(offset)
     if (place === NONE) return NONE
     const lane = messages.numbers[place]!
-    const turn = this.#turns[lane]!
     const next = messages.nexts[place]!
     messages.delete(offset, place)
     this.#sparse = messages.size * SPARSE_SHARE < this.capacity ? this.#sparse + 1 : 0
-    if (turn !== offset) {
-      this.#forget(turn, offset, next, lane)
+    if (next === place) {
+      this.#lasts[lane] = NONE
+      this.#shrink()
       return NONE
     }
-    this.#turns[lane] = next
-    if (next === NONE) this.#shrink()
-    else if (this.#lasts[lane] === next) this.#lasts[lane] = NONE
-    return next
+    const last = this.#lasts[lane]!
+    let before = last
+    while (messages.nexts[before] !== place) before = messages.nexts[before]!
+    messages.nexts[before] = next
+    if (last === place) this.#lasts[lane] = before
+    return before === last ? messages.offsetAt(next) : NONE
   }
 
   /** Messages that it knows below `end`, in order. */
@@ -128,71 +126,59 @@ export class KeyOrder {
     return this.#messages.below(end)
   }
 
-  #next(offset: number): number {
-    return this.#messages.nexts[this.#messages.find(offset)]!
-  }
-
-  #setNext(offset: number, next: number): void {
-    this.#messages.nexts[this.#messages.find(offset)] = next
-  }
-
-  #wait(turn: number, offset: number, lane: number): void {
+  /** Finds its place behind those of its lane that come before it. */
+  #place(offset: number, lane: number): void {
+    const messages = this.#messages
+    const { size } = messages
+    const place = messages.set(offset, lane)
+    if (messages.size === size) return
     const last = this.#lasts[lane]!
-    if (last < offset) {
-      this.#setNext(last === NONE ? turn : last, offset)
-      this.#lasts[lane] = offset
+    if (last === NONE) {
+      messages.nexts[place] = place
+      this.#lasts[lane] = place
       return
     }
-    let before = turn
-    let after = this.#next(turn)
-    while (after < offset) {
-      before = after
-      after = this.#next(after)
-    }
-    if (after === offset) return
-    this.#setNext(before, offset)
-    this.#setNext(offset, after)
-  }
-
-  /** It waited, and does not any more. */
-  #forget(turn: number, offset: number, after: number, lane: number): void {
-    let before = turn
-    for (let next = this.#next(before); next !== offset; next = this.#next(before)) before = next
-    this.#setNext(before, after)
-    if (after === NONE) this.#lasts[lane] = before === turn ? NONE : before
+    let before = last
+    if (messages.offsetAt(last) < offset) this.#lasts[lane] = place
+    else while (messages.offsetAt(messages.nexts[before]!) < offset) before = messages.nexts[before]!
+    messages.nexts[place] = messages.nexts[before]!
+    messages.nexts[before] = place
   }
 
   /** Takes lanes from keys that do not use them; if those are few, makes more. */
   #makeRoom(): void {
+    let freed = 0
     for (let lane = 0; lane < this.capacity; lane++) {
-      if (this.#turns[lane] !== NONE || this.#claims[lane] === this.#slice) continue
+      if (this.#lasts[lane] !== NONE || this.#claims[lane] === this.#slice) continue
       this.#lanes.delete(this.#keys[lane]!)
-      this.#free.push(lane)
+      this.#lasts[lane] = this.#free
+      this.#free = lane
+      freed++
     }
-    if (this.#free.length * 2 < this.capacity) this.#resize(this.capacity * 2)
+    if (freed * FREE_SHARE < this.capacity) this.#resize(Math.ceil(this.capacity * GROWTH))
   }
 
   #shrink(): void {
     if (this.#messages.size > 0 || this.#sparse < this.capacity || this.capacity === LANES_MIN) return
     this.#lanes.clear()
     this.#messages.shrink()
-    this.#free = []
-    this.#keys = this.#turns = this.#lasts = new Float64Array(0)
-    this.#claims = new Int32Array(0)
+    this.#free = NO_LANE
+    this.#keys = this.#lasts = this.#claims = new Int32Array(0)
     this.#resize(LANES_MIN)
   }
 
   #resize(lanes: number): void {
     const before = this.capacity
-    const [keys, turns, lasts, claims] = [this.#keys, this.#turns, this.#lasts, this.#claims]
-    this.#keys = new Float64Array(lanes)
-    this.#turns = new Float64Array(lanes).fill(NONE)
-    this.#lasts = new Float64Array(lanes).fill(NONE)
+    const [keys, lasts, claims] = [this.#keys, this.#lasts, this.#claims]
+    this.#keys = new Int32Array(lanes)
+    this.#lasts = new Int32Array(lanes)
     this.#claims = new Int32Array(lanes)
     this.#keys.set(keys)
-    this.#turns.set(turns)
     this.#lasts.set(lasts)
     this.#claims.set(claims)
-    for (let lane = lanes - 1; lane >= before; lane--) this.#free.push(lane)
+    for (let lane = lanes - 1; lane >= before; lane--) {
+      this.#lasts[lane] = this.#free
+      this.#free = lane
+    }
   }
 }

@@ -4,6 +4,8 @@
 export const NO_LANE = -1
 
 const PLACES_MIN = 32
+/** By how much it grows: keys are spread over any number of places, so there is no need to double. */
+const GROWTH = 1.5
 
 /**
  * Lanes by key, for keys of 32 bits: open addressing with linear probing, at most half full. It is small and asked for many keys at a
@@ -40,12 +42,11 @@ export class LaneTable {
 
   delete(key: number): void {
     const cells = this.#cells
-    const mask = cells.length - 1
     let hole = placeOf(cells, key | 0)
     // What comes after the hole moves into it unless it would come before the place where it belongs.
-    for (let place = (hole + 2) & mask; cells[place] !== 0; place = (place + 2) & mask) {
+    for (let place = after(cells, hole); cells[place] !== 0; place = after(cells, place)) {
       const home = homeOf(cells, cells[place + 1]!)
-      if (((place - home) & mask) < ((place - hole) & mask)) continue
+      if (stepsTo(cells, home, place) < stepsTo(cells, hole, place)) continue
       cells[hole] = cells[place]!
       cells[hole + 1] = cells[place + 1]!
       hole = place
@@ -61,7 +62,7 @@ export class LaneTable {
 
   #grow(): void {
     const before = this.#cells
-    const cells = new Int32Array(before.length * 2)
+    const cells = new Int32Array(Math.ceil((before.length / 2) * GROWTH) * 2)
     for (let at = 0; at < before.length; at += 2) {
       if (before[at] === 0) continue
       const place = placeOf(cells, before[at + 1]!)
@@ -74,13 +75,22 @@ export class LaneTable {
 
 /** Where a key is, or would be. */
 function placeOf(cells: Int32Array, key: number): number {
-  const mask = cells.length - 1
   let place = homeOf(cells, key)
-  while (cells[place] !== 0 && cells[place + 1] !== key) place = (place + 2) & mask
+  while (cells[place] !== 0 && cells[place + 1] !== key) place = after(cells, place)
   return place
 }
 
-/** Keys are hashes, and so spread. */
+/** Keys are hashes, and so spread: as far along as the key is among all of 32 bits. */
 function homeOf(cells: Int32Array, key: number): number {
-  return (key << 1) & (cells.length - 1)
+  return (((key >>> 0) * (cells.length * 2 ** -33)) | 0) << 1
+}
+
+/** The next place, in a circle. */
+function after(cells: Int32Array, place: number): number {
+  return place + 2 === cells.length ? 0 : place + 2
+}
+
+/** How far it is from one place to another, in that circle. */
+function stepsTo(cells: Int32Array, from: number, to: number): number {
+  return to >= from ? to - from : to - from + cells.length
 }

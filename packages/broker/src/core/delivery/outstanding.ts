@@ -33,7 +33,7 @@ export function outstandingFrom(places: Places, offset: number): Outstanding | u
     const first = Math.max(offset, places.position)
     return first < places.mark ? { first, last: places.mark - 1, attempts: 1 } : undefined
   }
-  if (held?.first === nearest) return { first: held.first, last: held.last, attempts: held.attempt }
+  if (held?.first === nearest) return { first: held.first, last: held.last, attempts: held.lease.attempt }
   if (returned?.first === nearest) {
     const recorded = returned.recordedIn === NOT_RECORDED ? 0 : 1
     return { first: returned.first, last: returned.last, attempts: returned.attempts + recorded }

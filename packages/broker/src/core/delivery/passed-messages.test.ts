@@ -19,7 +19,7 @@ test('holds what a map holds', () => {
         if (isSet) {
           const at = messages.set(offset, number)
           if (place === NONE) expect(messages.nexts[at]).toBe(NONE)
-          messages.nexts[at] = offset + 1
+          messages.nexts[at] = offset % 1_000_003
           map.set(offset, number)
         } else if (place !== NONE) {
           messages.delete(offset, place)
@@ -29,7 +29,8 @@ test('holds what a map holds', () => {
       }
       for (const [offset, number] of map) {
         const place = messages.find(offset)
-        expect([messages.numbers[place], messages.nexts[place]]).toEqual([number, offset + 1])
+        expect([messages.numbers[place], messages.nexts[place]]).toEqual([number, offset % 1_000_003])
+        expect(messages.offsetAt(place)).toBe(offset)
       }
       const sorted = [...map.keys()].toSorted((a, b) => a - b)
       expect(messages.below(Infinity)).toEqual(sorted)
@@ -40,9 +41,10 @@ test('holds what a map holds', () => {
   )
 })
 
-test('is used again after it shrank', () => {
+test('keeps the places of messages while it grows, and is used again after it shrank', () => {
   const messages = new PassedMessages()
-  for (let offset = 0; offset < 1000; offset++) messages.set(offset, offset)
+  const places = Array.from({ length: 1000 }, (_, offset) => messages.set(offset, offset))
+  places.forEach((place, offset) => expect(messages.find(offset)).toBe(place))
   for (let offset = 0; offset < 1000; offset++) messages.delete(offset, messages.find(offset))
   messages.shrink()
   expect(messages.find(5)).toBe(NONE)

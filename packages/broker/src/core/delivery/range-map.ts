@@ -83,8 +83,13 @@ export class RangeMap<T extends OffsetRange> {
     const chunk = chunks[chunkAt]!
     const at = indexIn(chunk, range.first)
     assert(at === chunk.length || chunk[at]!.first > range.last, 'ranges do not overlap')
-    if (at === chunk.length) chunk.push(range)
-    else chunk.splice(at, 0, range)
+    if (at < chunk.length) chunk.splice(at, 0, range)
+    else if (chunk.length < CHUNK_RANGES) chunk.push(range)
+    else {
+      // Most come in order. The chunk stays full, and gives back what it has beyond that.
+      chunks[chunkAt] = chunk.slice()
+      chunks.splice(chunkAt + 1, 0, [range])
+    }
     if (chunk.length > CHUNK_RANGES) chunks.splice(chunkAt + 1, 0, chunk.splice(CHUNK_RANGES / 2))
   }
 

@@ -9,24 +9,41 @@ import type { OffsetRange } from './range-map.ts'
 export const DEATHS = ['max-attempts', 'rejected', 'lease-expired', 'expired', 'overflow'] as const
 export type Death = (typeof DEATHS)[number]
 
-/** With a consumer. Linked into the consumer's list, which is in order of deadlines. */
+/** With a consumer. There may be a million of them, so what deliveries have in common is in their lease. */
 export class HeldRange<Holder, Origin> implements OffsetRange {
   first: number
   last: number
+  readonly lease: Lease<Holder, Origin>
+
+  constructor(first: number, last: number, lease: Lease<Holder, Origin>) {
+    this.first = first
+    this.last = last
+    this.lease = lease
+  }
+}
+
+/** Deliveries to one consumer that end together. Linked into the consumer's list, which is in order of deadlines. */
+export class Lease<Holder, Origin> {
+  /** All of its ranges are within these, and maybe such of other leases. */
+  first: number
+  last: number
+  /** Messages that are still held. */
+  messages = 0
+  /** The range that was added last, if it is there. */
+  newest: HeldRange<Holder, Origin> | undefined = undefined
   /** Number of the delivery under way, from 1. */
   readonly attempt: number
   readonly holder: Holder
   readonly origin: Origin
-  /** Of the messages themselves; read again with each delivery. */
+  /** What its messages say themselves; read again with each delivery. */
   readonly retry: RetryPolicy | undefined
   /** Monotonic clock. */
-  deadlineMs: number
-  previous: HeldRange<Holder, Origin> | undefined = undefined
-  next: HeldRange<Holder, Origin> | undefined = undefined
+  readonly deadlineMs: number
+  previous: Lease<Holder, Origin> | undefined = undefined
+  next: Lease<Holder, Origin> | undefined = undefined
 
   constructor(
     first: number,
-    last: number,
     attempt: number,
     deadlineMs: number,
     holder: Holder,
@@ -34,7 +51,7 @@ export class HeldRange<Holder, Origin> implements OffsetRange {
     retry: RetryPolicy | undefined,
   ) {
     this.first = first
-    this.last = last
+    this.last = first - 1
     this.attempt = attempt
     this.deadlineMs = deadlineMs
     this.holder = holder
