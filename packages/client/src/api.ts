@@ -237,7 +237,7 @@ export interface Message extends StoredMessage {
 }
 
 export interface Consumption extends AsyncDisposable {
-  /** Stops taking messages, waits for running handlers and their acks. */
+  /** Stops taking messages, waits for running handlers and their acks. A handler may call it, but not wait for it: that waits for the handler. */
   stop(): Promise<void>
   /** Resolves when stopped; rejects when the broker ended the consumer for good (deleted, forbidden). */
   readonly done: Promise<void>

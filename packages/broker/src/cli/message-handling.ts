@@ -94,8 +94,7 @@ class Handling {
       const { count = Infinity } = this.#flags
       this.#begun++
       if (this.#begun > count) return message.defer()
-      // Later in this turn: a consumption that is stopped by a handler must know of that.
-      if (this.#begun === count) queueMicrotask(() => this.#stop.abort())
+      if (this.#begun === count) this.#stop.abort()
       clearTimeout(this.#silence)
       const finish = await this.#work(message).catch((error: unknown) => {
         if (!interrupted.aborted) throw error

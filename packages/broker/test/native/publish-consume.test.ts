@@ -142,6 +142,43 @@ describe('consuming', () => {
     )
     await until(() => attempts.length === 3)
     await consumption.stop()
+  it.each([
+    ['returns', () => {}],
+    ['returns a promise', () => sleep(5)],
+  ])('can be stopped by a handler before it %s: its message is acked, and no other begun', async (_, rest) => {
+    const queue = client.queue('one')
+    await queue.publishBatch([{ body: 'first' }, { body: 'second' }])
+    const errors: unknown[] = []
+    const seen: string[] = []
+    const consumption = queue.consume(
+      (message) => {
+        seen.push(message.text())
+        void consumption.stop()
+        return rest()
+      },
+      { onError: (error) => errors.push(error) },
+    )
+    await consumption.done
+    expect([seen, errors]).toEqual([['first'], []])
+    expect(await client.admin.queue('one')).toMatchObject({ ready: 1, inFlight: 0, counters: { acked: 1, redelivered: 0 } })
+  })
+
+  it('counts the attempt of a handler that stops it and throws', async () => {
+    await client.queue('one').publish('x')
+    const errors: unknown[] = []
+    const consumption = client.queue('one').consume(
+      () => {
+        void consumption.stop()
+        throw new Error('no')
+      },
+      { retryDelayMs: 0, onError: (error) => errors.push((error as Error).message) },
+    )
+    await consumption.done
+    expect(errors).toEqual(['no'])
+    const [again] = await client.queue('one').pull({ waitMs: 5000 })
+    expect(again!.attempt).toBe(2)
+  })
+
     expect(attempts).toEqual([1, 2, 3])
     expect(errors).toEqual(['no 1', 'no 2'])
     expect((await client.admin.queue('retry')).counters.acked).toBe(1)
