@@ -167,7 +167,7 @@ export class Link implements FrameHandler {
     this.#duplicates.clear()
     this.#placed.clear()
     this.#settleFailures.clear()
-    for (const publisher of this.#publishers.values()) if (publisher.active) this.#writeOpen(publisher)
+    for (const publisher of this.#publishers.values()) if (publisher.reopens()) this.#writeOpen(publisher)
     const again = [...this.#postponed, ...this.#sent.takeAll()]
     this.#postponed = []
     for (const batch of again) this.send(batch)

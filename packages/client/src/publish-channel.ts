@@ -195,8 +195,9 @@ export class PublishChannel implements Publisher {
     return this.close()
   }
 
-  /** Whether the broker has, or is about to have, its number. */
-  get active(): boolean {
+  /** On a new connection. @returns whether the broker must know its number there: also for what is sent again, to be refused again */
+  reopens(): boolean {
+    if (this.#state === 'idle' && this.unconfirmed > 0) this.#state = 'opening'
     return this.#state === 'opening' || this.#state === 'open'
   }
 
