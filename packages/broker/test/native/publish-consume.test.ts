@@ -113,6 +113,20 @@ describe('publishing', () => {
     await expect(publisher.flush()).rejects.toMatchObject({ code: 'illegal_name' })
     await publisher.flush()
   })
+
+  it.each(['queue', 'topic'] as const)('does not create a %s for a publisher that says so', async (kind) => {
+    const created = () => (kind === 'queue' ? client.admin.queues() : client.admin.topics())
+    const publisher = client.publisher(`${kind}:later`, { create: false })
+    await expect(publisher.publish('one')).rejects.toMatchObject({ code: 'not_found' })
+    await expect(publisher.publish('two')).rejects.toMatchObject({ code: 'not_found' })
+    expect(await created()).toEqual([])
+    await client[kind]('later').publish('by another')
+    expect(await publisher.publish('three')).toEqual({ partition: 0, offset: 1 })
+    await (kind === 'queue' ? client.admin.deleteQueue('later') : client.admin.deleteTopic('later'))
+    await expect(publisher.publish('four')).rejects.toMatchObject({ code: 'not_found' })
+    expect(await created()).toEqual([])
+    await publisher.close()
+  })
 })
 
 describe('consuming', () => {
@@ -128,20 +142,6 @@ describe('consuming', () => {
     expect((await client.admin.queue('work')).consumers).toBe(0)
   })
 
-  it('delivers again what the handler throws at, with the attempt counted', async () => {
-    const queue = client.queue('retry')
-    await queue.publish('poison')
-    const attempts: number[] = []
-    const errors: unknown[] = []
-    const consumption = queue.consume(
-      (message) => {
-        attempts.push(message.attempt)
-        if (message.attempt < 3) throw new Error(`no ${message.attempt}`)
-      },
-      { retryDelayMs: 1, onError: (error) => errors.push((error as Error).message) },
-    )
-    await until(() => attempts.length === 3)
-    await consumption.stop()
   it.each([
     ['returns', () => {}],
     ['returns a promise', () => sleep(5)],
@@ -179,6 +179,20 @@ describe('consuming', () => {
     expect(again!.attempt).toBe(2)
   })
 
+  it('delivers again what the handler throws at, with the attempt counted', async () => {
+    const queue = client.queue('retry')
+    await queue.publish('poison')
+    const attempts: number[] = []
+    const errors: unknown[] = []
+    const consumption = queue.consume(
+      (message) => {
+        attempts.push(message.attempt)
+        if (message.attempt < 3) throw new Error(`no ${message.attempt}`)
+      },
+      { retryDelayMs: 1, onError: (error) => errors.push((error as Error).message) },
+    )
+    await until(() => attempts.length === 3)
+    await consumption.stop()
     expect(attempts).toEqual([1, 2, 3])
     expect(errors).toEqual(['no 1', 'no 2'])
     expect((await client.admin.queue('retry')).counters.acked).toBe(1)
