@@ -35,6 +35,19 @@ describe('publish and consume', () => {
     expect((await run(['pub', 'queue:one', 'x', '--to', 'queue:three', '--count', '2'])).code).toBe(2)
   })
 
+  test('with --no-create a message goes only to what exists', async () => {
+    const missing = { code: 3, stdout: '', stderr: expect.stringMatching(/absent.*\(not_found\)\n$/s) as string }
+    expect(await run(['pub', 'queue:absent', 'x', '--no-create'])).toEqual(missing)
+    expect(await run(['pub', 'queue:absent', 'x', '--no-create', '--count', '3'])).toEqual(missing)
+    expect(await run(['pub', 'queue:absent', 'x', '--no-create', '--to', 'topic:also-absent'])).toEqual(missing)
+    expect((await run(['queue', 'get', 'absent'])).code).toBe(3)
+    expect((await run(['topic', 'get', 'also-absent'])).code).toBe(3)
+    await out('queue', 'create', 'present')
+    expect((await run(['pub', 'queue:present', 'x', '--no-create'])).stderr).toBe(
+      'published to queue:present, partition 0, offset 0\n',
+    )
+  })
+
   test('a queue with priorities hands out the highest first', async () => {
     await out('queue', 'create', 'urgent', '--priorities', '10')
     expect((await run(['pub', 'queue:urgent', 'low'])).stderr).toBe('published to queue:urgent, partition 0, offset 0\n')

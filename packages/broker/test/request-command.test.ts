@@ -86,6 +86,17 @@ test('a command that fails gives the message back; what asks for no answer is re
   ])
 })
 
+test('a question whose asker is gone is acked without an answer, and nothing is created for it', async () => {
+  await out('pub', 'queue:late', 'x', '-H', 'reply-to=long-gone')
+  expect(await run(['reply', 'queue:late', '--echo', '--count', '1'])).toEqual({
+    code: 0,
+    stdout: '',
+    stderr: 'message 0 was acked without an answer: whoever asked is gone\nanswered 1 message of queue:late\n',
+  })
+  expect(await queue('late')).toMatchObject({ ready: 0, inFlight: 0, counters: { acked: 1, redelivered: 0 } })
+  expect((await run(['queue', 'get', 'long-gone'])).code).toBe(3)
+})
+
 test('SIGINT ends both cleanly: what was not answered is given back, and the inbox is gone', async () => {
   await out('queue', 'create', 'slow')
   const asking = run(['request', 'queue:slow', 'x', '--timeout', '1m'], { onStart: (signal) => (interruptAsker = signal) })

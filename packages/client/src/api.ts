@@ -232,12 +232,15 @@ export interface Message extends StoredMessage {
   reject(reason?: string): Promise<void>
   /** Restarts the lease. */
   extend(): Promise<void>
-  /** Answers whoever asked with `request`. Does not settle the message. @throws MillraceError `bad_request` when it asks for no answer */
+  /**
+   * Answers whoever asked with `request`. Does not settle the message.
+   * @throws MillraceError `bad_request` when it asks for no answer, `not_found` when whoever asked is gone: delivering the message again does not help
+   */
   reply(body: Body, options?: PublishOptions): Promise<Receipt>
 }
 
 export interface Consumption extends AsyncDisposable {
-  /** Stops taking messages, waits for running handlers and their acks. */
+  /** Stops taking messages, waits for running handlers and their acks. A handler may call it, but not wait for it: that waits for the handler. */
   stop(): Promise<void>
   /** Resolves when stopped; rejects when the broker ended the consumer for good (deleted, forbidden). */
   readonly done: Promise<void>
@@ -255,6 +258,8 @@ export interface PublisherOptions {
   readonly batchBytes?: number
   /** ...or is so old. Default 0: at the end of the current turn of the event loop. */
   readonly lingerMs?: number
+  /** Default true: a queue or topic that does not exist is created. False: what is published to one that does not exist fails with `not_found`. */
+  readonly create?: boolean
   /**
    * Each message is stored once, also when a connection is lost and what was unconfirmed is sent again. With `producer`, whoever opens a
    * publisher with the same name for the same destination takes over: this one then fails with `fenced`. Default false.

@@ -71,29 +71,39 @@ export class HandlerConsumption implements Consumption {
     while (this.#running < this.#concurrency && this.#stopping === undefined) {
       const message = this.#subscriber.take()
       if (message === undefined) return
+      // Before the handler begins, which may stop this.
+      this.#running++
       let result: unknown
       try {
         result = this.#handler(message)
       } catch (error) {
         this.#failed(message, error)
+        this.#ended()
         continue
       }
-      if (isThenable(result)) void this.#wait(message, result)
-      else this.#succeeded(message)
+      if (isThenable(result)) {
+        void this.#wait(message, result)
+        continue
+      }
+      this.#succeeded(message)
+      this.#ended()
     }
   }
 
   async #wait(message: HeldMessage, result: PromiseLike<unknown>): Promise<void> {
-    this.#running++
     try {
       await result
       this.#succeeded(message)
     } catch (error) {
       this.#failed(message, error)
     }
+    this.#ended()
+    this.#pump()
+  }
+
+  #ended(): void {
     this.#running--
     if (this.#running === 0) this.#idle?.()
-    this.#pump()
   }
 
   #succeeded(message: HeldMessage): void {

@@ -1,4 +1,5 @@
 import type { HeaderToWrite, RecordBatchBuilder } from '@millrace/wire'
+import type { Body, PublishOptions, Receipt } from './api.ts'
 import type { ReceiptWaiter } from './receipts.ts'
 
 /** Messages for one partition that will be one batch. */
@@ -25,4 +26,12 @@ export interface EarlyMessage {
 
 export function newGathering(partition: number, dueMs: number): Gathering {
   return { partition, dueMs, builder: undefined, weight: 0, waiters: undefined }
+}
+
+/** A message for which the window has no room yet. */
+export interface QueuedMessage {
+  readonly body: Body
+  readonly options: PublishOptions
+  readonly resolve: (receipt: Receipt) => void
+  readonly reject: (error: unknown) => void
 }

@@ -37,8 +37,8 @@ export interface LinkOptions {
   /** Of batches; the portable one without it. */
   readonly crc32c: Checksum | undefined
   readonly reconnectDelayMs: { readonly min: number; readonly max: number }
-  /** The client's shared publisher of a destination. */
-  publisherOf(destination: string): PublishChannel
+  /** The client's shared publisher of a destination that exists. */
+  publisherOfExisting(destination: string): PublishChannel
   onState(link: Link, connected: boolean, cause?: MillraceError): void
 }
 
@@ -167,7 +167,7 @@ export class Link implements FrameHandler {
     this.#duplicates.clear()
     this.#placed.clear()
     this.#settleFailures.clear()
-    for (const publisher of this.#publishers.values()) if (publisher.active) this.#writeOpen(publisher)
+    for (const publisher of this.#publishers.values()) if (publisher.reopens()) this.#writeOpen(publisher)
     const again = [...this.#postponed, ...this.#sent.takeAll()]
     this.#postponed = []
     for (const batch of again) this.send(batch)
@@ -237,9 +237,9 @@ export class Link implements FrameHandler {
     this.connection.wake()
   }
 
-  /** The shared one of a destination, on whatever link. */
-  publisherOf(destination: string): PublishChannel {
-    return this.#options.publisherOf(destination)
+  /** The shared one of a destination that exists, on whatever link. */
+  publisherOfExisting(destination: string): PublishChannel {
+    return this.#options.publisherOfExisting(destination)
   }
 
   /** Sends a batch, now or as soon as there is a connection. Its bytes must not change. */
@@ -464,8 +464,8 @@ export class Link implements FrameHandler {
   }
 
   #writeOpen(publisher: PublishChannel): void {
-    const { number, destination } = publisher
-    writeFrame(this.connection!.writer, 'open', { publisher: number, create: 1, destination })
+    const { number, destination, create } = publisher
+    writeFrame(this.connection!.writer, 'open', { publisher: number, create: create ? 1 : 0, destination })
   }
 }
 

@@ -30,7 +30,7 @@ import { PublishChannel } from './publish-channel.ts'
 import { ClientPreparedProducer } from './prepared/client-prepared-producer.ts'
 import { Requests } from './request/requests.ts'
 import { ExchangeHandle, type Hub, QueueHandle, TopicHandle } from './sources.ts'
-import { ClientTransaction } from './transactions/client-transaction.ts'
+import { ClientTransaction, type TransactionManner } from './transactions/client-transaction.ts'
 import type { Dial } from './transport.ts'
 import type { Declaration } from './typed/declarations.ts'
 
@@ -86,7 +86,7 @@ class MillraceClient implements Millrace, Hub {
           hello,
           crc32c: options.crc32c,
           reconnectDelayMs,
-          publisherOf: (destination) => this.publisherOf(destination),
+          publisherOfExisting: (destination) => this.#publisherOf(destination, false),
           onState: (_, connected, cause) => this.#linkChanged(connected, cause),
         }),
       )
@@ -133,9 +133,8 @@ class MillraceClient implements Millrace, Hub {
     return publisher
   }
 
-  async transaction<T>(collect: (transaction: Transaction) => T | PromiseLike<T>, options: TransactionOptions = {}): Promise<T> {
-    const transaction = new ClientTransaction(() => this.link(), options)
-    return await this.#finished(transaction.run(collect, options))
+  transaction<T>(collect: (transaction: Transaction) => T | PromiseLike<T>, options: TransactionOptions = {}): Promise<T> {
+    return this.transact(collect, { ...options, dropsAnswers: false })
   }
 
   async multicast(
@@ -198,12 +197,15 @@ class MillraceClient implements Millrace, Hub {
   }
 
   publisherOf(destination: string): PublishChannel {
-    const shared = this.#shared.get(destination)
-    if (shared !== undefined) return shared
-    if (this.#shared.size >= SHARED_PUBLISHERS_MAX) this.#dropIdlePublishers()
-    const publisher = new PublishChannel(this.link(), destination)
-    this.#shared.set(destination, publisher)
-    return publisher
+    return this.#publisherOf(destination, true)
+  }
+
+  async transact<T>(
+    collect: (transaction: ClientTransaction) => T | PromiseLike<T>,
+    options: TransactionOptions & TransactionManner,
+  ): Promise<T> {
+    const transaction = new ClientTransaction(() => this.link(), options)
+    return await this.#finished(transaction.run(collect, options))
   }
 
   running(consumption: Consumption): void {
@@ -213,6 +215,17 @@ class MillraceClient implements Millrace, Hub {
   }
 
   // ---- inside ---------------------------------------------------------------------------------------------------------
+
+  #publisherOf(destination: string, create: boolean): PublishChannel {
+    // Destinations begin with their kind.
+    const place = create ? destination : `existing ${destination}`
+    const shared = this.#shared.get(place)
+    if (shared !== undefined) return shared
+    if (this.#shared.size >= SHARED_PUBLISHERS_MAX) this.#dropIdlePublishers()
+    const publisher = new PublishChannel(this.link(), destination, { create })
+    this.#shared.set(place, publisher)
+    return publisher
+  }
 
   /** Closing waits for it. */
   async #finished<T>(transaction: Promise<T>): Promise<T> {
@@ -227,11 +240,11 @@ class MillraceClient implements Millrace, Hub {
   /** Half of the shared publishers, oldest first, as far as they have nothing under way. */
   #dropIdlePublishers(): void {
     let toDrop = SHARED_PUBLISHERS_MAX >> 1
-    for (const [destination, publisher] of this.#shared) {
+    for (const [place, publisher] of this.#shared) {
       if (toDrop === 0) return
       if (!publisher.idle) continue
       toDrop--
-      this.#shared.delete(destination)
+      this.#shared.delete(place)
       void publisher.close()
     }
   }

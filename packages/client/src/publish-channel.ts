@@ -7,7 +7,7 @@ import { MillraceError } from './errors.ts'
 import { Fifo } from './fifo.ts'
 import type { Link } from './link.ts'
 import { encodeBody, encodeHeaders, messageHeaders, tooLarge, weightOf } from './outgoing.ts'
-import { type EarlyMessage, type Gathering, newGathering } from './gathering.ts'
+import { type EarlyMessage, type Gathering, newGathering, type QueuedMessage } from './gathering.ts'
 import { IdempotentProducer } from './idempotent-producer.ts'
 import { checkDueTime, dueTimeMs } from './due-time.ts'
 import type { SentBatch } from './sent-batch.ts'
@@ -34,13 +34,6 @@ const TIMED_MESSAGES_MAX = 16
 /** Nor are more of them, after many partitions were filled in one turn. */
 const BUILDERS_MAX = 64
 
-interface Queued {
-  readonly body: Body
-  readonly options: PublishOptions
-  readonly resolve: (receipt: Receipt) => void
-  readonly reject: (error: unknown) => void
-}
-
 /**
  * A publisher: gathers messages into one batch per partition, keeps a bounded number unconfirmed, and tells outcomes in order.
  *
@@ -48,6 +41,8 @@ interface Queued {
  */
 export class PublishChannel implements Publisher {
   readonly destination: string
+  /** Whether the broker creates the destination when it does not exist. */
+  readonly create: boolean
   readonly number: number
   unconfirmed = 0
   readonly #link: Link
@@ -80,13 +75,14 @@ export class PublishChannel implements Publisher {
   #finished = 0
   #firstError: Error | undefined
   #flushes: { readonly target: number; readonly resolve: () => void; readonly reject: (error: Error) => void }[] = []
-  readonly #queued = new Fifo<Queued>()
+  readonly #queued = new Fifo<QueuedMessage>()
   #readyPromise: Promise<void> | undefined
   #becomeReady: (() => void) | undefined
 
   constructor(link: Link, destination: string, options: PublisherOptions = {}) {
     checkDestination(destination)
     this.destination = destination
+    this.create = options.create ?? true
     this.#isOne = !destination.startsWith('topic:')
     this.#link = link
     this.#window = options.window ?? WINDOW
@@ -195,8 +191,9 @@ export class PublishChannel implements Publisher {
     return this.close()
   }
 
-  /** Whether the broker has, or is about to have, its number. */
-  get active(): boolean {
+  /** On a new connection. @returns whether the broker must know its number there: also for what is sent again, to be refused again */
+  reopens(): boolean {
+    if (this.#state === 'idle' && this.unconfirmed > 0) this.#state = 'opening'
     return this.#state === 'opening' || this.#state === 'open'
   }
 

@@ -2,7 +2,7 @@
 import { priorityOf, readHeaders, type RecordCursor } from '@millrace/wire'
 import type { Body, Message, PublishOptions, Receipt, StoredMessage } from './api.ts'
 import type { Link } from './link.ts'
-import { replyAddress } from './request/reply.ts'
+import { askerGone, replyAddress } from './request/reply.ts'
 
 const decoder = new TextDecoder()
 
@@ -143,8 +143,12 @@ export class HeldMessage extends ReceivedMessage implements Message {
 
   async reply(body: Body, options: PublishOptions = {}): Promise<Receipt> {
     const { destination, headers } = replyAddress(this)
-    const publisher = this.settler.link.publisherOf(destination)
-    return publisher.publish(body, { ...options, headers: { ...options.headers, ...headers } })
+    const publisher = this.settler.link.publisherOfExisting(destination)
+    try {
+      return await publisher.publish(body, { ...options, headers: { ...options.headers, ...headers } })
+    } catch (error) {
+      throw askerGone(error, destination) ?? error
+    }
   }
 
   #settle(kind: SettleKind, options?: object): Promise<void> {

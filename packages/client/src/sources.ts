@@ -6,7 +6,6 @@ import type {
   Exchange,
   Handler,
   Message,
-  Millrace,
   OutgoingMessage,
   Peeked,
   PeekOptions,
@@ -30,15 +29,14 @@ import type { PublishChannel } from './publish-channel.ts'
 import { Puller } from './puller.ts'
 import type { SubscribeRequest } from './subscriber.ts'
 import { TopicReader } from './topic-reader.ts'
-import { inTransaction } from './transactions/in-transaction.ts'
+import { inTransaction, type Transacting } from './transactions/in-transaction.ts'
 
 /** What queues and topics need of the client. */
-export interface Hub {
+export interface Hub extends Transacting {
   /** The link for one more user. */
   link(): Link
   /** The shared publisher of a destination. */
   publisherOf(destination: string): PublishChannel
-  transaction: Millrace['transaction']
   /** Told of what runs, to stop it when the client closes. */
   running(consumption: Consumption): void
 }

@@ -17,7 +17,12 @@ export interface HandlingFlags {
 }
 
 /** May take its time, and then says what happens to the message and because of it, as one. */
-type Work = (message: Message) => Promise<(transaction: Transaction) => void>
+type Work = (message: Message) => Promise<Finish>
+
+type Finish = (transaction: Transaction) => void
+
+/** What happens to a message instead, when the broker refused that. Undefined: it is given back. */
+type Otherwise = (message: Message, error: unknown) => Finish | undefined
 
 type Consumed = Exclude<Address, { kind: 'topic' }>
 
@@ -47,10 +52,11 @@ export async function handleMessages(
   flags: HandlingFlags,
   did: string,
   work: Work,
+  otherwise: Otherwise = () => undefined,
 ): Promise<void> {
   const address = parseSource(source)
   const output = outputOf(command)
-  const handling = new Handling(output, flags, work)
+  const handling = new Handling(output, flags, work, otherwise)
   await withBroker(command, (client) => untilInterrupted((signal) => handling.run(client, address, signal)))
   const { done, failed } = handling
   output.note(`${did} ${formatCount(done)} ${done === 1 ? 'message' : 'messages'} of ${source}`)
@@ -68,14 +74,16 @@ class Handling {
   readonly #output: Output
   readonly #flags: HandlingFlags
   readonly #work: Work
+  readonly #otherwise: Otherwise
   readonly #stop = new AbortController()
   #begun = 0
   #silence: NodeJS.Timeout | undefined
 
-  constructor(output: Output, flags: HandlingFlags, work: Work) {
+  constructor(output: Output, flags: HandlingFlags, work: Work, otherwise: Otherwise) {
     this.#output = output
     this.#flags = flags
     this.#work = work
+    this.#otherwise = otherwise
   }
 
   async run(client: Millrace, address: Consumed, interrupted: AbortSignal): Promise<void> {
@@ -94,15 +102,14 @@ class Handling {
       const { count = Infinity } = this.#flags
       this.#begun++
       if (this.#begun > count) return message.defer()
-      // Later in this turn: a consumption that is stopped by a handler must know of that.
-      if (this.#begun === count) queueMicrotask(() => this.#stop.abort())
+      if (this.#begun === count) this.#stop.abort()
       clearTimeout(this.#silence)
       const finish = await this.#work(message).catch((error: unknown) => {
         if (!interrupted.aborted) throw error
       })
       // The signal that stops this command stops those that it runs, too: no attempt failed by it.
       if (finish === undefined) return message.defer()
-      await client.transaction(finish)
+      await this.#finish(client, message, finish)
       this.done++
       this.#restartSilence()
     }
@@ -111,6 +118,16 @@ class Handling {
     } finally {
       clearTimeout(this.#silence)
       unlisten()
+    }
+  }
+
+  async #finish(client: Millrace, message: Message, finish: Finish): Promise<void> {
+    try {
+      await client.transaction(finish)
+    } catch (error) {
+      const instead = this.#otherwise(message, error)
+      if (instead === undefined) throw error
+      await client.transaction(instead)
     }
   }
 

@@ -113,6 +113,20 @@ describe('publishing', () => {
     await expect(publisher.flush()).rejects.toMatchObject({ code: 'illegal_name' })
     await publisher.flush()
   })
+
+  it.each(['queue', 'topic'] as const)('does not create a %s for a publisher that says so', async (kind) => {
+    const created = () => (kind === 'queue' ? client.admin.queues() : client.admin.topics())
+    const publisher = client.publisher(`${kind}:later`, { create: false })
+    await expect(publisher.publish('one')).rejects.toMatchObject({ code: 'not_found' })
+    await expect(publisher.publish('two')).rejects.toMatchObject({ code: 'not_found' })
+    expect(await created()).toEqual([])
+    await client[kind]('later').publish('by another')
+    expect(await publisher.publish('three')).toEqual({ partition: 0, offset: 1 })
+    await (kind === 'queue' ? client.admin.deleteQueue('later') : client.admin.deleteTopic('later'))
+    await expect(publisher.publish('four')).rejects.toMatchObject({ code: 'not_found' })
+    expect(await created()).toEqual([])
+    await publisher.close()
+  })
 })
 
 describe('consuming', () => {
@@ -126,6 +140,43 @@ describe('consuming', () => {
     await consumption.stop()
     await consumption.done
     expect((await client.admin.queue('work')).consumers).toBe(0)
+  })
+
+  it.each([
+    ['returns', () => {}],
+    ['returns a promise', () => sleep(5)],
+  ])('can be stopped by a handler before it %s: its message is acked, and no other begun', async (_, rest) => {
+    const queue = client.queue('one')
+    await queue.publishBatch([{ body: 'first' }, { body: 'second' }])
+    const errors: unknown[] = []
+    const seen: string[] = []
+    const consumption = queue.consume(
+      (message) => {
+        seen.push(message.text())
+        void consumption.stop()
+        return rest()
+      },
+      { onError: (error) => errors.push(error) },
+    )
+    await consumption.done
+    expect([seen, errors]).toEqual([['first'], []])
+    expect(await client.admin.queue('one')).toMatchObject({ ready: 1, inFlight: 0, counters: { acked: 1, redelivered: 0 } })
+  })
+
+  it('counts the attempt of a handler that stops it and throws', async () => {
+    await client.queue('one').publish('x')
+    const errors: unknown[] = []
+    const consumption = client.queue('one').consume(
+      () => {
+        void consumption.stop()
+        throw new Error('no')
+      },
+      { retryDelayMs: 0, onError: (error) => errors.push((error as Error).message) },
+    )
+    await consumption.done
+    expect(errors).toEqual(['no'])
+    const [again] = await client.queue('one').pull({ waitMs: 5000 })
+    expect(again!.attempt).toBe(2)
   })
 
   it('delivers again what the handler throws at, with the attempt counted', async () => {

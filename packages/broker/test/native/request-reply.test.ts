@@ -1,4 +1,11 @@
-import { CORRELATION_ID_HEADER, type Millrace, type MillraceError, REPLY_TO_HEADER, type StoredMessage } from '@millrace/client'
+import {
+  CORRELATION_ID_HEADER,
+  type Millrace,
+  type MillraceError,
+  REPLY_TO_HEADER,
+  type StoredMessage,
+  type TransactionMessage,
+} from '@millrace/client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type NativeBroker, startNativeBroker } from './native-broker.ts'
 
@@ -133,6 +140,7 @@ describe('client.request', () => {
 
 describe('message.reply', () => {
   it('follows the headers, of other protocols too', async () => {
+    await server.admin.createQueue({ name: 'answers' })
     await server.queue('q').publish('x', { headers: { [REPLY_TO_HEADER]: 'answers', [CORRELATION_ID_HEADER]: '7' } })
     await server.queue('q').publish('y')
     const [x, y] = await client.queue('q').pull({ max: 2, waitMs: 5000 })
@@ -141,6 +149,70 @@ describe('message.reply', () => {
     const [answer] = await client.queue('answers').peek()
     expect(Buffer.from(answer!.headers[CORRELATION_ID_HEADER]!).toString()).toBe('7')
     expect(Object.keys(answer!.headers)).not.toContain(REPLY_TO_HEADER)
+  })
+
+  it('tells that whoever asked is gone, and creates nothing for them', async () => {
+    const asked = codeOf(client.request('queue:q', 'x'))
+    const [question] = await server.queue('q').pull({ waitMs: 5000 })
+    const [inbox] = await inboxes()
+    await question!.reply('while it waits')
+    expect(await asked).toBe('none')
+    await client.close()
+    for (let n = 0; n < 2; n++) {
+      await expect(question!.reply('too late')).rejects.toMatchObject({
+        code: 'not_found',
+        message: expect.stringMatching(
+          /Whoever asked does not wait any more: there is no queue:reply-.* nothing was published/,
+        ) as string,
+      })
+    }
+    expect(await inboxes()).toEqual([])
+    await server.admin.createQueue({ name: inbox! })
+    await question!.reply('somebody is there again')
+    expect((await server.queue(inbox!).peek()).map((message) => message.text())).toEqual(['somebody is there again'])
+    // What others publish there is created.
+    await server.admin.deleteQueue(inbox!)
+    await server.queue(inbox!).publish('x')
+    expect(await inboxes()).toEqual([inbox])
+  })
+
+  it('fails a transaction when whoever asked is gone: nothing of it was done', async () => {
+    await server.queue('q').publish('x', { headers: { [REPLY_TO_HEADER]: 'gone' } })
+    const [question] = await server.queue('q').pull({ waitMs: 5000 })
+    const answered = server.transaction((tx) => {
+      tx.publish('queue:done', 'x')
+      tx.reply(question!, 'too late')
+      tx.ack(question!)
+    })
+    await expect(answered).rejects.toMatchObject({ code: 'not_found', message: expect.stringContaining('gone') as string })
+    expect(await codeOf(server.admin.queue('gone'))).toBe('not_found')
+    expect(await server.queue('done').peek()).toHaveLength(0)
+    await server.transaction((tx) => tx.ack(question!))
+    expect(await server.admin.queue('q')).toMatchObject({ ready: 0, inFlight: 0, counters: { acked: 1, redelivered: 0 } })
+  })
+
+  it('is left out of the transaction of a handler when whoever asked is gone: the rest happens', async () => {
+    await server.admin.createQueue({ name: 'there' })
+    for (const to of ['gone', 'there']) await server.queue('work').publish(to, { headers: { [REPLY_TO_HEADER]: to } })
+    const sent: TransactionMessage[] = []
+    server.queue('work').consume(
+      (message, tx) => {
+        sent.push(tx.publish('queue:done', message.text()))
+        sent.push(tx.reply(message, 'answer'))
+        sent.push(tx.publish('queue:more', message.text()))
+      },
+      { transactional: true },
+    )
+    while ((await server.admin.queue('work')).counters.acked < 2) await pause(2)
+    expect(await server.admin.queue('work')).toMatchObject({ counters: { redelivered: 0 } })
+    expect((await server.queue('done').peek()).map((message) => message.text())).toEqual(['gone', 'there'])
+    expect((await server.queue('there').peek()).map((message) => message.text())).toEqual(['answer'])
+    expect(await codeOf(server.admin.queue('gone'))).toBe('not_found')
+    const [at0, at1] = [
+      { partition: 0, offset: 0 },
+      { partition: 0, offset: 1 },
+    ]
+    expect(sent.map(({ receipts }) => receipts)).toEqual([[at0], [], [at0], [at1], [at0], [at1]])
   })
 
   it('is part of a transaction with the ack', async () => {

@@ -127,6 +127,19 @@ describe('client.transaction', () => {
     expect(await codeOf(negative)).toBe('bad_request')
   })
 
+  it('creates no destination that it is told not to create, and keeps the order of what shares one', async () => {
+    const refused = client.transaction((tx) => tx.publish('queue:out', 'x', { create: false }))
+    expect(await codeOf(refused)).toBe('not_found')
+    expect(await codeOf(client.multicast(['queue:out', 'topic:log'], 'x', { create: false }))).toBe('not_found')
+    expect([await client.admin.queues(), await client.admin.topics()]).toEqual([[], []])
+    await client.transaction((tx) => {
+      tx.publish('queue:out', 'one')
+      tx.publish('queue:out', 'two', { create: false })
+      tx.publish('queue:out', 'three')
+    })
+    expect(await bodiesOf('queue:out')).toEqual(['one', 'two', 'three'])
+  })
+
   it('publishes messages without a body', async () => {
     await client.transaction((tx) => tx.publish('topic:table', tombstone, { key: 'gone' }))
     const [message] = await client.topic('table').peek()

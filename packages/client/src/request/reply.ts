@@ -8,6 +8,13 @@ export interface ReplyAddress {
   readonly headers: NonNullable<PublishOptions['headers']>
 }
 
+/** @returns what to tell of it when an answer failed because nobody waits for it any more */
+export function askerGone(error: unknown, destination: string): MillraceError | undefined {
+  if (!(error instanceof MillraceError) || error.code !== 'not_found') return undefined
+  const what = `Whoever asked does not wait any more: there is no ${destination}, and nothing was published. Settle the message without an answer.`
+  return new MillraceError('not_found', what, { cause: error })
+}
+
 const decoder = new TextDecoder()
 
 /** @throws MillraceError `bad_request` when the message asks for no answer */

@@ -4,12 +4,18 @@ import { MillraceError } from '../errors.ts'
 import type { Link } from '../link.ts'
 import { replyAddress } from '../request/reply.ts'
 import { HeldMessage } from '../received-message.ts'
-import { TransactionBatches } from './transaction-batches.ts'
+import { type BatchOptions, TransactionBatches } from './transaction-batches.ts'
 import { TransactionSettles } from './transaction-settles.ts'
 import type { tombstone } from './tombstone.ts'
 import type { PartitionOptions, Transaction, TransactionMessage, TransactionOptions, TransactionPublishOptions } from './types.ts'
 
 const TIMEOUT_MS = 60_000
+
+/** How a transaction is made for whom. */
+export interface TransactionManner {
+  /** An answer that nobody waits for any more is left out, instead of failing all of it. */
+  readonly dropsAnswers?: boolean
+}
 
 /**
  * One transaction: collects, then commits over the link on which its messages came.
@@ -20,6 +26,7 @@ const TIMEOUT_MS = 60_000
 export class ClientTransaction implements Transaction {
   readonly #anyLink: () => Link
   readonly #timeoutMs: number
+  readonly #answers: Pick<BatchOptions, 'create' | 'optional'>
   readonly #batches: TransactionBatches
   readonly #settles = new TransactionSettles()
   readonly #cancels: number[] = []
@@ -31,10 +38,14 @@ export class ClientTransaction implements Transaction {
   #forget: (() => boolean) | undefined
 
   /** @param anyLink gives the one to use when no message decides it */
-  constructor(anyLink: () => Link, { timeoutMs = TIMEOUT_MS }: TransactionOptions = {}) {
+  constructor(
+    anyLink: () => Link,
+    { timeoutMs = TIMEOUT_MS, dropsAnswers = false }: TransactionOptions & TransactionManner = {},
+  ) {
     const { facts, crc32c } = anyLink()
     this.#anyLink = anyLink
     this.#timeoutMs = timeoutMs
+    this.#answers = { create: false, optional: dropsAnswers }
     this.#batches = new TransactionBatches(facts?.batchBytesMax ?? Infinity, crc32c)
   }
 
@@ -43,7 +54,7 @@ export class ClientTransaction implements Transaction {
    * @returns what `collect` returned
    * @throws what `collect` throws: then nothing was done; MillraceError
    */
-  async run<T>(collect: (transaction: Transaction) => T | PromiseLike<T>, { signal }: TransactionOptions = {}): Promise<T> {
+  async run<T>(collect: (transaction: ClientTransaction) => T | PromiseLike<T>, { signal }: TransactionOptions = {}): Promise<T> {
     signal?.throwIfAborted()
     const abort = (): void => {
       if (this.#state === 'collecting') this.#fail?.(signal!.reason)
@@ -84,9 +95,11 @@ export class ClientTransaction implements Transaction {
     return this.#batches.add(destinations, body, options, this.#anyLink().platform.nowMs())
   }
 
-  reply(message: Message, body: Body, options: TransactionPublishOptions = {}): TransactionMessage {
+  reply(message: Message, body: Body, options: Omit<TransactionPublishOptions, 'create'> = {}): TransactionMessage {
+    this.#checkCollecting()
     const { destination, headers } = replyAddress(message)
-    return this.publish(destination, body, { ...options, headers: { ...options.headers, ...headers } })
+    const answer = { ...options, ...this.#answers, headers: { ...options.headers, ...headers } }
+    return this.#batches.add([destination], body, answer, this.#anyLink().platform.nowMs())
   }
 
   ack(message: Message): void {
@@ -129,7 +142,7 @@ export class ClientTransaction implements Transaction {
     throw new MillraceError('bad_request', what)
   }
 
-  #collected<T>(collect: (transaction: Transaction) => T | PromiseLike<T>): Promise<T> {
+  #collected<T>(collect: (transaction: ClientTransaction) => T | PromiseLike<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#fail = reject
       Promise.resolve(collect(this)).then(resolve, reject)

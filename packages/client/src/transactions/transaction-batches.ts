@@ -6,11 +6,21 @@ import { encodeBody, encodeKey, messageHeaders, tooLarge, weightOf } from '../ou
 import { tombstone } from './tombstone.ts'
 import type { PartitionOptions } from './types.ts'
 
+/** Of a message, as far as they are its batch's. */
+export interface BatchOptions extends PartitionOptions {
+  /** Default true: the broker creates destinations that do not exist. */
+  readonly create?: boolean
+  /** It is left out when its one destination does not exist. */
+  readonly optional?: boolean
+}
+
 /** One batch of a transaction, for all of `to`. The broker finds the partition by the key of its first record. */
 interface Gathered {
   readonly to: readonly string[]
   /** Undefined: by the key of its first record. */
   readonly partition: number | undefined
+  readonly create: boolean
+  readonly optional: boolean
   readonly builder: RecordBatchBuilder
   messages: number
   /** Of its messages, for each destination, once it is committed. */
@@ -51,14 +61,14 @@ export class TransactionBatches {
   add(
     to: readonly string[],
     body: Body | typeof tombstone,
-    options: Omit<PublishOptions, 'signal'> & PartitionOptions,
+    options: Omit<PublishOptions, 'signal'> & BatchOptions,
     nowMs: number,
   ): TransactionMessage {
     for (const destination of to) checkDestination(destination)
     if (to.length === 0) throw new MillraceError('bad_request', 'A message needs at least one destination.')
     if (options.delayMs !== undefined || options.deliverAt !== undefined)
       throw new MillraceError('bad_request', 'A transaction cannot schedule messages: publish them after it.')
-    const { partition } = options
+    const { partition, create = true, optional = false } = options
     checkPartition(partition)
     const value = body === tombstone ? null : encodeBody(body)
     const key = encodeKey(options.key)
@@ -70,9 +80,10 @@ export class TransactionBatches {
     }
     const place = partition === undefined ? placeOf(to, key) : `${partition} ${to[0]!}`
     let gathered = this.#open.get(place)
-    if (gathered === undefined || gathered.builder.bytes + weight > this.#batchBytesMax) {
+    const isOfTheSame = gathered?.create === create && gathered.optional === optional
+    if (gathered === undefined || !isOfTheSame || gathered.builder.bytes + weight > this.#batchBytesMax) {
       const builder = new RecordBatchBuilder(undefined, this.#crc32c)
-      gathered = { to, partition, builder, messages: 0, receipts: undefined }
+      gathered = { to, partition, create, optional, builder, messages: 0, receipts: undefined }
       this.#batches.push(gathered)
       this.#open.set(place, gathered)
     }
@@ -105,9 +116,11 @@ export class TransactionBatches {
       bytes.set(part, at)
       at += part.length
     }
-    const publishes = this.#batches.map(({ to, partition }, n) => ({
+    const publishes = this.#batches.map(({ to, partition, create, optional }, n) => ({
       to,
       ...(partition === undefined ? {} : { partition }),
+      ...(create ? {} : { create }),
+      ...(optional ? { optional } : {}),
       bytes: parts[n]!.length,
     }))
     return { publishes, bytes }

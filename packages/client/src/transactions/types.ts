@@ -18,8 +18,11 @@ export interface Transaction {
   ): TransactionMessage
   /** Publishes one message to all of `destinations`, stored once. One named twice gets it once. */
   multicast(destinations: readonly string[], body: Body, options?: TransactionPublishOptions): TransactionMessage
-  /** Answers a message with the others: see `Message.reply`. */
-  reply(message: Message, body: Body, options?: TransactionPublishOptions): TransactionMessage
+  /**
+   * Answers a message with the others: see `Message.reply`. When whoever asked is gone, the transaction fails with `not_found`; that of a
+   * handler (`transactional`), which could do nothing about it, goes on without the answer, whose `receipts` are then empty.
+   */
+  reply(message: Message, body: Body, options?: Omit<TransactionPublishOptions, 'create'>): TransactionMessage
   /** Settles a message with the others. It stays leased until then. @throws MillraceError `stale_delivery` */
   ack(message: Message): void
   nack(message: Message, options?: { readonly delayMs?: number; readonly error?: string }): void
@@ -39,7 +42,10 @@ export interface TransactionMessage {
 }
 
 /** A message of a transaction is published when that is committed: it cannot be for later. */
-export type TransactionPublishOptions = Omit<PublishOptions, 'signal' | 'delayMs' | 'deliverAt'>
+export interface TransactionPublishOptions extends Omit<PublishOptions, 'signal' | 'delayMs' | 'deliverAt'> {
+  /** Default true: a queue or topic that does not exist is created. False: the transaction fails with `not_found`. */
+  readonly create?: boolean
+}
 
 export interface PartitionOptions {
   /** Of a topic: where it goes, whatever its key says. Default: the key decides. */

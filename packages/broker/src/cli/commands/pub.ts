@@ -23,6 +23,7 @@ interface PubOptions {
   readonly at?: number
   readonly count: number
   readonly to?: readonly string[]
+  readonly create: boolean
 }
 
 export function addPub(program: Command): void {
@@ -43,6 +44,7 @@ export function addPub(program: Command): void {
     .option('--at <time>', 'publish it only at this time: 2026-01-31T12:00:00Z', parseTime)
     .option('--to <destination>', 'also to this one, all or none; may be repeated', collectDestination)
     .option('--count <n>', 'publish the message so many times', parseCount, 1)
+    .option('--no-create', 'fail with exit code 3 if the queue or topic does not exist, instead of creating it')
     .action(async (destination: string, body: string | undefined, options: PubOptions, command: Command) => {
       parsePublishTarget(destination)
       if (options.file !== undefined && body !== undefined) throw usageError('Give either a body or --file, not both.')
@@ -63,7 +65,7 @@ async function publishOne(command: Command, destination: string, body: string | 
     })
     return
   }
-  const receipt = await withBroker(command, (client) => publishTo(client, destination, body, publishOptions(options)))
+  const receipt = await withBroker(command, (client) => publishTo(client, destination, body, options))
   await report(
     command,
     { destination, ...receipt },
@@ -79,7 +81,9 @@ async function publishToAll(
   body: string | Uint8Array,
   options: PubOptions,
 ): Promise<void> {
-  const receipts = await withBroker(command, (client) => client.multicast(destinations, body, publishOptions(options)))
+  const receipts = await withBroker(command, (client) =>
+    client.multicast(destinations, body, { ...publishOptions(options), create: options.create }),
+  )
   const where = destinations.map((destination, n) => ({ destination, ...receipts[n]! }))
   const note = where.map(({ destination, ...receipt }) => placeText(destination, receipt))
   await report(command, { receipts: where }, `published to ${note.join('; ')}`)
@@ -117,7 +121,7 @@ async function publishMany(
 ): Promise<void> {
   let messages = 0
   await withBroker(command, async (client) => {
-    const publisher: Publisher = client.publisher(destination)
+    const publisher: Publisher = client.publisher(destination, { create: options.create })
     const settings = publishOptions(options)
     await produce(async (body) => {
       messages++
@@ -139,11 +143,8 @@ function sendStated(publisher: Publisher, body: string | Uint8Array, options: Pu
   }
 }
 
-function publishTo(client: Millrace, destination: string, body: string | Uint8Array, options: PublishOptions): Promise<Receipt> {
-  const target = parsePublishTarget(destination)
-  if (target.kind === 'exchange') return client.exchange(target.name, target.key).publish(body, options)
-  const { kind, name } = target
-  return kind === 'queue' ? client.queue(name).publish(body, options) : client.topic(name).publish(body, options)
+function publishTo(client: Millrace, destination: string, body: string | Uint8Array, options: PubOptions): Promise<Receipt> {
+  return client.publisher(destination, { create: options.create }).publish(body, publishOptions(options))
 }
 
 function publishOptions({

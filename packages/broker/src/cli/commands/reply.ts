@@ -1,4 +1,4 @@
-import type { Message, Transaction } from '@millrace/client'
+import { type Message, MillraceError, type Transaction } from '@millrace/client'
 import { REPLY_TO_HEADER } from '@millrace/wire'
 import type { Command } from 'commander'
 import { usageError } from '../failure.ts'
@@ -31,14 +31,15 @@ export function addReply(program: Command): void {
     parseSource(source)
     const answer = answerOf(body, flags)
     const options = flags.header === undefined ? {} : { headers: flags.header }
-    await handleMessages(command, source, flags, 'answered', async (message) => {
+    const work = async (message: Message): Promise<(transaction: Transaction) => void> => {
       if ((message.headers[REPLY_TO_HEADER] ?? null) === null) return rejection(message)
       const reply = await answer(message)
       return (transaction) => {
         transaction.reply(message, reply, options)
         transaction.ack(message)
       }
-    })
+    }
+    await handleMessages(command, source, flags, 'answered', work, withoutAsker)
   })
 }
 
@@ -51,6 +52,13 @@ function answerOf(body: string | undefined, { exec, echo }: ReplyFlags): Answer 
   const [answer, ...others] = answers
   if (answer !== undefined && others.length === 0) return answer
   throw usageError('Say what to answer: a body after the source, or --exec COMMAND, or --echo.')
+}
+
+/** Another attempt would find nobody, either. The answer is all that such a transaction publishes. */
+function withoutAsker(message: Message, error: unknown): ((transaction: Transaction) => void) | undefined {
+  if (!(error instanceof MillraceError) || error.code !== 'not_found') return undefined
+  process.stderr.write(`message ${message.offset} was acked without an answer: whoever asked is gone\n`)
+  return (transaction) => transaction.ack(message)
 }
 
 /** It would ask for no answer however often it comes. */

@@ -15,6 +15,10 @@ interface TransactPublish {
   /** For one destination. Absent: by the key of the first record. */
   readonly partition?: number
   readonly bytes: number
+  /** Whether destinations that do not exist are created. Default true. */
+  readonly create?: boolean
+  /** For one destination, which is not created: it is left out when that does not exist. */
+  readonly optional?: boolean
 }
 
 interface TransactSettle {
@@ -39,6 +43,8 @@ export const transactRequest: Typed<TransactRequest> = typed({
           to: { type: 'array', items: { type: 'string', minLength: 1, maxLength: 600 } },
           partition: count,
           bytes: count,
+          create: { type: 'boolean' },
+          optional: { type: 'boolean' },
         },
         required: ['to', 'bytes'],
         additionalProperties: false,

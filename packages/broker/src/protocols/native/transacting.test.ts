@@ -21,7 +21,10 @@ beforeEach(() => {
   authorized = []
   const broker = {
     ticket: () => ticket,
-    destination: (name: string) => ({ name }),
+    destination(name: string, create: boolean) {
+      if (name === 'queue:missing' && !create) throw new MillraceError('not_found', 'not there')
+      return create ? { name } : { name, create }
+    },
     scheduled: (id: number) => (id === 70 ? 'queue:later' : id === 71 ? 'queue:secret' : undefined),
     transact(actions: readonly TransactionAction[]) {
       applied.push(actions)
@@ -88,6 +91,22 @@ describe('transact', () => {
     expect(batches).toEqual([Buffer.from(one), Buffer.from(two)])
   })
 
+  it('creates destinations unless told otherwise, and leaves out what is optional and has none', () => {
+    const [one, two, three] = [batch('one'), batch('two'), batch('three')]
+    const publishes = [
+      { to: ['queue:missing'], optional: true, bytes: one.length },
+      { to: ['queue:missing'], bytes: two.length },
+      { to: ['queue:a'], create: false, bytes: three.length },
+    ]
+    transact(7, { publishes }, Buffer.concat([one, two, three]))
+    expect(applied[0]!.map((action) => ('to' in action ? action.to : undefined))).toEqual([
+      [{ name: 'queue:missing' }],
+      [{ name: 'queue:a', create: false }],
+    ])
+    transacting.confirm(5)
+    expect(written()).toEqual([{ name: 'transacted', transaction: 7, result: { places: [[], [[1, 10]], [[1, 11]]] } }])
+  })
+
   it('answers after the commit, in order', () => {
     const bytes = batch('x')
     const request = { publishes: [{ to: ['queue:a'], bytes: bytes.length }] }
@@ -112,6 +131,13 @@ describe('transact', () => {
     ['an unknown outcome', { settles: [{ consumer: 3, outcome: 'eat', ranges: [] }] }, 'bad_request'],
     ['bytes that are not there', { publishes: [{ to: ['queue:a'], bytes: 1 }] }, 'bad_request'],
     ['a partition of several', { publishes: [{ to: ['queue:a', 'queue:b'], partition: 0, bytes: 0 }] }, 'bad_request'],
+    ['a destination that is not there', { publishes: [{ to: ['queue:missing'], create: false, bytes: 0 }] }, 'not_found'],
+    ['several optional destinations', { publishes: [{ to: ['queue:a', 'queue:b'], optional: true, bytes: 0 }] }, 'bad_request'],
+    [
+      'an optional destination that is not allowed',
+      { publishes: [{ to: ['queue:secret'], optional: true, bytes: 0 }] },
+      'forbidden',
+    ],
     ['a destination that is not allowed', { publishes: [{ to: ['queue:a', 'queue:secret'], bytes: 0 }] }, 'forbidden'],
     ['what is scheduled for a destination that is not allowed', { cancels: [71] }, 'forbidden'],
     ['an unknown property', { commit: true }, 'bad_request'],

@@ -1,6 +1,6 @@
 import { type FrameWriter, type JsonObject, writeFrame } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
-import type { Broker, Consumer, Outcome, PlacedRun, Published, TransactionAction } from '../../core/broker.ts'
+import type { Broker, Consumer, Destination, Outcome, PlacedRun, Published, TransactionAction } from '../../core/broker.ts'
 import { check } from '../api/json-schema.ts'
 import type { Ticket } from '../commit-waiters.ts'
 import { limits } from './limits.ts'
@@ -12,6 +12,9 @@ interface Pending {
   readonly ticket: Ticket
   readonly places: readonly (readonly Published[])[]
 }
+
+/** One publish of a transaction; without an action when it is left out. */
+type Publish = TransactionAction | undefined
 
 const RANGE_NUMBERS = 4
 
@@ -43,7 +46,9 @@ export class Transacting {
       const publishes = this.#publishes(request, batches, access)
       const settles = this.#settles(request)
       const cancels = this.#cancels(request, access.authorize)
-      const places = this.#broker.transact([...publishes, ...settles, ...cancels]).slice(0, publishes.length)
+      const done = this.#broker.transact([...publishes.filter(isDone), ...settles, ...cancels])
+      let at = 0
+      const places = publishes.map((publish) => (publish === undefined ? [] : done[at++]!))
       this.#pending.push({ transaction, ticket: this.#broker.ticket(), places })
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
@@ -64,19 +69,17 @@ export class Transacting {
     if (done > 0) this.#pending.splice(0, done)
   }
 
-  #publishes(
-    { publishes = [] }: TransactRequest,
-    batches: Uint8Array,
-    { authorize, checkKey }: PublishAccess,
-  ): TransactionAction[] {
-    const actions: TransactionAction[] = []
+  #publishes({ publishes = [] }: TransactRequest, batches: Uint8Array, { authorize, checkKey }: PublishAccess): Publish[] {
+    const actions: Publish[] = []
     let at = 0
-    for (const { to, partition, bytes } of publishes) {
+    for (const { to, partition, bytes, create = true, optional = false } of publishes) {
       const batch = batches.subarray(at, at + bytes)
       at += bytes
       for (const destination of to) authorize(destination)
-      const targets = to.map((destination) => this.#broker.destination(destination, true, checkKey))
-      if (partition === undefined) actions.push({ kind: 'multicast', to: targets, batch })
+      if (optional && to.length !== 1) throw new MillraceError('bad_request', '`optional` is for one destination.')
+      const targets = this.#destinations(to, create && !optional, optional, checkKey)
+      if (targets === undefined) actions.push(undefined)
+      else if (partition === undefined) actions.push({ kind: 'multicast', to: targets, batch })
       else if (targets.length === 1) actions.push({ kind: 'publish', to: targets[0]!, partition, batch })
       else throw new MillraceError('bad_request', '`partition` is for one destination.')
     }
@@ -84,6 +87,21 @@ export class Transacting {
       throw new MillraceError('bad_request', `The publishes of the transaction have ${at} bytes, its batches ${batches.length}.`)
     }
     return actions
+  }
+
+  /** @returns undefined when one is missing and may be */
+  #destinations(
+    to: readonly string[],
+    create: boolean,
+    optional: boolean,
+    checkKey: PublishAccess['checkKey'],
+  ): Destination[] | undefined {
+    try {
+      return to.map((destination) => this.#broker.destination(destination, create, checkKey))
+    } catch (error) {
+      if (optional && error instanceof MillraceError && error.code === 'not_found') return undefined
+      throw error
+    }
   }
 
   #cancels({ cancels = [] }: TransactRequest, authorize: (destination: string) => void): TransactionAction[] {
@@ -117,6 +135,10 @@ export class Transacting {
     }
     return actions
   }
+}
+
+function isDone(publish: Publish): publish is TransactionAction {
+  return publish !== undefined
 }
 
 /** `[partition, base offset]`, and after them, where there are duplicates, threes: position in the batch, partition, offset. */
