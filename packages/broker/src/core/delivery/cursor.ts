@@ -19,15 +19,14 @@ import { CursorState } from './cursor-state.ts'
 import type { DeliveryState } from './delivery-state.ts'
 import { ExpiryRuns, mayExpire } from './expiry-runs.ts'
 import type { KeyTurns } from './key-turns.ts'
-import { type Death, HeldRange, Lease, NOT_RECORDED, ReturnedRange } from './ranges.ts'
+import { leaseFor } from './lease-for.ts'
+import { type Death, HeldRange, NOT_RECORDED, ReturnedRange } from './ranges.ts'
 import { recordFilter } from './record-filter.ts'
 import { RecordRuns, hasGaps } from './record-runs.ts'
 import { mayHaveRetry, RetryRuns } from './retry-runs.ts'
 
 /** The mark runs at least so far ahead of the position while there are consumers with credit, and at most twice as far. */
 const AHEAD_MIN = 32
-/** A lease that is shared with gaps covers at most so many offsets: all ranges there are looked at when it ends. */
-const LEASE_OFFSETS_MAX = 256
 /** Runs of expired messages that are taken out before somebody else gets a turn. */
 const EXPIRED_RUNS_MAX = 64
 
@@ -444,18 +443,7 @@ export class Cursor extends CursorState implements LogFollower {
 
   /** From now on `holder` holds `first..last`, with the lease that ends last if it ends then. */
   #hold(first: number, last: number, attempt: number, deadlineMs: number, holder: Holder, retry: RetryPolicy | undefined): void {
-    let lease = holder.newest
-    if (
-      lease === undefined ||
-      lease.deadlineMs !== deadlineMs ||
-      lease.attempt !== attempt ||
-      lease.retry !== retry ||
-      lease.origin !== this ||
-      !reaches(lease, first, last)
-    ) {
-      lease = new Lease<Holder, Cursor>(first, attempt, deadlineMs, holder, this, retry)
-      holder.link(lease)
-    }
+    const lease = leaseFor(holder, this, first, last, attempt, deadlineMs, retry)
     const { newest } = lease
     if (newest !== undefined && newest.last === first - 1) this.held.grow(newest, last)
     else {
@@ -505,9 +493,4 @@ export class Cursor extends CursorState implements LogFollower {
     if (backoff === undefined) return fallbackMs
     return Math.min(backoffMs(backoff, attempts, this.shard.platform.random.uint32() / 2 ** 32), NACK_DELAY_MS_MAX)
   }
-}
-
-/** Whether `first..last`, which is of the same delivery, may share the lease. */
-function reaches(lease: HeldLease, first: number, last: number): boolean {
-  return first === lease.last + 1 || (first > lease.last && last - lease.first < LEASE_OFFSETS_MAX)
 }
