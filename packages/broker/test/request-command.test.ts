@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
 import { BrokerOfFile } from './harness/broker-of-file.ts'
 
 /** `millrace request`, `reply` and `transform` as processes of their own. */
@@ -101,10 +104,14 @@ test('SIGINT ends both cleanly: what was not answered is given back, and the inb
   await out('queue', 'create', 'slow')
   const asking = run(['request', 'queue:slow', 'x', '--timeout', '1m'], { onStart: (signal) => (interruptAsker = signal) })
   await expect.poll(async () => (await queue('slow')).ready, PATIENCE).toBe(1)
-  const answering = run(['reply', 'queue:slow', '--exec', 'sleep 1; exit 1'], {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-reply-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const begun = join(directory, 'begun')
+  const answering = run(['reply', 'queue:slow', '--exec', `touch '${begun}'; sleep 1; exit 1`], {
     onStart: (signal) => (interruptReply = signal),
   })
-  await expect.poll(async () => (await queue('slow')).inFlight, PATIENCE).toBe(1)
+  // It is in flight before the command has it.
+  await expect.poll(() => existsSync(begun), PATIENCE).toBe(true)
   interruptReply('SIGINT')
   expect(await answering).toEqual({ code: 0, stdout: '', stderr: 'answered 0 messages of queue:slow\n' })
   expect(await queue('slow')).toMatchObject({ ready: 1, inFlight: 0, consumers: 0 })

@@ -67,7 +67,7 @@ export class Subscriber implements Settler {
   readonly #events: SubscriberEvents
   readonly #request: () => SubscribeRequest
   readonly #received = new Fifo<Received>()
-  readonly #credit: Credit | undefined
+  #credit: Credit | undefined
   #isDirty = false
   #acks: SettleGroup | undefined
   #others: Map<string, SettleGroup> | undefined
@@ -150,8 +150,12 @@ export class Subscriber implements Settler {
     if (this.#credit?.free(messages) === true) this.#markDirty()
   }
 
-  /** Takes back all credit; `revoked` tells when nothing more is under way. @returns false when there is no connection, and so no credit */
+  /**
+   * Takes back all credit, and grants no more by itself: what is given back meanwhile would come again at once. `revoked` tells when
+   * nothing more is under way. @returns false when there is no connection, and so no credit
+   */
   revoke(): boolean {
+    this.#credit = undefined
     const { connection } = this.link
     if (connection === undefined || this.#state !== 'active') return false
     writeFrame(connection.writer, 'revoke', { consumer: this.number })

@@ -179,6 +179,23 @@ describe('consuming', () => {
     expect(again!.attempt).toBe(2)
   })
 
+  it('does not get again what a handler gives back after it was stopped', async () => {
+    await client.queue('one').publish('x')
+    const consumption = client.queue('one').consume(
+      async (message) => {
+        void consumption.stop()
+        await sleep(5)
+        await message.defer()
+      },
+      { prefetch: 1 },
+    )
+    await consumption.done
+    const facts = await client.admin.queue('one')
+    expect(facts).toMatchObject({ ready: 1, inFlight: 0, counters: { delivered: 1, redelivered: 0 } })
+    const [again] = await client.queue('one').pull({ waitMs: 5000 })
+    expect(again!.attempt).toBe(1)
+  })
+
   it('delivers again what the handler throws at, with the attempt counted', async () => {
     const queue = client.queue('retry')
     await queue.publish('poison')
