@@ -1,6 +1,7 @@
 /** What is known of each prepared message, and so where it must be. */
 import type { Decision, PreparedMessage } from '@millrace/client'
 import type { ClientProcess } from './crashing-broker.ts'
+import { must } from '../core/must.ts'
 
 /** Before it is decided about, a message is left to its producer so long. */
 export const FIRST_CHECK_MS = 2000
@@ -95,8 +96,4 @@ export class PreparedLedger {
 /** The broker may have it twice: its confirm was lost in a crash, so the client sent it again. */
 export function mayBeTwice({ crashesBefore, crashesAfter }: Intent): boolean {
   return crashesAfter !== crashesBefore
-}
-
-export function must(condition: boolean, what: string): asserts condition {
-  if (!condition) throw new Error(what)
 }

@@ -14,7 +14,9 @@ import {
   type StoredMessage,
 } from '@millrace/client'
 import { type ClientProcess, CrashingBroker } from './crashing-broker.ts'
-import { CHECKS_MAX, FIRST_CHECK_MS, type Intent, must, PreparedLedger } from './prepared-ledger.ts'
+import { CrashingProgram } from './crashing-program.ts'
+import { must } from '../core/must.ts'
+import { CHECKS_MAX, FIRST_CHECK_MS, type Intent, PreparedLedger } from './prepared-ledger.ts'
 
 const GROUP = 'orders'
 /** Has a dedup window; its consumers are transactional. */
@@ -28,27 +30,24 @@ interface Producer {
   readonly producer: PreparedProducer
 }
 
-export class PreparedModel {
+export class PreparedModel extends CrashingProgram {
   readonly counts = { prepared: 0, told: 0, tooLate: 0, unknown: 0, asked: 0, dead: 0, crashes: 0, kills: 0, twice: 0 }
-  readonly #broker: CrashingBroker
   readonly #ledger = new PreparedLedger()
-  readonly #log: string[] = []
   readonly #store: MemoryIdempotencyStore
   /** Of idempotent handlers, by number: the key for which it had its effect, and the fence that wrote it last. */
   readonly #rows = new Map<number, Pick<Claim, 'key' | 'fence'>>()
   #producers: Producer[] = []
   #consumers: { readonly process: ClientProcess; readonly consumption: Consumption }[] = []
   #isCalm = false
-  #failure: Error | undefined
 
   private constructor(broker: CrashingBroker) {
-    this.#broker = broker
+    super(broker)
     this.#store = new MemoryIdempotencyStore({ now: () => broker.time.clientPlatform.monotonicMs() })
   }
 
   static async open(seed: number): Promise<PreparedModel> {
     const model = new PreparedModel(await CrashingBroker.open(seed))
-    const { broker } = model.#broker
+    const { broker } = model.broker
     broker.createQueue({ name: 'once', dedup: { windowMs: 1e9 }, delivery: { leaseMs: LEASE_MS } })
     const backoff = { kind: 'fixed', initialMs: 50 } as const
     broker.createQueue({ name: 'keyed', delivery: { leaseMs: LEASE_MS, order: 'key', backoff } })
@@ -58,72 +57,60 @@ export class PreparedModel {
     return model
   }
 
-  async run(steps: number): Promise<void> {
-    try {
-      for (let n = 0; n < steps; n++) await this.#step()
-      await this.#drain()
-    } catch (error) {
-      throw new Error(`${(error as Error).message}\n${this.#log.slice(-60).join('\n')}`, { cause: error })
-    } finally {
-      this.#broker.close()
-    }
-  }
-
-  async #step(): Promise<void> {
-    const { time } = this.#broker
-    const dice = this.#broker.below(100)
+  protected override async step(): Promise<void> {
+    const { time } = this.broker
+    const dice = this.broker.below(100)
     if (dice < 30) this.#prepare()
     else if (dice < 50) await this.#decide()
     else if (dice < 55) this.#kill(this.#producers)
     else if (dice < 58) this.#kill(this.#consumers)
     else if (dice < 62 && this.#producers.length < 3) await this.#spawnProducer()
     else if (dice < 66 && this.#consumers.length < 3) await this.#spawnConsumer()
-    else if (dice < 76) this.#planCrash()
-    else if (dice < 78) await this.#restart()
-    else if (dice < 90) await this.#advance(1 + this.#broker.below(300))
-    else if (dice < 94) await this.#advance(FIRST_CHECK_MS)
+    else if (dice < 76) this.planCrash(4)
+    else if (dice < 78) await this.restart()
+    else if (dice < 90) await this.advance(1 + this.broker.below(300))
+    else if (dice < 94) await this.advance(FIRST_CHECK_MS)
     else await time.settle()
-    if (this.#failure !== undefined) throw this.#failure
   }
 
   // ---- producers ------------------------------------------------------------------------------------------------------
 
   async #spawnProducer(): Promise<void> {
-    const process = await this.#connect()
+    const process = await this.connect()
     const opening = process.client.preparedProducer(GROUP, {
       firstCheckMs: FIRST_CHECK_MS,
       checkEveryMs: 500,
       checksMax: CHECKS_MAX,
       check: (message) => this.#check(process, message),
     })
-    await this.#broker.time.until(opening)
+    await this.broker.time.until(opening)
     this.#producers.push({ process, producer: await opening })
-    this.#note('a producer comes')
+    this.note('a producer comes')
   }
 
   #check(process: ClientProcess, message: PreparedForCheck): Decision {
     return this.#watched(() => {
-      const intent = this.#ledger.asked(Number(message.text()), message.destination, this.#nowMs)
+      const intent = this.#ledger.asked(Number(message.text()), message.destination, this.nowMs)
       this.counts.asked++
       // Its producer may be at work still.
-      if (intent.row === undefined && !intent.isPuzzling && (this.#isCalm || this.#broker.below(3) > 0)) intent.row = 'rollback'
-      this.#note(`asked about ${intent.number} #${message.attempt}: ${intent.row}`)
-      if (!this.#isCalm && this.#broker.below(8) === 0) void this.#killSoon(process)
+      if (intent.row === undefined && !intent.isPuzzling && (this.#isCalm || this.broker.below(3) > 0)) intent.row = 'rollback'
+      this.note(`asked about ${intent.number} #${message.attempt}: ${intent.row}`)
+      if (!this.#isCalm && this.broker.below(8) === 0) void this.#killSoon(process)
       return intent.row ?? 'unknown'
     })
   }
 
   #prepare(): void {
-    const { process, producer } = this.#anyOf(this.#producers) ?? {}
+    const { process, producer } = this.anyOf(this.#producers) ?? {}
     if (process === undefined || producer === undefined) return
     const intent = this.#ledger.begin({
-      destination: this.#broker.below(2) === 0 ? ONCE : KEYED,
+      destination: this.broker.below(2) === 0 ? ONCE : KEYED,
       producer: process,
-      isPuzzling: this.#broker.below(8) === 0,
-      sinceMs: this.#nowMs,
-      crashesBefore: this.#broker.crashes,
+      isPuzzling: this.broker.below(8) === 0,
+      sinceMs: this.nowMs,
+      crashesBefore: this.broker.crashes,
     })
-    this.#note(`prepare ${intent.number} for ${intent.destination}`)
+    this.note(`prepare ${intent.number} for ${intent.destination}`)
     this.counts.prepared++
     void this.#prepared(intent, producer)
   }
@@ -132,11 +119,11 @@ export class PreparedModel {
     try {
       const key = `k${intent.number % 4}`
       intent.prepared = await producer.prepare(intent.destination, String(intent.number), { key })
-      intent.crashesAfter = this.#broker.crashes
+      intent.crashesAfter = this.broker.crashes
       if (intent.crashesAfter !== intent.crashesBefore) this.counts.twice++
-      this.#note(`${intent.number} is prepared`)
+      this.note(`${intent.number} is prepared`)
     } catch (error) {
-      this.#failure ??= error as Error
+      this.failure ??= error as Error
     }
   }
 
@@ -146,13 +133,13 @@ export class PreparedModel {
       ({ prepared, producer, isPuzzling, isTelling, isTold }) =>
         prepared !== undefined && !producer.isDead && !isPuzzling && !isTelling && !isTold,
     )
-    const intent = this.#anyOf(open)
+    const intent = this.anyOf(open)
     if (intent === undefined) return
-    intent.row ??= this.#broker.below(3) > 0 ? 'commit' : 'rollback'
-    this.#note(`${intent.row} ${intent.number}`)
+    intent.row ??= this.broker.below(3) > 0 ? 'commit' : 'rollback'
+    this.note(`${intent.row} ${intent.number}`)
     intent.isTelling = true
     // A process may die between the two, or while the broker hears of it.
-    const dice = this.#broker.below(8)
+    const dice = this.broker.below(8)
     if (dice > 0) void this.#tell(intent, intent.prepared!)
     if (dice <= 1) await this.#killSoon(intent.producer)
   }
@@ -168,9 +155,9 @@ export class PreparedModel {
   }
 
   #notTold(intent: Intent, code: string): void {
-    this.#note(`${intent.number} is not decided by its producer: ${code}`)
+    this.note(`${intent.number} is not decided by its producer: ${code}`)
     if (code === 'stale_delivery') {
-      this.#ledger.tooLate(intent, this.#nowMs)
+      this.#ledger.tooLate(intent, this.nowMs)
       this.counts.tooLate++
       return
     }
@@ -183,9 +170,9 @@ export class PreparedModel {
   // ---- consumers ------------------------------------------------------------------------------------------------------
 
   async #spawnConsumer(): Promise<void> {
-    const process = await this.#connect()
+    const process = await this.connect()
     const { client } = process
-    this.#note('a consumer comes')
+    this.note('a consumer comes')
     const options = { concurrency: 4, prefetch: 8, retryDelayMs: 20 }
     const transactional = client.queue('once').consume(
       async (message, transaction) => {
@@ -217,37 +204,23 @@ export class PreparedModel {
 
   /** Work takes time, and fails now and then. */
   async #mayFail(process: ClientProcess): Promise<void> {
-    const dice = this.#isCalm ? 9 : this.#broker.below(10)
+    const dice = this.#isCalm ? 9 : this.broker.below(10)
     if (dice < 3)
-      await new Promise<void>((resolve) => void this.#broker.time.sleep(dice * 400).then(() => process.isDead || resolve()))
+      await new Promise<void>((resolve) => void this.broker.time.sleep(dice * 400).then(() => process.isDead || resolve()))
     if (dice === 3) throw new Error('it fails')
   }
 
   #seen(number: number, destination: string): void {
-    this.#note(`${number} is seen in ${destination}`)
+    this.note(`${number} is seen in ${destination}`)
     this.#watched(() => this.#ledger.seen(number, destination))
   }
 
   // ---- crashes and the end --------------------------------------------------------------------------------------------
 
-  #planCrash(): void {
-    const commits = this.#broker.below(4)
-    const isKept = this.#broker.below(2) === 0
-    const downMs = this.#broker.below(3) === 0 ? this.#broker.below(3000) : 0
-    this.#note(`crash after ${commits} commits, the last is ${isKept ? 'kept' : 'lost'}, for ${downMs} ms`)
-    this.#broker.crashAt(commits, isKept, downMs)
-  }
-
-  async #restart(): Promise<void> {
-    this.#note('restart')
-    await this.#broker.calm()
-    await this.#broker.restart()
-  }
-
   #kill(of: { readonly process: ClientProcess }[]): void {
-    const victim = this.#anyOf(of)?.process
+    const victim = this.anyOf(of)?.process
     if (victim === undefined) return
-    this.#note('kill a client')
+    this.note('kill a client')
     victim.kill()
     this.counts.kills++
     this.#producers = this.#producers.filter(({ process }) => process !== victim)
@@ -256,28 +229,23 @@ export class PreparedModel {
 
   /** While something is on its way. */
   async #killSoon(victim: ClientProcess): Promise<void> {
-    for (let turns = this.#broker.below(10); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve))
+    for (let turns = this.broker.below(10); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve))
     if (!this.#isCalm) this.#kill(this.#producers.filter(({ process }) => process === victim))
   }
 
-  async #connect(): Promise<ClientProcess> {
-    await this.#broker.calm()
-    return this.#broker.connect()
-  }
-
-  async #drain(): Promise<void> {
-    this.#note('drain')
-    await this.#broker.calm()
+  protected override async drain(): Promise<void> {
+    this.note('drain')
+    await this.broker.calm()
     this.#isCalm = true
     await this.#spawnProducer()
     await this.#spawnConsumer()
     for (let rounds = 0; rounds < 40; rounds++) {
-      await this.#advance(1000)
-      if (this.#failure !== undefined) throw this.#failure
+      await this.advance(1000)
+      this.throwFailure()
     }
-    this.counts.crashes = this.#broker.crashes
+    this.counts.crashes = this.broker.crashes
     for (const name of ['once', 'keyed', `prepared-${GROUP}`]) {
-      const { ready, inFlight, scheduled } = this.#broker.broker.queue(name)
+      const { ready, inFlight, scheduled } = this.broker.broker.queue(name)
       must(ready + inFlight + scheduled === 0, `${name} keeps ${ready}, ${inFlight} and ${scheduled}`)
     }
     const effects = howOften(await this.#all('effects'))
@@ -286,7 +254,7 @@ export class PreparedModel {
     for (const { headers } of dead) {
       const [reason, attempts] = ['reason', 'attempts'].map((name) => textOf(headers[`millrace-dead-${name}`]))
       // What was with somebody when the broker was killed comes once more.
-      const isEnough = Number(attempts) >= CHECKS_MAX && Number(attempts) <= CHECKS_MAX + this.#broker.crashes
+      const isEnough = Number(attempts) >= CHECKS_MAX && Number(attempts) <= CHECKS_MAX + this.broker.crashes
       must(reason === 'max-attempts' && isEnough, `it died of ${reason} after ${attempts} questions`)
     }
     this.counts.dead = dead.length
@@ -296,21 +264,8 @@ export class PreparedModel {
   async #all(queue: string): Promise<readonly StoredMessage[]> {
     const { client } = this.#consumers[0]!.process
     const peeking = client.queue(queue).peek({ max: 1000 })
-    await this.#broker.time.until(peeking)
+    await this.broker.time.until(peeking)
     return peeking
-  }
-
-  async #advance(ms: number): Promise<void> {
-    this.#note(`advance ${ms}`)
-    await this.#broker.time.advance(ms)
-  }
-
-  get #nowMs(): number {
-    return this.#broker.time.nowMs
-  }
-
-  #anyOf<T>(all: readonly T[]): T | undefined {
-    return all[this.#broker.below(Math.max(1, all.length))]
   }
 
   /** What is wrong is told to the program, and to whoever called. */
@@ -318,13 +273,9 @@ export class PreparedModel {
     try {
       return look()
     } catch (error) {
-      this.#failure ??= error as Error
+      this.failure ??= error as Error
       throw error
     }
-  }
-
-  #note(what: string): void {
-    this.#log.push(what)
   }
 }
 

@@ -1,5 +1,6 @@
 /** What is known of each request, and what may become of it. */
 import type { ClientProcess } from './crashing-broker.ts'
+import { must } from '../core/must.ts'
 
 export const SUBSCRIPTIONS = ['a', 'b', 'c'] as const
 /** For whoever answers at once, and has nothing in the way. */
@@ -74,8 +75,4 @@ export class RequestLedger {
   check(): void {
     for (const { number, asker, end } of this.requests) must(asker.isDead || end !== undefined, `${number} waits for ever`)
   }
-}
-
-function must(condition: boolean, what: string): asserts condition {
-  if (!condition) throw new Error(what)
 }

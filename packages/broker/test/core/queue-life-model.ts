@@ -3,6 +3,7 @@
  * knows when each must be there, when it may be gone and when it must, also after crashes; and that what was in it ends with it.
  */
 import { TestBroker, type TestConsumer } from './harness.ts'
+import { must } from './must.ts'
 
 const NAMES = ['a', 'b', 'c', 'd']
 /** Tells the queues that had one name apart: it is their `maxAttempts`. */
@@ -215,8 +216,4 @@ export class QueueLifeModel {
   #note(what: string): void {
     this.#log.push(what)
   }
-}
-
-function must(condition: boolean, what: string): asserts condition {
-  if (!condition) throw new Error(what)
 }

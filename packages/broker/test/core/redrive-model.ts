@@ -4,6 +4,7 @@ import { MillraceError } from '../../src/base/errors.ts'
 import type { Delivery, DeliveryPolicy } from '../../src/core/broker.ts'
 import type { Clock } from '../../src/ports/platform.ts'
 import { TestBroker, TestConsumer } from './harness.ts'
+import { must } from './must.ts'
 
 export type RedriveStep =
   | { readonly do: 'publish'; readonly count: number; readonly expires: boolean }
@@ -163,8 +164,4 @@ export class RedriveModel {
     const lost = [...this.published].filter((value) => !there.has(value) && !this.purgeable.has(value))
     must(lost.length === 0, `lost: ${lost.join(' ')}`)
   }
-}
-
-function must(condition: boolean, what: string): void {
-  if (!condition) throw new Error(what)
 }
