@@ -45,31 +45,17 @@ function* figures(confirms: readonly Percentiles[], raw: readonly RawLatency[]):
   const ours = medians(confirms)
   const sync = medians(raw.map(({ syncMs }) => syncMs))
   const groupCommit = medians(raw.map(({ groupCommitMs }) => groupCommitMs))
+  yield figure('confirm latency p50', ours.p50, 'raw fdatasync p50', sync.p50)
   yield {
-    name: 'confirm latency p50',
-    value: ours.p50,
-    unit: 'ms',
-    limit: { name: 'raw fdatasync p50', value: sync.p50 },
-  }
-  yield {
-    name: 'confirm latency p99',
-    value: ours.p99,
-    unit: 'ms',
-    limit: { name: 'raw fdatasync p99', value: sync.p99 },
+    ...figure('confirm latency p99', ours.p99, 'raw fdatasync p99', sync.p99),
     goal: atMost(ours.p99, P99_OVER_RAW_MAX * sync.p99, `${P99_OVER_RAW_MAX} x raw fdatasync p99`),
   }
-  yield {
-    name: 'confirm latency p99, against the least possible',
-    value: ours.p99,
-    unit: 'ms',
-    limit: { name: 'raw group commit p99', value: groupCommit.p99 },
-  }
-  yield {
-    name: 'confirm latency p99.9',
-    value: ours.p999,
-    unit: 'ms',
-    limit: { name: 'raw fdatasync p99.9', value: sync.p999 },
-  }
+  yield figure('confirm latency p99, against the least possible', ours.p99, 'raw group commit p99', groupCommit.p99)
+  yield figure('confirm latency p99.9', ours.p999, 'raw fdatasync p99.9', sync.p999)
+}
+
+function figure(name: string, valueMs: number, limitName: string, limitMs: number): Figure {
+  return { name, value: valueMs, unit: 'ms', limit: { name: limitName, value: limitMs } }
 }
 
 /** Of each percentile over the rounds. */

@@ -25,8 +25,8 @@ export interface LaneContext {
 
 /** What the batch under way publishes. */
 export interface Outputs {
-  /** To the partition of a topic of the application. */
-  toKeyTopic(topic: string, record: FlowRecord, key: string): void
+  /** To the partition of a topic of the application, by its address. */
+  toKeyTopic(destination: string, record: FlowRecord, key: string): void
   toTarget(target: TargetSpec, record: FlowRecord): void
 }
 

@@ -1,4 +1,5 @@
 // hot path (packages/streams/test/throughput.mjs)
+import { topicAddress } from '@millrace/client'
 import type { FlowRecord } from '../flow-record.ts'
 import type { OperatorNode } from '../topology/topology.ts'
 import { type LaneContext, Operator, type TargetSpec } from './operator.ts'
@@ -103,12 +104,12 @@ export class BranchOperator extends Operator {
 
 /** Sends records to a topic of the application, by their new key. */
 export class KeyOperator extends Operator {
-  readonly #topic: string
+  readonly #destination: string
   readonly #keyOf: Each<string>
 
   constructor(node: OperatorNode, lane: LaneContext, topic: string, keyOf: Each<string>) {
     super(node, lane)
-    this.#topic = topic
+    this.#destination = topicAddress(topic)
     this.#keyOf = keyOf
   }
 
@@ -117,7 +118,7 @@ export class KeyOperator extends Operator {
     const key: unknown = this.#keyOf(record.value, record)
     if (typeof key !== 'string') throw new TypeError(`a key is a string, not ${typeof key}`)
     this.emitted++
-    this.lane.outputs.toKeyTopic(this.#topic, record, key)
+    this.lane.outputs.toKeyTopic(this.#destination, record, key)
   }
 }
 

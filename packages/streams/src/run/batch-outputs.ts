@@ -1,12 +1,5 @@
 // hot path (packages/streams/test/throughput.mjs)
-import {
-  partitionOfKey,
-  type PublishOptions,
-  type Serializer,
-  topicAddress,
-  type Transaction,
-  type tombstone,
-} from '@millrace/client'
+import { partitionOfKey, type PublishOptions, type Serializer, type Transaction, type tombstone } from '@millrace/client'
 import type { FlowRecord } from '../flow-record.ts'
 import type { Outputs, TargetSpec } from '../operators/operator.ts'
 
@@ -78,8 +71,7 @@ export class BatchOutputs implements Outputs {
 
   // ---- Outputs --------------------------------------------------------------------------------------------------------
 
-  toKeyTopic(topic: string, record: FlowRecord, key: string): void {
-    const destination = topicAddress(topic)
+  toKeyTopic(destination: string, record: FlowRecord, key: string): void {
     const keyBytes = encoder.encode(key)
     const headers = headersOf(record)
     const options = {

@@ -10,6 +10,7 @@ import {
   type RetryPolicy,
 } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
+import { textHeader } from '../../core/delivery/dead-letter-headers.ts'
 import { retryPolicy } from '../../protocols/api/definition-schemas.ts'
 import { check, type ObjectSchema, type Typed, typed } from '../../protocols/api/json-schema.ts'
 import { isJson } from '../../protocols/api/message-json.ts'
@@ -135,7 +136,7 @@ function singleMessage(raw: RawPublish, contentType: string): NewMessage {
   const headers: RecordHeader[] = []
   // What `curl -d` says about bytes of any kind tells nothing about them.
   if (contentType !== '' && !/^application\/x-www-form-urlencoded\b/i.test(contentType))
-    headers.push(header('content-type', contentType))
+    headers.push(textHeader('content-type', contentType))
   for (const [name, value] of raw.headers) {
     // Node hands header bytes over as latin1.
     if (name.startsWith(HEADER_PREFIX))
@@ -187,9 +188,10 @@ export function parseMessage(entry: unknown, what: string): NewMessage {
   if (fields.key !== undefined && fields.keyBase64 !== undefined) {
     throw new MillraceError('bad_request', `In ${what}: it can have \`key\` or \`keyBase64\`, not both.`)
   }
-  const headers = Object.entries(fields.headers ?? {}).map(([name, value]) => header(name, value))
+  const headers = Object.entries(fields.headers ?? {}).map(([name, value]) => textHeader(name, value))
   const isDocument = body !== undefined && body !== null && typeof body !== 'string'
-  if (isDocument && !headers.some(({ key }) => key === 'content-type')) headers.push(header('content-type', 'application/json'))
+  if (isDocument && !headers.some(({ key }) => key === 'content-type'))
+    headers.push(textHeader('content-type', 'application/json'))
   return {
     key:
       fields.key !== undefined
@@ -241,18 +243,14 @@ function withRetry(
   if (fault !== undefined) throw new MillraceError('bad_request', fault)
   const own = retryHeader(retry)
   if (own === undefined) return headers
-  return [...headers.filter(({ key }) => key !== RETRY_HEADER), header(own.key, own.value as string)]
+  return [...headers.filter(({ key }) => key !== RETRY_HEADER), textHeader(own.key, own.value as string)]
 }
 
 /** The headers of a message with the one that says when it expires. */
 export function headersWithExpiry(message: NewMessage, timestampMs: number): readonly RecordHeader[] {
   const { headers, ttlMs } = message
   if (ttlMs === undefined) return headers
-  return [...headers.filter(({ key }) => key !== EXPIRES_AT_HEADER), header(EXPIRES_AT_HEADER, String(timestampMs + ttlMs))]
-}
-
-function header(key: string, value: string): RecordHeader {
-  return { key, value: encoder.encode(value) }
+  return [...headers.filter(({ key }) => key !== EXPIRES_AT_HEADER), textHeader(EXPIRES_AT_HEADER, String(timestampMs + ttlMs))]
 }
 
 function base64(text: string, what: string): Uint8Array {

@@ -1,6 +1,8 @@
-import { CORRELATION_ID_HEADER, encodeText, REPLY_TO_HEADER, type RecordHeader } from '@millrace/wire'
+import { CORRELATION_ID_HEADER, REPLY_TO_HEADER, type RecordHeader } from '@millrace/wire'
 import { MillraceError } from '../../base/errors.ts'
 import type { Broker, Consumer, Delivery, DeliverySink } from '../../core/broker.ts'
+import { textHeader } from '../../core/delivery/dead-letter-headers.ts'
+import { newRandomId } from '../../core/random-id.ts'
 import type { Platform, Timer } from '../../ports/platform.ts'
 import { type MessageJson, recordToJson } from '../../protocols/api/message-json.ts'
 import { DeliveredRecords } from '../../protocols/delivered-records.ts'
@@ -65,7 +67,7 @@ export class ReplyInbox implements DeliverySink {
       throw new MillraceError('overloaded', `${REQUESTS_MAX} requests wait for answers; try again when some have theirs.`)
     this.#open()
     // Nobody can guess it, so that only those who got the question can answer it.
-    const id = this.#randomId()
+    const id = newRandomId(this.#platform.random)
     const replies = new Promise<readonly MessageJson[]>((resolve, reject) => {
       const timer = this.#platform.scheduler.after(question.timeoutMs, () => this.#late(id))
       this.#waiting.set(id, { ...question, replies: [], bytes: 0, timer, resolve, reject })
@@ -74,7 +76,7 @@ export class ReplyInbox implements DeliverySink {
     // A question that cannot be published has nobody who waits.
     replies.catch(() => {})
     return {
-      headers: [header(REPLY_TO_HEADER, this.#queue), header(CORRELATION_ID_HEADER, id)],
+      headers: [textHeader(REPLY_TO_HEADER, this.#queue), textHeader(CORRELATION_ID_HEADER, id)],
       replies: () => replies,
       forget: () => this.#answer(id),
     }
@@ -131,15 +133,11 @@ export class ReplyInbox implements DeliverySink {
   #open(): void {
     if (this.#consumer !== undefined) return
     // The bare name is what clients of AMQP take for an address.
-    this.#queue = `reply-http-${this.#randomId()}`
+    this.#queue = `reply-http-${newRandomId(this.#platform.random)}`
     // Nobody waits any more after a restart.
     this.#broker.createQueue({ name: this.#queue, durable: false, autoDelete: true })
     this.#consumer = this.#broker.consume(`queue:${this.#queue}`, { exclusive: true }, this)
     this.#consumer.grant(CREDIT)
-  }
-
-  #randomId(): string {
-    return Array.from({ length: 4 }, () => this.#platform.random.uint32().toString(36)).join('')
   }
 
   #late(id: string): void {
@@ -167,8 +165,4 @@ export class ReplyInbox implements DeliverySink {
     this.#heldBytes -= waiter.bytes
     return waiter
   }
-}
-
-function header(key: string, value: string): RecordHeader {
-  return { key, value: encodeText(value) }
 }
