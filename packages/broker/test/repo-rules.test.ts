@@ -123,6 +123,11 @@ describe('files', () => {
     ).toEqual([])
   })
 
+  test('what an assertion says is made only when it fails', () => {
+    const eager = /\bassert\((\n[^`\n]*,\n)?[^`\n]*`[^`\n]*\$\{/
+    expect(shipped.filter((file) => eager.test(read(file)))).toEqual([])
+  })
+
   test('no test is skipped or alone', () => {
     const partial = /\b(test|it|describe)\.(skip|only|todo|fails)\b/
     expect(typescript.filter(isTest).flatMap((file) => matchingLines(file, codeOnly(read(file)), partial))).toEqual([])

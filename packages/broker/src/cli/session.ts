@@ -16,7 +16,11 @@ const unreachableCodes = new Set([
   'ENETUNREACH',
   'ETIMEDOUT',
   'ENOTFOUND',
+  'EPIPE',
 ])
+
+/** Only who accepted a connection can reset it; what does not understand a `hello` may well do so. */
+const hangUpCodes = new Set(['ECONNRESET', 'EPIPE'])
 
 export interface Login {
   readonly user?: string | undefined
@@ -104,7 +108,8 @@ export async function connectTo(url: string, login: Login): Promise<Millrace> {
 function whyNoBroker(error: unknown, url: string): string {
   let root = error
   while (root instanceof Error && root.cause !== undefined) root = root.cause
-  const isOther = root instanceof Error && (root.name === 'ProtocolError' || errorCodeOf(root) === undefined)
+  const code = errorCodeOf(root)
+  const isOther = root instanceof Error && (root.name === 'ProtocolError' || code === undefined || hangUpCodes.has(code))
   return isOther
     ? `What answers at ${url} does not speak the native protocol of Millrace. Is that the port of another door? Native is 6455 by default.`
     : `No broker answers at ${url}. Start one with \`npm start\`, or name another with --url or MILLRACE_URL.`

@@ -216,7 +216,7 @@ export class CommitPipeline {
       this.#hooks.checkpointLast(),
       this.#crc32c,
     )
-    assert(commit.bytes <= this.#hardBytesMax, `a commit of ${commit.bytes} bytes is larger than the journal takes`)
+    assert(commit.bytes <= this.#hardBytesMax, 'bytes of a commit, at most what the journal takes', commit.bytes, this.#hardBytesMax)
     this.#queue.push(commit)
     this.#queuedBytes += commit.bytes
     if (!this.#isWriting && !this.#isFull) this.#write()
@@ -232,11 +232,13 @@ export class CommitPipeline {
 
   #schedule(): void {
     this.#isScheduled = true
-    this.#platform.scheduler.endOfTurn(() => {
-      this.#isScheduled = false
-      // While a commit is under way the next one goes on filling; it closes when that one returns.
-      if (this.#failure === undefined && this.#queue.length === 0 && (!this.open.isEmpty || this.#isTouched)) this.closeOpen()
-    })
+    this.#platform.scheduler.endOfTurn(this.#turnEnds)
+  }
+
+  readonly #turnEnds = (): void => {
+    this.#isScheduled = false
+    // While a commit is under way the next one goes on filling; it closes when that one returns.
+    if (this.#failure === undefined && this.#queue.length === 0 && (!this.open.isEmpty || this.#isTouched)) this.closeOpen()
   }
 
   #write(): void {

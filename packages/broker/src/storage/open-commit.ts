@@ -19,6 +19,7 @@ import { finishRun } from './index-run.ts'
 import type { LogState } from './log-state.ts'
 import type { LogId, Ticket } from './log-store.ts'
 import { RecordRows, type RecordRowsLimits } from './record-rows.ts'
+import { Slabs } from './slabs.ts'
 import type { CommitBytes } from './tail-cache.ts'
 
 // hot path (bench/src/log-store.ts)
@@ -72,6 +73,7 @@ export class OpenCommit {
   #baseTimestampMs = 0
   #hasBaseTimestamp = false
 
+  readonly #slabs = new Slabs()
   readonly #rows: RecordRows
 
   // Everything else is encoded as it comes.
@@ -79,6 +81,7 @@ export class OpenCommit {
   readonly #recordEntries = new DirectoryWriter(4096)
   readonly #others = new DirectoryWriter()
   readonly #removals = new DirectoryWriter()
+  readonly #sections = [this.#creations, this.#recordEntries, this.#others, this.#removals] as const
   /** Payloads of `#others`, in order. `isCold`: not for the tail cache. */
   #otherParts: { readonly bytes: Uint8Array; readonly isCold: boolean }[] = []
   #otherBytes = 0
@@ -98,7 +101,7 @@ export class OpenCommit {
   constructor(ticket: Ticket, limits: RecordRowsLimits, pool: BufferPool) {
     this.ticket = ticket
     this.#limits = limits
-    this.#rows = new RecordRows(limits, pool)
+    this.#rows = new RecordRows(limits, pool, this.#slabs)
   }
 
   get bytes(): number {
@@ -275,11 +278,15 @@ export class OpenCommit {
     const recordParts = parts.length
     for (const part of this.#otherParts) parts.push(part.bytes)
 
-    const sections = [this.#creations, this.#recordEntries, this.#others, this.#removals]
-    const directoryLength = sections.reduce((length, section) => length + section.at, 0)
-    const head = new Uint8Array(COMMIT_HEADER_BYTES + directoryLength)
+    let directoryLength = 0
+    let entries = 0
+    for (const section of this.#sections) {
+      directoryLength += section.at
+      entries += section.entries
+    }
+    const head = this.#slabs.take(COMMIT_HEADER_BYTES + directoryLength)
     let at = COMMIT_HEADER_BYTES
-    for (const section of sections) {
+    for (const section of this.#sections) {
       if (section.at === 0) continue
       head.set(section.written(), at)
       at += section.at
@@ -292,14 +299,15 @@ export class OpenCommit {
       nextLogId,
       baseTimestampMs: this.#baseTimestampMs,
       directoryLength,
-      entries: sections.reduce((entries, section) => entries + section.entries, 0),
+      entries,
       directoryCrc: crc32c(directory),
     }
     writeCommitHeader(head, header, crc32c)
 
     const cached = this.#cacheable(parts, recordParts, head.length)
     for (const run of this.#runs) finishRun(run, cached.othersAt, crc32c)
-    const bytes = head.length + parts.reduce((sum, part) => sum + part.length, 0)
+    let bytes = head.length
+    for (const part of parts) bytes += part.length
     parts.unshift(head)
     this.#reset()
     return { header, directory, head, parts, bytes, cached: cached.commit }
@@ -389,10 +397,7 @@ export class OpenCommit {
     this.#baseTimestampMs = 0
     this.#hasBaseTimestamp = false
     this.#rows.reset()
-    this.#creations.reset()
-    this.#recordEntries.reset()
-    this.#others.reset()
-    this.#removals.reset()
+    for (const section of this.#sections) section.reset()
     this.#otherParts = []
     this.#otherBytes = 0
     this.#runs = []

@@ -3,6 +3,7 @@ import { RECORDS } from './commit-format.ts'
 import type { DirectoryWriter } from './directory-writer.ts'
 import type { LogState } from './log-state.ts'
 import type { Ticket } from './log-store.ts'
+import type { Slabs } from './slabs.ts'
 
 // hot path (bench/src/log-store.ts)
 
@@ -31,6 +32,7 @@ export class RecordRows {
   #following = new Int32Array(INITIAL_RECORDS)
   #large: Uint8Array[] = []
   readonly #pool: BufferPool
+  readonly #slabs: Slabs
   /** Of the pool, for this commit. */
   #buffers: ArrayBuffer[] = []
   #log = new Float64Array(INITIAL_RECORDS)
@@ -38,9 +40,10 @@ export class RecordRows {
   #heads = new Int32Array(INITIAL_RECORDS)
   #logs = 0
 
-  constructor(limits: RecordRowsLimits, pool: BufferPool) {
+  constructor(limits: RecordRowsLimits, pool: BufferPool, slabs: Slabs) {
     this.#limits = limits
     this.#pool = pool
+    this.#slabs = slabs
   }
 
   /** What the parts of this commit lie in, as far as it is of the pool. */
@@ -156,7 +159,7 @@ export class RecordRows {
   }
 
   #memory(bytes: number): Uint8Array {
-    if (bytes < POOLED_BYTES_MIN) return new Uint8Array(bytes)
+    if (bytes < POOLED_BYTES_MIN) return this.#slabs.take(bytes)
     const buffer = this.#pool.take(bytes)
     this.#buffers.push(buffer)
     return new Uint8Array(buffer, 0, bytes)

@@ -71,7 +71,7 @@ export class DiskJournal implements Journal {
     assert(this.#appending === undefined, 'one append at a time')
     let bodyBytes = 0
     for (const part of batch) bodyBytes += part.length
-    assert(bodyBytes <= this.limits.batchBytesMax, `a batch of ${bodyBytes} bytes is above batchBytesMax`)
+    assert(bodyBytes <= this.limits.batchBytesMax, 'bytes of a batch, at most batchBytesMax', bodyBytes, this.limits.batchBytesMax)
     if (this.#failure !== undefined) return Promise.resolve({ kind: 'unknown', cause: this.#failure })
     if (seq !== this.#segments.next) return Promise.resolve({ kind: 'conflict' })
     this.#appending = this.#append(seq, batch, bodyBytes)
@@ -79,7 +79,7 @@ export class DiskJournal implements Journal {
   }
 
   read(seq: number, from: number, length: number): Promise<Uint8Array> {
-    assert(from >= 0 && length >= 0, `read of ${length} bytes at ${from}`)
+    assert(from >= 0 && length >= 0, 'a read from so far on, of so many bytes', from, length)
     return this.#withSegment(seq, (segment, file) => this.#reader.read(segment, file, { seq, from, length }))
   }
 
@@ -104,10 +104,8 @@ export class DiskJournal implements Journal {
 
   async discard(first: number, last: number): Promise<void> {
     assert(this.#closing === undefined, 'discard on a closed journal')
-    assert(
-      first >= 0 && last < this.#segments.next,
-      `discard of ${first}..${last}, but the next sequence is ${this.#segments.next}`,
-    )
+    assert(first >= 0, 'discard from before the first sequence', first)
+    assert(last < this.#segments.next, 'discard up to a sequence, which is before the next', last, this.#segments.next)
     this.#segments.discard(first, last)
     if (this.#failure === undefined && this.#segments.hasForgotten) await this.#maintenance.request()
   }

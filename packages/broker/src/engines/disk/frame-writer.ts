@@ -69,7 +69,7 @@ export class FrameWriter {
     const end = position + frameBytes(bodyBytes)
     const writeEnd = Math.min(aligned(end, BLOCK_BYTES), segmentBytes)
     assert(position % BLOCK_BYTES === this.#keptBytes, 'the writer is at the end of the segment')
-    assert(end <= segment.framesEndMax, `frame up to ${end} in a segment that has room up to ${segment.framesEndMax}`)
+    assert(end <= segment.framesEndMax, 'the end of a frame, within the room of its segment', end, segment.framesEndMax)
 
     const bodyAt = this.#keptBytes + FRAME_HEADER_BYTES
     let at = bodyAt

@@ -11,7 +11,7 @@ export class PositionList {
   }
 
   push(position: number): void {
-    assert(position % FRAME_ALIGNMENT === 0, `frame at ${position}`)
+    assert(position % FRAME_ALIGNMENT === 0, 'a frame begins at a multiple of its alignment', position)
     if (this.#count === this.#units.length) {
       const larger = new Uint32Array(this.#units.length * 2)
       larger.set(this.#units)
@@ -21,7 +21,7 @@ export class PositionList {
   }
 
   at(ordinal: number): number {
-    assert(ordinal >= 0 && ordinal < this.#count, `frame ${ordinal} of ${this.#count}`)
+    assert(ordinal >= 0 && ordinal < this.#count, 'a frame, of so many', ordinal, this.#count)
     return this.#units[ordinal]! * FRAME_ALIGNMENT
   }
 

@@ -50,7 +50,7 @@ class MemoryJournal implements Journal {
   append(seq: number, parts: readonly Uint8Array[]): Promise<AppendResult> {
     assert(!this.#closed, 'append to a closed journal')
     const batch = concatenated(parts)
-    assert(batch.length <= this.limits.batchBytesMax, `a batch of ${batch.length} bytes is above batchBytesMax`)
+    assert(batch.length <= this.limits.batchBytesMax, 'bytes of a batch, at most batchBytesMax', batch.length, this.limits.batchBytesMax)
     if (seq !== this.#next) return Promise.resolve({ kind: 'conflict' })
     const extent = this.#extentToFill()
     if (this.#bytes + batch.length > this.#bytesMax) return Promise.resolve({ kind: 'full' })
@@ -63,7 +63,7 @@ class MemoryJournal implements Journal {
   }
 
   async read(seq: number, from: number, length: number): Promise<Uint8Array> {
-    assert(from >= 0 && length >= 0, `read of ${length} bytes at ${from}`)
+    assert(from >= 0 && length >= 0, 'a read from so far on, of so many bytes', from, length)
     return this.#batch(seq).slice(from, from + length)
   }
 
@@ -81,7 +81,7 @@ class MemoryJournal implements Journal {
 
   discard(first: number, last: number): Promise<void> {
     assert(!this.#closed, 'discard on a closed journal')
-    assert(last < this.#next, `discard up to ${last}, but the next sequence is ${this.#next}`)
+    assert(last < this.#next, 'discard up to a sequence, which is before the next', last, this.#next)
     for (const extent of this.#extents) {
       const end = Math.min(last - extent.first + 1, extent.batches.length)
       for (let at = Math.max(0, first - extent.first); at < end; at++) {
