@@ -216,7 +216,12 @@ export class CommitPipeline {
       this.#hooks.checkpointLast(),
       this.#crc32c,
     )
-    assert(commit.bytes <= this.#hardBytesMax, 'bytes of a commit, at most what the journal takes', commit.bytes, this.#hardBytesMax)
+    assert(
+      commit.bytes <= this.#hardBytesMax,
+      'bytes of a commit, at most what the journal takes',
+      commit.bytes,
+      this.#hardBytesMax,
+    )
     this.#queue.push(commit)
     this.#queuedBytes += commit.bytes
     if (!this.#isWriting && !this.#isFull) this.#write()

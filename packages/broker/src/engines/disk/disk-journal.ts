@@ -71,7 +71,12 @@ export class DiskJournal implements Journal {
     assert(this.#appending === undefined, 'one append at a time')
     let bodyBytes = 0
     for (const part of batch) bodyBytes += part.length
-    assert(bodyBytes <= this.limits.batchBytesMax, 'bytes of a batch, at most batchBytesMax', bodyBytes, this.limits.batchBytesMax)
+    assert(
+      bodyBytes <= this.limits.batchBytesMax,
+      'bytes of a batch, at most batchBytesMax',
+      bodyBytes,
+      this.limits.batchBytesMax,
+    )
     if (this.#failure !== undefined) return Promise.resolve({ kind: 'unknown', cause: this.#failure })
     if (seq !== this.#segments.next) return Promise.resolve({ kind: 'conflict' })
     this.#appending = this.#append(seq, batch, bodyBytes)

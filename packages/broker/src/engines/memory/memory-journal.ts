@@ -50,7 +50,12 @@ class MemoryJournal implements Journal {
   append(seq: number, parts: readonly Uint8Array[]): Promise<AppendResult> {
     assert(!this.#closed, 'append to a closed journal')
     const batch = concatenated(parts)
-    assert(batch.length <= this.limits.batchBytesMax, 'bytes of a batch, at most batchBytesMax', batch.length, this.limits.batchBytesMax)
+    assert(
+      batch.length <= this.limits.batchBytesMax,
+      'bytes of a batch, at most batchBytesMax',
+      batch.length,
+      this.limits.batchBytesMax,
+    )
     if (seq !== this.#next) return Promise.resolve({ kind: 'conflict' })
     const extent = this.#extentToFill()
     if (this.#bytes + batch.length > this.#bytesMax) return Promise.resolve({ kind: 'full' })
