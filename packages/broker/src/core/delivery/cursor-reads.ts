@@ -15,6 +15,8 @@ export class CursorReads {
   /** Made on first use. */
   #ahead: BatchWindow | undefined
   #back: BatchWindow | undefined
+  /** Of those that came back, in a row: alone they come from anywhere, and what is read beyond them would be for nothing. */
+  #cameBack = 0
 
   /** @param onLoaded what had answered `wait` may be asked again */
   constructor(shard: Shard, owner: CursorOwner, log: LogTail, onLoaded: () => void) {
@@ -27,9 +29,10 @@ export class CursorReads {
   /**
    * The batch that holds the committed `offset`, or the next one after it; undefined when there is none up to the end,
    * `wait` when it takes time or cannot be read, `moved` when the log now begins above `offset`.
+   * @param cameBack how many messages from there on came back, or 0 for new ones
    */
-  at(offset: number, isNew: boolean): StoredBatch | 'wait' | 'moved' | undefined {
-    const window = isNew ? (this.#ahead ??= this.#newWindow()) : (this.#back ??= this.#newWindow())
+  at(offset: number, cameBack: number): StoredBatch | 'wait' | 'moved' | undefined {
+    const window = cameBack === 0 ? this.#windowAhead() : this.#windowBack(cameBack)
     try {
       const state = window.seek(offset)
       if (state === 'loading') return 'wait'
@@ -60,14 +63,19 @@ export class CursorReads {
     this.#back?.clear()
   }
 
-  #newWindow(): BatchWindow {
+  #windowAhead(): BatchWindow {
+    this.#ahead ??= this.#newWindow(() => this.#owner.credit())
+    return this.#ahead
+  }
+
+  #windowBack(messages: number): BatchWindow {
+    this.#cameBack = messages
+    this.#back ??= this.#newWindow(() => Math.min(this.#cameBack, this.#owner.credit()))
+    return this.#back
+  }
+
+  #newWindow(wanted: () => number): BatchWindow {
     const { store, windows } = this.#shard
-    return new BatchWindow(
-      store,
-      this.#log.id,
-      windows,
-      () => this.#owner.credit(),
-      () => this.#onLoaded(),
-    )
+    return new BatchWindow(store, this.#log.id, windows, wanted, () => this.#onLoaded())
   }
 }

@@ -129,7 +129,7 @@ export class Cursor extends CursorState implements LogFollower {
         return false
       }
       const last = again === undefined ? Math.min(this.markDurable, this.#readable) - 1 : again.last
-      const batch = (this.#reads ??= this.#newReads()).at(first, again === undefined)
+      const batch = (this.#reads ??= this.#newReads()).at(first, again === undefined ? 0 : last - first + 1)
       if (batch === 'wait') return this.#later()
       if (batch === 'moved') continue
       if (batch === undefined || batch.baseOffset > first) {
@@ -395,7 +395,7 @@ export class Cursor extends CursorState implements LogFollower {
   #placeDelayed(turns: KeyTurns): boolean {
     for (let range = this.delayed.from(this.#unplacedFrom); range !== undefined; range = this.delayed.from(this.#unplacedFrom)) {
       const first = Math.max(range.first, this.#unplacedFrom)
-      const batch = (this.#reads ??= this.#newReads()).at(first, false)
+      const batch = (this.#reads ??= this.#newReads()).at(first, range.last - first + 1)
       if (batch === 'wait') return false
       if (batch === 'moved') continue
       const last = Math.min(range.last, batch?.lastOffset ?? range.last)
