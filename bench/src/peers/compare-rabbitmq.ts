@@ -1,5 +1,5 @@
-// `npm run bench:rabbitmq -- [--seconds N] [--backlog MESSAGES] [--connections N] [--json FILE]`: RabbitMQ and Millrace, one after the other, under the same loads from one client
-// in C (peers/amqp/load.c). Needs a C compiler and Debian's rabbitmq-server. Prints a table for docs/amqp.md.
+// `npm run bench:rabbitmq -- [--seconds N] [--backlog MESSAGES] [--connections N] [--only PART]... [--json FILE]`: RabbitMQ and Millrace, one after the
+// other, under the same loads from one client in C (peers/amqp/load.c). Needs a C compiler and Debian's rabbitmq-server. Prints a table for docs/amqp.md.
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
@@ -15,7 +15,12 @@ import { type Column, printComparison, type Row, throughput } from './comparison
 type Outcome = Readonly<Record<string, number>>
 type Load = (mode: string, parameters: Readonly<Record<string, string | number>>) => Promise<Outcome>
 
+/** What `--only` may name. */
+const PARTS = ['loads', 'connections', 'backlog'] as const
+
 const IDLE_SECONDS = 5
+/** How long a backlog may take to be published: RabbitMQ took ten minutes for ten million messages. */
+const BACKLOG_SECONDS_MAX = 1800
 const MIB = 1024 * 1024
 const FANOUT_QUEUES = 10
 const MANY_QUEUES = 1000
@@ -27,12 +32,16 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '6' },
     backlog: { type: 'string', default: '10000000' },
     connections: { type: 'string', default: '10000' },
+    only: { type: 'string', multiple: true, default: [...PARTS] },
     json: { type: 'string', default: fileURLToPath(new URL('../../dist/rabbitmq.json', import.meta.url)) },
   },
 })
 const seconds = Number(values.seconds)
 const backlog = Number(values.backlog)
 const connections = Number(values.connections)
+const isWanted = (part: (typeof PARTS)[number]): boolean => values.only.includes(part)
+for (const name of values.only)
+  if (!(PARTS as readonly string[]).includes(name)) throw new Error(`--only is one of ${PARTS.join(', ')}`)
 const program = join(repository, 'node_modules/.cache/amqp-load')
 
 execFileSync('cc', ['-O2', '-o', program, join(repository, 'bench/peers/amqp/load.c')], { stdio: 'inherit' })
@@ -58,20 +67,14 @@ async function measured(system: AmqpSystem, name: string, type: string): Promise
     try {
       await sleep(IDLE_SECONDS * 1000)
       rows.push({ name: 'memory, idle', unit: 'MiB', value: broker.memory().rss / MIB, better: 'less' })
-      rows.push(...(await loads(load)))
-      rows.push(await manyConnections(name, broker))
+      if (isWanted('loads')) rows.push(...(await loads(load)))
+      if (isWanted('connections')) rows.push(await manyConnections(name, broker))
       rows.push({ name: 'memory, most under load', unit: 'MiB', value: broker.memory().peak / MIB, better: 'less' })
-      await load('publish', { name: 'backlog', messages: backlog, window: 10_000, timeout: 900 })
-      rows.push({
-        name: `memory, ${backlog / 1e6} M messages wait`,
-        unit: 'MiB',
-        value: broker.memory().rss / MIB,
-        better: 'less',
-      })
-      rows.push({ name: `disk, ${backlog / 1e6} M messages wait`, unit: 'MiB', value: broker.diskBytes() / MIB, better: 'less' })
+      if (isWanted('backlog')) rows.push(...(await published(load, broker)))
     } finally {
       await broker.stop()
     }
+    if (!isWanted('backlog')) return rows
     broker = await system.start(directory.path)
     rows.push({ name: `start, ${backlog / 1e6} M messages wait`, unit: 'ms', value: broker.readyMs, better: 'less' })
     await broker.stop()
@@ -79,6 +82,15 @@ async function measured(system: AmqpSystem, name: string, type: string): Promise
   } finally {
     directory.remove()
   }
+}
+
+async function published(load: Load, broker: AmqpBroker): Promise<readonly Row[]> {
+  await load('publish', { name: 'backlog', messages: backlog, window: 10_000, timeout: BACKLOG_SECONDS_MAX })
+  const wait = `${backlog / 1e6} M messages wait`
+  return [
+    { name: `memory, ${wait}`, unit: 'MiB', value: broker.memory().rss / MIB, better: 'less' },
+    { name: `disk, ${wait}`, unit: 'MiB', value: broker.diskBytes() / MIB, better: 'less' },
+  ]
 }
 
 async function loads(load: Load): Promise<readonly Row[]> {
