@@ -52,6 +52,7 @@ export class PublishTarget implements Destination, ScheduleTarget {
   /** By partition; grows. Of levels only those that are made. */
   readonly #tails: readonly (LogTail | undefined)[]
   #next = 0
+  #isAdmitted = false
 
   constructor(shard: Shard, kind: 'topic' | 'queue', name: string, tails: readonly (LogTail | undefined)[], entity: number) {
     this.#shard = shard
@@ -107,6 +108,16 @@ export class PublishTarget implements Destination, ScheduleTarget {
     } catch (error) {
       if (!isFull(error)) throw error
       return this.#publishFirst(partition, batch, error)
+    }
+  }
+
+  /** As `publishWhatFits`, after `checkAdmission`: what the broker began to take it takes for all destinations, however much that is. */
+  publishAdmitted(partition: number, batch: Uint8Array): number {
+    this.#isAdmitted = true
+    try {
+      return this.publishWhatFits(partition, batch)
+    } finally {
+      this.#isAdmitted = false
     }
   }
 
@@ -362,7 +373,7 @@ export class PublishTarget implements Destination, ScheduleTarget {
   /** Whether it takes a batch of that size now. @throws as `publish` */
   accepts(bytes: number): void {
     this.checkLife()
-    checkAdmission(this.#shard)
+    if (!this.#isAdmitted) checkAdmission(this.#shard)
     this.#checkSize(bytes)
   }
 
