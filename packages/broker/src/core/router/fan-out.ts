@@ -45,7 +45,7 @@ export function publishToAll(
   for (let n = 0; n < targets.length; n++) {
     const target = targets[n]!
     const partition = sharedPartition(target, batch, plain, key)
-    if (partition >= 0) places.push({ target, partition })
+    if (partition >= 0) places.push(target.placeAt(partition))
     else if (!target.deleted) alone.push(target)
   }
   publishShared(shard, places, batch)
