@@ -34,7 +34,7 @@ export class PlainLogStore implements LogStore {
     return this.#store.append(log, batch, offsets)
   }
 
-  appendShared(logs: readonly LogId[], batch: Uint8Array, offsets: number): number[] {
+  appendShared(logs: readonly LogId[], batch: Uint8Array, offsets: number): readonly number[] {
     return this.#store.appendShared(logs, batch, offsets)
   }
 

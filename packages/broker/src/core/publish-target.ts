@@ -28,6 +28,7 @@ import type { QueueLevels } from './priorities/queue-levels.ts'
 import type { BatchPart } from './priorities/split-by-level.ts'
 import type { PreparedPublish, ScheduleTarget } from './schedule/schedule-target.ts'
 import type { Shard } from './shard.ts'
+import type { Place } from './shared-append.ts'
 
 export class PublishTarget implements Destination, ScheduleTarget {
   readonly name: string
@@ -51,7 +52,9 @@ export class PublishTarget implements Destination, ScheduleTarget {
   readonly #shard: Shard
   /** By partition; grows. Of levels only those that are made. */
   readonly #tails: readonly (LogTail | undefined)[]
+  readonly #places: Place[] = []
   #next = 0
+  #isAdmitted = false
 
   constructor(shard: Shard, kind: 'topic' | 'queue', name: string, tails: readonly (LogTail | undefined)[], entity: number) {
     this.#shard = shard
@@ -107,6 +110,16 @@ export class PublishTarget implements Destination, ScheduleTarget {
     } catch (error) {
       if (!isFull(error)) throw error
       return this.#publishFirst(partition, batch, error)
+    }
+  }
+
+  /** As `publishWhatFits`, after `checkAdmission`: what the broker began to take it takes for all destinations, however much that is. */
+  publishAdmitted(partition: number, batch: Uint8Array): number {
+    this.#isAdmitted = true
+    try {
+      return this.publishWhatFits(partition, batch)
+    } finally {
+      this.#isAdmitted = false
     }
   }
 
@@ -201,6 +214,11 @@ export class PublishTarget implements Destination, ScheduleTarget {
   /** The log of a partition. There is room for `newPartitionsBytes` in the open commit. */
   logOf(partition: number): LogId {
     return this.#tail(partition).id
+  }
+
+  /** One of its logs, for those that share batches: the same object each time. */
+  placeAt(partition: number): Place {
+    return (this.#places[partition] ??= { target: this, partition })
   }
 
   /** Bytes to reserve for the message ids of a batch that was checked. */
@@ -362,7 +380,7 @@ export class PublishTarget implements Destination, ScheduleTarget {
   /** Whether it takes a batch of that size now. @throws as `publish` */
   accepts(bytes: number): void {
     this.checkLife()
-    checkAdmission(this.#shard)
+    if (!this.#isAdmitted) checkAdmission(this.#shard)
     this.#checkSize(bytes)
   }
 

@@ -137,7 +137,7 @@ export class JournalLogStore implements LogStore {
     return base
   }
 
-  appendShared(logs: readonly LogId[], batch: Uint8Array, offsets: number): number[] {
+  appendShared(logs: readonly LogId[], batch: Uint8Array, offsets: number): readonly number[] {
     if (logs.length === 1) return [this.append(logs[0]!, batch, offsets)]
     const states = logs.map((log) => this.#log(log))
     const bytes = batch.length + ENTRY_BYTES_MAX + states.length * SHARER_BYTES_MAX

@@ -26,7 +26,7 @@ export interface LogStore {
    * Appends one batch to several logs as one stored copy.
    * @returns the base offset in each, in the order of `logs`
    */
-  appendShared(logs: readonly LogId[], batch: Uint8Array, offsets: number): number[]
+  appendShared(logs: readonly LogId[], batch: Uint8Array, offsets: number): readonly number[]
 
   /**
    * Makes room for `bytes` more in the open commit (closing it first if needed), so that all that is written until the

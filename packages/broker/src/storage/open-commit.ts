@@ -89,11 +89,12 @@ export class OpenCommit {
   #runs: Uint8Array[] = []
 
   // Shared batches with the same sharers, one after the other, become one entry.
-  #sharers: LogState[] = []
-  #sharedBases: number[] = []
+  #sharers: readonly LogState[] = []
+  #sharedBases: readonly number[] = []
   #sharedOffsets = 0
   #sharedBatches = 0
-  #sharedBytes: Uint8Array[] = []
+  /** They are gathered here; large ones are not. */
+  #shared = new Uint8Array(4096)
   #sharedLength = 0
   #sharedTimestampMs = 0
 
@@ -119,28 +120,30 @@ export class OpenCommit {
     this.#bytes += batch.length + RECORD_ENTRY_BYTES
   }
 
+  /** @param logs with `bases`, kept */
   addShared(logs: readonly LogState[], bases: readonly number[], offsets: number, batch: Uint8Array): void {
+    const { length } = batch
     const timestampMs = clamped(batchMaxTimestampMs(batch))
-    this.#bytes += batch.length
-    const copy = batch.slice()
-    if (this.#continuesShared(logs, bases, batch.length)) {
-      this.#sharedBytes.push(copy)
+    this.#bytes += length
+    if (this.#continuesShared(logs, bases, length)) {
       this.#sharedOffsets += offsets
       this.#sharedBatches++
-      this.#sharedLength += batch.length
       this.#sharedTimestampMs = Math.max(this.#sharedTimestampMs, timestampMs)
-      return
+    } else {
+      this.#flushShared()
+      this.#setBaseTimestamp(timestampMs)
+      this.#sharers = logs
+      this.#sharedBases = bases
+      this.#sharedOffsets = offsets
+      this.#sharedBatches = 1
+      this.#sharedTimestampMs = timestampMs
+      this.#bytes += RECORD_ENTRY_BYTES + logs.length * SHARER_BYTES
     }
-    this.#flushShared()
-    this.#setBaseTimestamp(timestampMs)
-    this.#sharers = [...logs]
-    this.#sharedBases = [...bases]
-    this.#sharedOffsets = offsets
-    this.#sharedBatches = 1
-    this.#sharedBytes = [copy]
-    this.#sharedLength = batch.length
-    this.#sharedTimestampMs = timestampMs
-    this.#bytes += RECORD_ENTRY_BYTES + logs.length * SHARER_BYTES
+    if (length >= this.#limits.largeBatchBytes) return this.#endShared(batch)
+    const at = this.#sharedLength
+    if (at + length > this.#shared.length) this.#growShared(at + length)
+    this.#shared.set(batch, at)
+    this.#sharedLength = at + length
   }
 
   addEpoch(epoch: number): void {
@@ -346,27 +349,33 @@ export class OpenCommit {
   }
 
   #flushShared(): void {
-    if (this.#sharers.length === 0) return
-    this.#writeShared(
-      SHARED,
-      this.#sharers.length,
-      this.#sharedOffsets,
-      this.#sharedBatches,
-      this.#sharedLength,
-      this.#sharedTimestampMs,
-    )
-    for (let n = 0; n < this.#sharers.length; n++) {
-      this.#others.varint(this.#sharers[n]!.id)
+    if (this.#sharers.length > 0) this.#endShared(NOTHING)
+  }
+
+  /** @param large the last of the batches, if it was not gathered */
+  #endShared(large: Uint8Array): void {
+    const gathered = this.#sharedLength
+    const bytes = this.#rows.memory(gathered + large.length)
+    bytes.set(this.#shared.subarray(0, gathered))
+    bytes.set(large, gathered)
+    const sharers = this.#sharers
+    this.#writeShared(SHARED, sharers.length, this.#sharedOffsets, this.#sharedBatches, bytes.length, this.#sharedTimestampMs)
+    for (let n = 0; n < sharers.length; n++) {
+      this.#others.varint(sharers[n]!.id)
       this.#others.varint(this.#sharedBases[n]!)
     }
-    this.#addOther(
-      this.#sharedBytes.length === 1 ? this.#sharedBytes[0]! : concatenated(this.#sharedBytes, this.#sharedLength),
-      false,
-    )
-    this.#bytes -= this.#sharedLength
+    // They were counted when they came.
+    this.#bytes -= bytes.length
+    this.#addOther(bytes, false)
     this.#sharers = []
     this.#sharedBases = []
-    this.#sharedBytes = []
+    this.#sharedLength = 0
+  }
+
+  #growShared(bytes: number): void {
+    const grown = new Uint8Array(Math.max(bytes, 2 * this.#shared.length))
+    grown.set(this.#shared.subarray(0, this.#sharedLength))
+    this.#shared = grown
   }
 
   #writeShared(kind: number, sharers: number, offsets: number, batches: number, length: number, timestampMs: number): void {
@@ -404,19 +413,10 @@ export class OpenCommit {
   }
 }
 
+const NOTHING = new Uint8Array(0)
 /** Clients may set any timestamp; the index keeps what fits its integers. */
 const TIMESTAMP_MAX = 2 ** 50
 
 function clamped(timestampMs: number): number {
   return timestampMs > TIMESTAMP_MAX ? TIMESTAMP_MAX : timestampMs < -TIMESTAMP_MAX ? -TIMESTAMP_MAX : timestampMs
-}
-
-function concatenated(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }

@@ -38,6 +38,25 @@ describe('appends', () => {
     expect(reopened.bounds(a)).toEqual(store.bounds(a))
   })
 
+  test('that logs share keep their order and bytes, small and large by turns, as far as they fit into one entry and beyond', async () => {
+    const journal = await simulatedJournal()
+    const store = await open(journal, { largeBatchBytes: 2000, entryBytesMax: 10_000 })
+    const logs = [store.createLog(), store.createLog(), store.createLog()]
+    const written: string[] = []
+    for (let n = 0; n < 100; n++) {
+      const value = `${n} `.padEnd(n % 7 === 0 ? 3000 : 10 + 17 * n, 'x')
+      const bytes = text(value)
+      store.appendShared(n < 50 ? logs : logs.slice(1), bytes, 1)
+      bytes.fill(0)
+      written.push(value)
+    }
+    await rest()
+    for (const each of [store, await open(journal)]) {
+      expect(await texts(each, logs[0]!)).toEqual(written.slice(0, 50))
+      for (const log of logs.slice(1)) expect(await texts(each, log)).toEqual(written)
+    }
+  })
+
   test('of one turn share a commit, and all of a long append under way share the next one', async () => {
     const journal = await simulatedJournal()
     const store = await open(journal)

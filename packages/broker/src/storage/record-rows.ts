@@ -62,7 +62,7 @@ export class RecordRows {
     this.#timestampMs[row] = timestampMs
     if (length >= this.#limits.largeBatchBytes) {
       this.#place[row] = -1 - this.#large.length
-      const copy = this.#memory(length)
+      const copy = this.memory(length)
       copy.set(batch)
       this.#large.push(copy)
     } else {
@@ -85,7 +85,7 @@ export class RecordRows {
   /** Writes the directory entries, and the parts they describe. */
   layOut(entries: DirectoryWriter, baseTimestampMs: number, parts: Uint8Array[]): void {
     const limit = this.#limits.entryBytesMax
-    const gathered = this.#memory(this.#arenaUsed)
+    const gathered = this.memory(this.#arenaUsed)
     let gatheredAt = 0
     let partFrom = 0
     // A stretch of the arena that is not copied yet: neighbours are copied at once.
@@ -158,7 +158,8 @@ export class RecordRows {
     this.#logs = 0
   }
 
-  #memory(bytes: number): Uint8Array {
+  /** For bytes of this commit. */
+  memory(bytes: number): Uint8Array {
     if (bytes < POOLED_BYTES_MIN) return this.#slabs.take(bytes)
     const buffer = this.#pool.take(bytes)
     this.#buffers.push(buffer)

@@ -1,6 +1,7 @@
 import { encodeBatch } from '@millrace/wire'
 import { beforeEach, expect, test } from 'vitest'
 import { TestBroker } from '../../../test/core/harness.ts'
+import { heldJournal } from '../../../test/core/held-journal.ts'
 import { messageWith } from '../../../test/core/routed-message.ts'
 import type { Binding, ExchangeSpec, HeaderValue, Route } from '../broker.ts'
 
@@ -475,6 +476,27 @@ test('dedup, priorities and rules of each destination hold', async () => {
     { priority: 0, ready: 0 },
   ])
   expect(t.broker.queue('once').ready).toBe(2)
+})
+
+test('what the broker takes at all comes to all destinations, also when it is the last for which there is room', async () => {
+  const { journal, hold, release } = await heldJournal()
+  t = await TestBroker.open({ storage: { pendingBytesHigh: 1024, pendingBytesLow: 512 } }, 1, journal)
+  make({ name: 'x', type: 'direct' }, ...['a', 'b'].map((name) => ({ destination: `queue:${name}`, key: 'k' })))
+  for (const name of ['once', 'ranked'])
+    t.broker.createQueue(name === 'once' ? { name, dedup: { windowMs: 60_000 } } : { name, priorities: 3 })
+  for (const name of ['once', 'ranked']) t.broker.router.bind({ source: 'x', destination: `queue:${name}`, key: 'k' })
+  await t.settle()
+  hold()
+  const batch = batchOf('v'.repeat(100))
+  let taken = 0
+  const publishAll = (): void => {
+    for (; taken < 1000; taken++) expect(route('x', 'k').publish(batch)).toBeUndefined()
+  }
+  expect(publishAll).toThrow(expect.objectContaining({ code: 'overloaded' }))
+  release()
+  await t.settle()
+  expect(taken).toBeGreaterThan(1)
+  for (const name of ['a', 'b', 'once', 'ranked']) expect([name, t.broker.queue(name).ready]).toEqual([name, taken])
 })
 
 test('a batch that is malformed is refused before anything is published', async () => {

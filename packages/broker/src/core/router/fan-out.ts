@@ -45,7 +45,7 @@ export function publishToAll(
   for (let n = 0; n < targets.length; n++) {
     const target = targets[n]!
     const partition = sharedPartition(target, batch, plain, key)
-    if (partition >= 0) places.push({ target, partition })
+    if (partition >= 0) places.push(target.placeAt(partition))
     else if (!target.deleted) alone.push(target)
   }
   publishShared(shard, places, batch)
@@ -71,7 +71,7 @@ function publishShared(shard: Shard, places: readonly Place[], batch: Uint8Array
   }
 }
 
-/** Each as if it were published to it alone. */
+/** Each as if it were published to it alone, but that the broker takes it. */
 function publishAlone(
   targets: readonly PublishTarget[],
   batch: Uint8Array,
@@ -80,7 +80,7 @@ function publishAlone(
   let refused: RefusedByDestination[] | undefined
   for (const target of targets) {
     try {
-      target.publishWhatFits(target.partitionFor(key), batch)
+      target.publishAdmitted(target.partitionFor(key), batch)
       const rest = refusedBy(target)
       if (rest !== undefined) (refused ??= []).push(...rest)
     } catch (error) {

@@ -24,8 +24,8 @@ import { Pace } from './pace.ts'
  *         \         \        \____ leaving ______________/
  *          \_________\__________________________________/
  *
- * `failing`, `leaving`: the broker's `connection.close`, or the answer to the client's, waits for the confirms of what was published
- * before. `closing`: the broker's was sent, and everything but the answer is passed over. `closed`: the connection was told to close.
+ * `failing`, `leaving`: the broker's `connection.close`, or the answer to the client's, waits for what was published before, and its
+ * confirms. `closing`: the broker's was sent, and everything but the answer is passed over. `closed`: the connection was told to close.
  */
 type State =
   | { readonly name: 'greeting' }
@@ -57,9 +57,9 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
   #accessVersion = 0
   #flushing = false
   #waitsForCommit = false
-  /** Found when bytes come in: publishes would be refused. */
-  #isDiskFull = false
-  /** What came in and waits for the disk to have room; undefined unless something does. */
+  /** Found when bytes come in, or when something was published: publishes would be refused. */
+  #lacksRoom = false
+  /** What came in and waits for room; undefined unless something does. */
   #held: Uint8Array[] | undefined
   #unregister: (() => void) | undefined
   bytesIn = 0
@@ -123,6 +123,7 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
   close(reason: string): void {
     const state = this.#state
     if (state.name === 'greeting' || state.name === 'login') return this.#close()
+    this.#channels?.forgetWaiting()
     if (state.name === 'open') this.#fail(new AmqpError('connection-forced', reason))
     this.#wake()
   }
@@ -153,12 +154,12 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
 
   #take(bytes: Uint8Array): void {
     const reader = this.#reader
-    this.#isDiskFull = this.#context.broker.shortages.disk
+    this.#lacksRoom = this.#context.broker.shortages.disk
     try {
       reader.feed(bytes)
       if (this.#state.name === 'greeting' && !this.#greet()) return
       while (this.#reads && reader.next()) {
-        if (this.#isDiskFull && this.#state.name === 'open' && this.#channels!.needsRoom(reader)) {
+        if (this.#lacksRoom && this.#state.name === 'open' && this.#channels!.needsRoom(reader)) {
           this.#hold(reader.unread())
           break
         }
@@ -243,7 +244,7 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
       wake: () => this.#wake(),
       awaitCommit: () => this.#awaitCommit(),
       awaitRoom: () => {
-        this.#isDiskFull = true
+        this.#lacksRoom = true
         this.#hold()
       },
     })
@@ -288,7 +289,7 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
     const state = this.#state
     switch (state.name) {
       case 'open':
-        this.#state = { name: 'failing', client: state.client, error }
+        this.#state = { name: 'failing', client: state.client, error: this.#endedBy() ?? error }
         this.#channels!.stop()
         return this.#wake()
       case 'login': {
@@ -302,6 +303,16 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
       case 'closing':
         return this.#close()
       case 'closed':
+    }
+  }
+
+  /** What came in before an error counts, on every channel. @returns the error of it, which is the earlier one */
+  #endedBy(): AmqpError | undefined {
+    try {
+      this.#channels!.endInput()
+      return undefined
+    } catch (error) {
+      return amqpError(error)
     }
   }
 
@@ -371,11 +382,13 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
     channels?.wrote()
   }
 
-  /** What waited for confirms, once they are told. */
+  /** What waited for publishes and their confirms, once they are told. */
   #end(): void {
     const state = this.#state
-    if ((state.name !== 'failing' && state.name !== 'leaving') || this.#channels!.waiting) return
-    this.#channels!.close()
+    if (state.name !== 'failing' && state.name !== 'leaving') return
+    const channels = this.#channels!
+    if (channels.waiting || channels.isWaitingForRoom) return
+    channels.close()
     if (state.name === 'leaving') {
       writeMethod(this.#output, 0, 'connection.close-ok', {})
       return this.#close()
@@ -449,6 +462,7 @@ export class AmqpSession implements Session, CommitWaiter, ShownConnection {
     if (security.version === this.#accessVersion) return
     this.#accessVersion = security.version
     if (!security.knows(client.principal.user)) {
+      this.#channels!.forgetWaiting()
       return this.#fail(new AmqpError('connection-forced', `there is no user '${client.principal.user}' any more`))
     }
     this.#channels!.reviewAccess()

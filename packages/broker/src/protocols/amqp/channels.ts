@@ -53,7 +53,7 @@ export class Channels {
     return type === FRAME_METHOD && this.#channels.get(number)?.needsRoom(methodCode(bytes, at, end)) === true
   }
 
-  /** Whether something was published that the disk has no room for. */
+  /** Whether something was published that there is no room for. */
   get isWaitingForRoom(): boolean {
     for (const channel of this.#busy) if (channel.publishing.isWaiting) return true
     return false
@@ -114,18 +114,27 @@ export class Channels {
 
   // ---- turns --------------------------------------------------------------------------------------------------------------
 
-  /** After a call of `receive`. @throws AmqpError of the connection */
+  /** After a call of `receive`. What one channel says does not keep the others from publishing. @throws AmqpError of the connection */
   endInput(): void {
+    let failure: unknown
     for (const channel of this.#busy) {
-      if (channel.state === 'open') {
-        try {
-          channel.endInput()
-        } catch (error) {
-          this.#failed(channel, error, PUBLISH)
-        }
+      try {
+        this.#endInputOf(channel)
+      } catch (error) {
+        failure ??= error
       }
       this.#publishedBytes += channel.publishing.publishedBytes
       channel.publishing.publishedBytes = 0
+    }
+    if (failure !== undefined) throw failure
+  }
+
+  #endInputOf(channel: Channel): void {
+    if (channel.state !== 'open' && !channel.publishing.isWaiting) return
+    try {
+      channel.endInput()
+    } catch (error) {
+      this.#failed(channel, error, PUBLISH)
     }
   }
 
@@ -200,11 +209,17 @@ export class Channels {
     }
   }
 
+  /** What waits for room is given up. */
+  forgetWaiting(): void {
+    for (const channel of this.#busy) channel.publishing.forgetWaiting()
+  }
+
   /** All that belonged to the connection goes. Idempotent. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
     this.stop()
+    this.forgetWaiting()
     this.#client.feeder.stop()
     new Queues(this.#client).deleteOwned()
   }

@@ -33,6 +33,6 @@ export interface Client {
   wake(): void
   /** As `wake`, and again when the next commit is durable. */
   awaitCommit(): void
-  /** The disk has no room for what is published: what follows is not looked at before there is some. */
+  /** There is no room for what is published: what follows is not looked at before there is some. */
   awaitRoom(): void
 }

@@ -12,6 +12,9 @@ const declaration = { passive: false, durable: true, exclusive: false, autoDelet
 const consumption = { noLocal: false, noAck: false, exclusive: false, noWait: false, arguments: {} }
 const knowing = { 'connection.blocked': true }
 
+const open = (peer: AmqpPeer, channel: number): Uint8Array =>
+  peer.frames((output) => writeMethod(output, channel, 'channel.open', {}))
+
 async function declared(broker: AmqpBroker, capabilities: Readonly<Record<string, boolean>> = knowing): Promise<AmqpPeer> {
   const peer = await broker.opened(capabilities)
   await peer.call(1, 'queue.declare', { ...declaration, queue: 'q' })
@@ -301,6 +304,84 @@ describe('more than can be written', () => {
     expect(peer.paused).toBe(false)
     expect(peer.takeNames()).toEqual(told)
   })
+})
+
+describe('far more than can be written', () => {
+  const storage = { pendingBytesHigh: 64 * KIB, pendingBytesLow: 16 * KIB }
+
+  test.each([
+    ['with confirms', true],
+    ['without confirms', false],
+  ])('waits %s, and comes to every queue, in order', async (_, confirms) => {
+    const { journal, hold, release } = await heldJournal()
+    const broker = await AmqpBroker.open({ journal, storage })
+    const peer = await declared(broker)
+    await peer.call(1, 'queue.declare', { ...declaration, queue: 'once', arguments: { 'x-message-deduplication': true } })
+    for (const queue of ['q', 'once'])
+      await peer.call(1, 'queue.bind', { queue, exchange: 'amq.fanout', routingKey: '', noWait: false, arguments: {} })
+    if (confirms) await peer.call(1, 'confirm.select', { noWait: false })
+    hold()
+    const count = 100
+    const body = 'x'.repeat(8 * KIB)
+    // Each with a key of its own, so that each is a batch of its own.
+    peer.bytes(Buffer.concat(Array.from({ length: count }, (__, n) => peer.publishBytes(1, 'amq.fanout', `${n}`, body))))
+    await peer.settle()
+    expect([peer.paused, peer.take('connection.blocked')]).toEqual([true, { reason: 'more is published than can be written' }])
+    expect(peer.received).toEqual([])
+    release()
+    await broker.core.advance(10_000)
+    expect(peer.paused).toBe(false)
+    const told = peer.received.splice(0)
+    if (confirms) expect(told.at(-1)).toMatchObject({ name: 'basic.ack', args: { deliveryTag: count } })
+    // By turns.
+    const words = told.filter(({ name }) => name !== 'basic.ack').map(({ name }) => name)
+    expect(words).toEqual(words.map((__, n) => (n % 2 === 0 ? 'connection.unblocked' : 'connection.blocked')))
+    for (const queue of ['q', 'once']) {
+      peer.send(1, 'basic.consume', { ...consumption, queue, consumerTag: queue, noAck: true })
+      await broker.core.advance(1000)
+      const keys = peer.received.splice(0).filter(({ name }) => name === 'basic.deliver')
+      expect(keys.map(({ args }) => args['routingKey'])).toEqual(Array.from({ length: count }, (__, n) => `${n}`))
+    }
+  })
+
+  const channelClose = { replyCode: 200, replyText: '', classId: 0, methodId: 0 }
+  test.each([
+    ['an error of the connection', (peer: AmqpPeer) => open(peer, 1), 'connection.close'],
+    ['an error of the channel', (peer: AmqpPeer) => peer.publishBytes(1, 'missing', '', 'lost'), 'channel.close'],
+    [
+      'the end of the channel',
+      (peer: AmqpPeer) => peer.frames((output) => writeMethod(output, 1, 'channel.close', channelClose)),
+      'channel.close-ok',
+    ],
+  ])('waits also when it comes in one piece with %s, which waits for it', async (_, end, told) => {
+    const { journal, hold, release } = await heldJournal()
+    const broker = await AmqpBroker.open({ journal, storage })
+    const peer = await declared(broker)
+    await peer.call(1, 'queue.declare', { ...declaration, queue: 'p' })
+    hold()
+    // The first is more than is kept; that there is no room for the second is found out when all that came is published.
+    const large = peer.publishBytes(1, '', 'q', 'x'.repeat(512 * KIB))
+    peer.bytes(Buffer.concat([large, peer.publishBytes(1, '', 'p', 'last'), end(peer)]))
+    await peer.settle()
+    expect(peer.takeNames()).toEqual(['connection.blocked'])
+    release()
+    await broker.core.advance(10_000)
+    expect(peer.takeNames().at(-1)).toBe(told)
+    expect([broker.core.broker.queue('q').ready, broker.core.broker.queue('p').ready]).toEqual([1, 1])
+  })
+})
+
+test('a connection that an operator closes waits for no room', async () => {
+  const { journal, hold } = await heldJournal()
+  const broker = await AmqpBroker.open({ journal, storage: { pendingBytesHigh: 64 * KIB, pendingBytesLow: 16 * KIB } })
+  const peer = await declared(broker)
+  hold()
+  for (let n = 0; n < 100; n++) peer.publish(1, '', 'q', 'x'.repeat(8 * KIB))
+  await peer.settle()
+  expect(peer.takeNames()).toEqual(['connection.blocked'])
+  peer.session.drain()
+  await peer.settle()
+  expect(peer.takeNames()).toEqual(['connection.close'])
 })
 
 describe('more questions than answers', () => {

@@ -2,6 +2,8 @@ import type { Broker } from '../../core/broker.ts'
 import type { Connection, Principal, SessionContext } from '../session.ts'
 import { limits } from './limits.ts'
 
+const CONGESTED = 'more is published than can be written'
+
 /** Who publishes faster than the broker takes, or than its quota, or asks faster than it can be answered, is not read from for a while. */
 export class Pace {
   readonly #connection: Connection
@@ -44,14 +46,14 @@ export class Pace {
     const { user, clientId = '' } = principal
     const waitMs = broker.quotas.charge(user, clientId, 'publish', bytes)
     if (isShort(broker.shortages)) this.#block()
-    else if (broker.congested) this.#awaitRelief('more is published than can be written')
+    else if (broker.congested) this.#awaitRelief(CONGESTED)
     else if (waitMs > 0) {
       const timer = platform.scheduler.after(waitMs, () => this.#resume())
       this.#pause(() => timer.cancel(), 'the quota is used up')
     }
   }
 
-  /** What came in cannot be stored before the disk has room. */
+  /** What came in cannot be taken before there is room, on the disk or on the way to it. */
   awaitRoom(): void {
     this.#listen()
     if (!this.isToldBlocked) this.#block()
@@ -87,8 +89,9 @@ export class Pace {
 
   /** That lasts, so the client learns it at once. */
   #block(): void {
+    const { shortages } = this.#context.broker
     this.#stop?.()
-    this.#awaitRelief(this.#context.broker.shortages.disk ? 'low on disk' : 'low on memory')
+    this.#awaitRelief(shortages.disk ? 'low on disk' : shortages.memory ? 'low on memory' : CONGESTED)
     this.#tell()
   }
 

@@ -33,8 +33,8 @@ import { Settling } from './settling.ts'
  *         \_ leaving ______________/
  *          \_ stopped ____________/
  *
- * `failing`, `leaving`: the broker's `channel.close`, or the answer to the client's, waits for the confirms of what was published
- * before. `closing`: the broker's was sent; what comes before the answer is passed over. `stopped`: it ends with its connection, without a word.
+ * `failing`, `leaving`: the broker's `channel.close`, or the answer to the client's, waits for what was published before, and its
+ * confirms. `closing`: the broker's was sent; what comes before the answer is passed over. `stopped`: it ends with its connection, without a word.
  */
 type State =
   | { readonly name: 'open' | 'leaving' | 'stopped' | 'closing' | 'closed' }
@@ -134,7 +134,6 @@ export class Channel implements ConfirmWriter {
   /** What is held goes back. */
   #release(): void {
     this.settling.flush()
-    this.publishing.close()
     this.consuming.close()
     this.getting.close()
     this.answers.clear()
@@ -162,7 +161,7 @@ export class Channel implements ConfirmWriter {
     this.publishing.confirms.tell(committed, this)
     this.answers.tell(committed)
     this.getting.proceed()
-    if (this.publishing.confirms.waiting) return
+    if (this.publishing.confirms.waiting || this.publishing.isWaiting) return
     if (this.#state.name === 'stopped') this.#state = { name: 'closed' }
     else if (this.#state.name === 'leaving') {
       this.#state = { name: 'closed' }

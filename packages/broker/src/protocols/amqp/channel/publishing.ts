@@ -52,7 +52,7 @@ export class Publishing {
   /** What was gathered, and goes there. */
   #gathered: Route | undefined
   #gatheredKey: string | null = null
-  /** Publishes that came in and wait for room on the disk, in order. */
+  /** Publishes that came in and wait for room, in order. */
   #waiting: (() => void)[] = []
 
   constructor(client: Client, channel: number) {
@@ -89,7 +89,7 @@ export class Publishing {
     if (this.content.body(bytes, at, end)) this.#complete()
   }
 
-  /** Whether something waits for room on the disk, so that nothing may overtake it. */
+  /** Whether something waits for room, so that nothing may overtake it. */
   get isWaiting(): boolean {
     return this.#waiting.length > 0
   }
@@ -99,8 +99,8 @@ export class Publishing {
     return this.taker !== undefined && (this.taker.hasPublishes || this.#gathered !== undefined)
   }
 
-  /** With the channel goes what waits for room. */
-  close(): void {
+  /** With the connection goes what waits for room. */
+  forgetWaiting(): void {
     this.#waiting = []
   }
 
@@ -213,8 +213,9 @@ export class Publishing {
     try {
       refused = route.publish(batch)
     } catch (error) {
-      if (error instanceof MillraceError && error.code === 'disk_full') return this.#wait(route, batch, records)
-      if (!(error instanceof MillraceError) || !this.isConfirming || error.code === 'record_too_large') throw error
+      if (!(error instanceof MillraceError)) throw error
+      if (error.code === 'disk_full' || error.code === 'overloaded') return this.#wait(route, batch, records)
+      if (!this.isConfirming || error.code === 'record_too_large') throw error
       return this.confirms.refused(records)
     }
     if (isStored(route, refused)) this.#client.publishedTicket = broker.ticket()
