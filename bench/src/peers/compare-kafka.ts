@@ -1,5 +1,6 @@
 // `npm run bench:kafka -- [--seconds N] [--durability fsync|os]... [--only LOAD]... [--system NAME]...`: Millrace and Apache Kafka, one after the
-// other, under the same loads from Kafka's own client. Needs Java 17 and Maven. Prints a table for docs/kafka.md.
+// other, under the same loads from Kafka's own client, and one from librdkafka. Needs Java 17, Maven, a C compiler and librdkafka (Debian: librdkafka-dev).
+// Prints a table for docs/kafka.md.
 import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,11 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { repository } from '../broker-process.ts'
+import { measureAlone } from '../measure-alone.ts'
+import type { RawDisk } from '../raw-disk.ts'
 import { type Column, printComparison, type Row, throughput } from './comparison.ts'
 import { apacheKafka, millraceByKafka, type Durability, type KafkaBroker, type KafkaSystem } from './kafka-peer.ts'
 
 /** What `--only` may name. `consume` needs `produce`. */
-const LOADS = ['idle', 'latency', 'produce', 'consume', 'many', 'large'] as const
+const LOADS = ['idle', 'latency', 'produce', 'consume', 'many', 'large', 'pipelined'] as const
 type LoadName = (typeof LOADS)[number]
 
 const IDLE_SECONDS = 5
@@ -38,6 +41,11 @@ mkdirSync(classes, { recursive: true })
 execFileSync('javac', ['-d', classes, '-cp', jars, join(repository, 'bench/peers/kafka/Load.java')], { stdio: 'inherit' })
 
 const isWanted = (load: LoadName): boolean => values.only.includes(load)
+const pipelined = join(repository, 'node_modules/.cache/kafka-pipelined')
+if (isWanted('pipelined')) {
+  const source = join(repository, 'bench/peers/kafka/pipelined.c')
+  execFileSync('cc', ['-O2', '-o', pipelined, source, '-lrdkafka'], { stdio: 'inherit' })
+}
 for (const name of values.only)
   if (!(LOADS as readonly string[]).includes(name)) throw new Error(`--only is one of ${LOADS.join(', ')}`)
 const systems = [apacheKafka, millraceByKafka].filter(({ name }) =>
@@ -50,8 +58,17 @@ for (const durability of values.durability as Durability[]) {
   for (const system of systems) columns.push({ name: system.name, rows: await measured(system, durability) })
   results[durability] = columns
   printComparison(durability, columns)
+  if (durability === 'fsync' && isWanted('pipelined')) printRawWrites()
 }
 writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
+
+/** What a file takes without a broker, at most. */
+function printRawWrites(): void {
+  const { growingBytesPerSecond } = measureAlone('raw-disk.js', seconds) as RawDisk
+  for (const [chunk, rate] of Object.entries(growingBytesPerSecond)) {
+    process.stdout.write(`raw write + fdatasync, ${Number(chunk) / 1024} KiB at a time: ${(rate / 1e6).toFixed(0)} MB/s\n`)
+  }
+}
 
 async function measured(system: KafkaSystem, durability: Durability): Promise<readonly Row[]> {
   const broker = await system.start(durability)
@@ -88,9 +105,13 @@ async function rows(name: string, broker: KafkaBroker): Promise<readonly Row[]> 
     list.push(messagesPerSecond(`produce 100 B, ${MANY_TOPICS} topics`, many))
   }
   if (isWanted('large')) {
-    const large = await load('produce', address, 'large', 1, LARGE_BYTES, seconds)
-    const value = (large.messages! * LARGE_BYTES) / large.seconds! / 1e6
-    list.push({ name: 'produce 64 KiB', unit: 'MB/s', value, better: 'more' })
+    list.push(megabytesPerSecond('produce 64 KiB', await load('produce', address, 'large', 1, LARGE_BYTES, seconds)))
+  }
+  if (isWanted('pipelined')) {
+    process.stderr.write(`${name}: pipelined\n`)
+    const words = [address, 'pipelined', LARGE_BYTES, seconds].map(String)
+    const { stdout } = await promisify(execFile)(pipelined, words)
+    list.push(megabytesPerSecond('produce 64 KiB, librdkafka', JSON.parse(stdout) as Record<string, number>))
   }
   list.push({ name: 'memory, most under load', unit: 'MiB', value: broker.memory().peak / MIB, better: 'less' })
   return list
@@ -98,6 +119,10 @@ async function rows(name: string, broker: KafkaBroker): Promise<readonly Row[]> 
 
 function messagesPerSecond(name: string, { messages, seconds: taken }: Record<string, number>): Row {
   return throughput(name, messages! / taken!)
+}
+
+function megabytesPerSecond(name: string, { messages, seconds: taken }: Record<string, number>): Row {
+  return { name, unit: 'MB/s', value: (messages! * LARGE_BYTES) / taken! / 1e6, better: 'more' }
 }
 
 /** Not synchronous: what the broker writes has to be read meanwhile, or it stops. */
