@@ -5,24 +5,47 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../../bench/src/free-port.ts'
 
-/** The `redis-server` of this machine, with nothing in it. */
+/** What it has answered is in a file that was synced. */
+const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always']
+
+/** The `redis-server` of this machine, with nothing in it. Lives in a directory of its own. */
 export class RedisServer {
   readonly port: number
-  readonly #process: ChildProcess
   readonly #directory: string
+  readonly #parameters: readonly string[]
+  #process!: ChildProcess
 
-  private constructor(port: number, server: ChildProcess, directory: string) {
+  private constructor(port: number, directory: string, parameters: readonly string[]) {
     this.port = port
-    this.#process = server
     this.#directory = directory
+    this.#parameters = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory, ...parameters]
   }
 
-  static async start(): Promise<RedisServer> {
-    const port = await freePort()
+  /** @param durable whether what it answered survives `restart` */
+  static async start({ durable = false } = {}): Promise<RedisServer> {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-redis-'))
-    const parameters = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory]
-    const server = spawn('redis-server', parameters, { stdio: ['ignore', 'pipe', 'inherit'] })
-    process.once('exit', () => server.kill('SIGKILL'))
+    const server = new RedisServer(await freePort(), directory, durable ? DURABLE : [])
+    await server.#run()
+    return server
+  }
+
+  /** Killed in the middle of whatever it does, and started again with what is on disk. */
+  async restart(): Promise<void> {
+    await this.#end('SIGKILL')
+    await this.#run()
+  }
+
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM')
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+
+  async #run(): Promise<void> {
+    const server = spawn('redis-server', this.#parameters, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const kill = (): void => void server.kill('SIGKILL')
+    process.once('exit', kill)
+    server.once('exit', () => process.off('exit', kill))
+    this.#process = server
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause) =>
         reject(new Error('These tests need `redis-server` (Debian: apt-get install redis-server).', { cause })),
@@ -32,13 +55,11 @@ export class RedisServer {
         if (text.toString().includes('Ready to accept connections')) resolve()
       })
     })
-    return new RedisServer(port, server, directory)
   }
 
-  async stop(): Promise<void> {
+  async #end(signal: NodeJS.Signals): Promise<void> {
     const ended = once(this.#process, 'exit')
-    this.#process.kill('SIGTERM')
+    this.#process.kill(signal)
     await ended
-    rmSync(this.#directory, { recursive: true, force: true })
   }
 }

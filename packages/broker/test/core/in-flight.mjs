@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { encodeBatch } from '@millrace/wire'
+import { encodeBatch, retryHeader } from '@millrace/wire'
 import { openBroker } from '../../dist/core/open-broker.js'
 import { crc32c } from '../../dist/engines/disk/checksum.js'
 import { openDiskJournal } from '../../dist/engines/disk/index.js'
@@ -32,6 +32,7 @@ const CREDIT = 10_000
  * @property {string} text
  * @property {object} [delivery] policy of the queue
  * @property {boolean} [keys] each message has a key of its own
+ * @property {boolean} [retries] each message has a retry policy of its own
  * @property {(consumer: object, partition: number, first: number, last: number) => void} [settle] what is done with what was delivered
  * @property {number} [share] of the messages are in flight, or wait, in the end
  */
@@ -55,6 +56,21 @@ const ways = {
     settle: everyOther(ackOne),
     share: 0.5,
   },
+  retries: { text: 'in flight, a retry policy each', retries: true },
+  'retries-keys': {
+    text: 'in flight, a retry policy and a key each',
+    delivery: { order: 'key' },
+    keys: true,
+    retries: true,
+  },
+  'scattered-retries-keys': {
+    text: 'the same, none beside another',
+    delivery: { order: 'key' },
+    keys: true,
+    retries: true,
+    settle: everyOther(ackOne),
+    share: 0.5,
+  },
   waiting: {
     text: 'waits for its next attempt, a time each',
     settle: (consumer, partition, first, last) => {
@@ -66,6 +82,18 @@ const ways = {
 
 /** Of four bytes: no two of those have the same hash, so none waits for another. */
 const keyOf = (number) => new Uint8Array(new Uint32Array([number]).buffer)
+/** All that a policy can say, in numbers as long as they get. */
+const retryOf = (number) =>
+  retryHeader({
+    maxAttempts: 1 + (number % 1_000_000),
+    backoff: {
+      kind: 'exponential',
+      initialMs: 1e10 + number,
+      maxMs: 3e10 + number,
+      factor: 1 + 1 / (2 + number),
+      jitter: 1 / (2 + number),
+    },
+  })
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 /** Once nothing more is given back: buffers and what is done in the background take a moment. */
@@ -81,7 +109,7 @@ async function leastOf(bytesInUse) {
   return least
 }
 
-async function measure({ delivery = {}, keys = false, settle = () => {}, share = 1 }, messages) {
+async function measure({ delivery = {}, keys = false, retries = false, settle = () => {}, share = 1 }, messages) {
   const platform = nodePlatform()
   const directory = mkdtempSync(join(tmpdir(), 'millrace-in-flight-'))
   try {
@@ -98,11 +126,15 @@ async function measure({ delivery = {}, keys = false, settle = () => {}, share =
     const publish = async (queue, count) => {
       for (let n = 0; n < count; n += BATCH) {
         while (broker.congested) await turn()
-        const records = Array.from({ length: BATCH }, () => ({
-          timestampMs: Date.now(),
-          key: keys ? keyOf(number++) : null,
-          value: new Uint8Array(VALUE_BYTES),
-        }))
+        const records = Array.from({ length: BATCH }, () => {
+          number++
+          return {
+            timestampMs: Date.now(),
+            key: keys ? keyOf(number) : null,
+            value: new Uint8Array(VALUE_BYTES),
+            headers: retries ? [retryOf(number)] : [],
+          }
+        })
         queue.publish(0, encodeBatch(records))
         if (n % (10 * BATCH) === 0) await turn()
       }
@@ -127,7 +159,7 @@ async function measure({ delivery = {}, keys = false, settle = () => {}, share =
         const until = Math.min(goal, done.delivered + CREDIT)
         consumer.grant(until - done.delivered)
         while (done.delivered < until) await turn()
-        for (const [partition, first, last] of pending) then(consumer, partition, first, last)
+        for (const [partition, first, last] of pending.splice(0)) then(consumer, partition, first, last)
         await durable()
       }
     }
@@ -165,6 +197,6 @@ else {
     const isGood = share === 0 ? bytesEach <= BACKLOG_BYTES_MAX : bytesEach < IN_FLIGHT_BYTES_MAX
     if (!isGood) process.exitCode = 1
     const [result, figure] = [isGood ? 'pass' : 'FAIL', bytesEach.toFixed(1).padStart(6)]
-    console.log(`${result}  ${text.padEnd(40)} ${figure} bytes each   (${ready} ready, ${inFlight} in flight)`)
+    console.log(`${result}  ${text.padEnd(43)} ${figure} bytes each   (${ready} ready, ${inFlight} in flight)`)
   }
 }

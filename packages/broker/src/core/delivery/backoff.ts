@@ -7,7 +7,10 @@ const FACTOR_DEFAULT = 2
  * @param random from 0 to 1
  */
 export function backoffMs(backoff: Backoff, attempts: number, random: number): number {
-  const { kind, initialMs, maxMs = Infinity, factor = FACTOR_DEFAULT, jitter = 0 } = backoff
-  const plain = kind === 'fixed' ? initialMs : Math.min(maxMs, initialMs * factor ** (attempts - 1))
-  return Math.round(plain * (1 - jitter * random))
+  return Math.round(fullBackoffMs(backoff, attempts) * (1 - (backoff.jitter ?? 0) * random))
+}
+
+/** Before chance takes something off. May be Infinity. */
+export function fullBackoffMs({ kind, initialMs, maxMs = Infinity, factor = FACTOR_DEFAULT }: Backoff, attempts: number): number {
+  return kind === 'fixed' ? initialMs : Math.min(maxMs, initialMs * factor ** (attempts - 1))
 }

@@ -3,7 +3,6 @@
  * maps are settled; those from `position` on were not delivered in this life of the broker. Nothing is kept per message of a backlog.
  */
 // hot path (packages/broker/test/core/throughput.mjs)
-import type { RetryPolicy } from '@millrace/wire'
 import type { Ticket } from '../../storage/log-store.ts'
 import type { CommitMember } from '../commit-cycle.ts'
 import { ERROR_TEXT_CHARACTERS_MAX } from '../limits.ts'
@@ -18,6 +17,7 @@ import { type Outstanding, type SnapshotSource, writeDelta, writeSnapshotPart } 
 import { type DeliveryCounters, type DeliveryState, insertDoomed, insertReturned, removeOffsets } from './delivery-state.ts'
 import { KeyTurns } from './key-turns.ts'
 import { floorOf, lastOutstandingBefore, outstandingFrom } from './outstanding.ts'
+import { isLastAttempt, type OwnRetry } from './own-retry.ts'
 import { type OffsetRange, RangeMap } from './range-map.ts'
 import { type Death, DelayedRange, DoomedRange, NOT_RECORDED, RECORDED, ReturnedRange } from './ranges.ts'
 import { SettledSpace } from './settled-space.ts'
@@ -355,9 +355,10 @@ export abstract class CursorState extends StateCell implements CommitMember, Sna
     death: Death,
     error: string,
     delayMs: number,
-    retry: RetryPolicy | undefined,
+    retry: OwnRetry | undefined,
   ): void {
-    if (attempts >= (retry?.maxAttempts ?? this.owner.maxAttempts)) this.doom(first, last, attempts, death, error)
+    const isLast = (retry === undefined ? undefined : isLastAttempt(retry)) ?? attempts >= this.owner.maxAttempts
+    if (isLast) this.doom(first, last, attempts, death, error)
     else this.giveBack(first, last, attempts, delayMs, false)
   }
 

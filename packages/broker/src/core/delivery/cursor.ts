@@ -5,21 +5,21 @@
  * number of attempts. So a restart knows everything that may have been delivered, and attempts never go back.
  */
 // hot path (packages/broker/test/core/throughput.mjs)
-import type { RetryPolicy } from '@millrace/wire'
 import { assert } from '../../base/assert.ts'
 import type { StoredBatch, Ticket } from '../../storage/log-store.ts'
 import type { Outcome } from '../broker.ts'
 import { NACK_DELAY_MS_MAX } from '../limits.ts'
 import type { LogFollower, LogTail } from '../log-tail.ts'
 import type { Shard } from '../shard.ts'
-import { backoffMs } from './backoff.ts'
 import type { CursorOwner, Held, HeldLease, Holder } from './cursor-owner.ts'
 import { CursorReads } from './cursor-reads.ts'
 import { CursorState } from './cursor-state.ts'
 import type { DeliveryState } from './delivery-state.ts'
 import { ExpiryRuns, mayExpire } from './expiry-runs.ts'
+import { failureWaitMs } from './failure-wait.ts'
 import type { KeyTurns } from './key-turns.ts'
 import { leaseFor } from './lease-for.ts'
+import { type OwnRetry, ownRetry } from './own-retry.ts'
 import { type Death, HeldRange, NOT_RECORDED, ReturnedRange } from './ranges.ts'
 import { recordFilter } from './record-filter.ts'
 import { RecordRuns, hasGaps } from './record-runs.ts'
@@ -45,7 +45,7 @@ export class Cursor extends CursorState implements LogFollower {
   sliceLast = 0
   sliceAttempt = 0
   /** Of all its messages. */
-  sliceRetry: RetryPolicy | undefined
+  sliceRetry: OwnRetry | undefined
   sliceBatch: StoredBatch | undefined
 
   /** All below is committed. May lag behind. */
@@ -138,6 +138,7 @@ export class Cursor extends CursorState implements LogFollower {
       }
       this.sliceFirst = first
       this.sliceLast = Math.min(last, batch.lastOffset)
+      this.sliceAttempt = again === undefined ? 1 : again.attempts + 1
       if ((this.owner.filter !== undefined || hasGaps(batch)) && !this.#fitToRecords(again, batch)) continue
       if (mayExpire(batch.bytes, this.owner.ttlMs) && !this.#fitToUnexpired(batch)) {
         expired++
@@ -146,7 +147,6 @@ export class Cursor extends CursorState implements LogFollower {
       this.sliceRetry = mayHaveRetry(batch.bytes) ? this.#fitToRetry(batch) : undefined
       if (this.turns !== undefined && !this.#fitToKeys(this.turns, again, batch)) continue
       this.sliceBatch = batch
-      this.sliceAttempt = again === undefined ? 1 : again.attempts + 1
       this.#sliceSource = again
       return true
     }
@@ -190,10 +190,10 @@ export class Cursor extends CursorState implements LogFollower {
     while (range !== undefined && range.first <= last) {
       const from = range.first > first ? range.first : first
       const to = range.last < last ? range.last : last
-      const { lease } = range
+      const { lease, retry } = range
       if (lease.holder === holder && (attempt === 0 || attempt === lease.attempt)) {
         settled += to - from + 1
-        const { attempt: made, retry } = lease
+        const made = lease.attempt
         this.#carve(range, from, to)
         if (outcome.kind === 'ack') this.#ack(from, to)
         else if (outcome.kind === 'nack') this.#nack(from, to, made, outcome, retry)
@@ -212,17 +212,17 @@ export class Cursor extends CursorState implements LogFollower {
    * @returns how many ranges that were
    */
   takeBack(lease: HeldLease, death: Death | 'uncounted' | undefined, rangesMax: number): number {
-    const { attempt, retry } = lease
+    const { attempt } = lease
     let taken = 0
     for (let range = this.held.from(lease.first); range !== undefined && taken < rangesMax && lease.messages > 0;) {
-      const { first, last } = range
+      const { first, last, retry } = range
       if (range.lease === lease) {
         taken++
         this.#carve(range, first, last)
         if (death === 'uncounted') this.giveBack(first, last, attempt - 1, 0, true)
         else if (death === undefined) this.giveBack(first, last, attempt, 0, false)
         else {
-          const delayMs = death === 'lease-expired' ? this.#backoffMs(attempt, retry) : 0
+          const delayMs = death === 'lease-expired' ? this.#failureWaitMs(attempt, retry) : 0
           this.handBack(first, last, attempt, death, '', delayMs, retry)
         }
         this.shard.cycle.bound()
@@ -244,7 +244,7 @@ export class Cursor extends CursorState implements LogFollower {
       if (lease.holder === holder) {
         extended += to - from + 1
         this.#carve(range, from, to)
-        this.#hold(from, to, lease.attempt, deadlineMs, holder, lease.retry)
+        this.#hold(from, to, lease.attempt, deadlineMs, holder, range.retry)
       }
       range = this.held.from(to + 1)
     }
@@ -433,21 +433,21 @@ export class Cursor extends CursorState implements LogFollower {
     return !isExpired
   }
 
-  /** Ends the slice before what has another retry policy of its own. @returns that of the slice */
-  #fitToRetry(batch: StoredBatch): RetryPolicy | undefined {
+  /** Ends the slice before what has another retry policy of its own. @returns what that of the slice says */
+  #fitToRetry(batch: StoredBatch): OwnRetry | undefined {
     const runs = (this.#retries ??= new RetryRuns(this.shard.retries))
     const retry = runs.at(batch, this.sliceFirst, this.sliceLast)
     this.sliceLast = runs.last
-    return retry
+    return retry === undefined ? undefined : ownRetry(retry, this.sliceAttempt)
   }
 
   /** From now on `holder` holds `first..last`, with the lease that ends last if it ends then. */
-  #hold(first: number, last: number, attempt: number, deadlineMs: number, holder: Holder, retry: RetryPolicy | undefined): void {
-    const lease = leaseFor(holder, this, first, last, attempt, deadlineMs, retry)
+  #hold(first: number, last: number, attempt: number, deadlineMs: number, holder: Holder, retry: OwnRetry | undefined): void {
+    const lease = leaseFor(holder, this, first, last, attempt, deadlineMs)
     const { newest } = lease
-    if (newest !== undefined && newest.last === first - 1) this.held.grow(newest, last)
+    if (newest !== undefined && newest.last === first - 1 && newest.retry === retry) this.held.grow(newest, last)
     else {
-      lease.newest = new HeldRange<Holder, Cursor>(first, last, lease)
+      lease.newest = new HeldRange<Holder, Cursor>(first, last, lease, retry)
       this.held.insert(lease.newest)
     }
     lease.last = last
@@ -469,7 +469,7 @@ export class Cursor extends CursorState implements LogFollower {
       const end = range.last
       this.held.cutBack(range, from - 1)
       if (to === end) return
-      const tail: Held = new HeldRange<Holder, Cursor>(to + 1, end, lease)
+      const tail: Held = new HeldRange<Holder, Cursor>(to + 1, end, lease, range.retry)
       this.held.insert(tail)
       if (lease.newest === range) lease.newest = tail
     }
@@ -480,17 +480,15 @@ export class Cursor extends CursorState implements LogFollower {
     this.count('acked', last - first + 1)
   }
 
-  #nack(first: number, last: number, attempt: number, outcome: Outcome & { kind: 'nack' }, retry: RetryPolicy | undefined): void {
+  #nack(first: number, last: number, attempt: number, outcome: Outcome & { kind: 'nack' }, retry: OwnRetry | undefined): void {
     const uncounted = outcome.uncounted === true
-    const wait = outcome.delayMs ?? (uncounted ? 0 : this.#backoffMs(attempt, retry, outcome.fallbackDelayMs))
+    const wait = outcome.delayMs ?? (uncounted ? 0 : this.#failureWaitMs(attempt, retry, outcome.fallbackDelayMs))
     const delayMs = Math.min(wait, NACK_DELAY_MS_MAX)
     if (uncounted) this.giveBack(first, last, attempt - 1, delayMs, true)
     else this.handBack(first, last, attempt, 'max-attempts', outcome.error ?? '', delayMs, retry)
   }
 
-  #backoffMs(attempts: number, retry: RetryPolicy | undefined, fallbackMs = 0): number {
-    const backoff = retry?.backoff ?? this.owner.backoff
-    if (backoff === undefined) return fallbackMs
-    return Math.min(backoffMs(backoff, attempts, this.shard.platform.random.uint32() / 2 ** 32), NACK_DELAY_MS_MAX)
+  #failureWaitMs(attempts: number, retry: OwnRetry | undefined, fallbackMs = 0): number {
+    return failureWaitMs(attempts, retry, this.owner.backoff, this.shard.platform.random) ?? fallbackMs
   }
 }

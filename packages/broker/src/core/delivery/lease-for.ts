@@ -1,5 +1,4 @@
 // hot path (packages/broker/test/core/throughput.mjs)
-import type { RetryPolicy } from '@millrace/wire'
 import type { Cursor } from './cursor.ts'
 import type { HeldLease, Holder } from './cursor-owner.ts'
 import { Lease } from './ranges.ts'
@@ -15,20 +14,18 @@ export function leaseFor(
   last: number,
   attempt: number,
   deadlineMs: number,
-  retry: RetryPolicy | undefined,
 ): HeldLease {
   const { newest } = holder
   if (
     newest !== undefined &&
     newest.deadlineMs === deadlineMs &&
     newest.attempt === attempt &&
-    newest.retry === retry &&
     newest.origin === origin &&
     reaches(newest, first, last)
   ) {
     return newest
   }
-  const lease = new Lease<Holder, Cursor>(first, attempt, deadlineMs, holder, origin, retry)
+  const lease = new Lease<Holder, Cursor>(first, attempt, deadlineMs, holder, origin)
   holder.link(lease)
   return lease
 }

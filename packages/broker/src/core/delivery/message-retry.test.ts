@@ -151,6 +151,22 @@ test('an extended or divided delivery keeps it', async () => {
   expect(await dead(t)).toEqual(['a', 'd', 'b'])
 })
 
+test('neighbours whose deliveries end together go each its own way', async () => {
+  const t = await withQueue({ leaseMs: 1000 })
+  publish(t, ['a', once], ['b', fixed(300)], ['c'], ['d', { maxAttempts: 2 }], ['e', once])
+  const consumer = t.consume('queue:work')
+  await t.advance(800)
+  consumer.consumer.extend(0, 0, 4)
+  await t.advance(900)
+  expect(consumer.taken()).toEqual(['a#1', 'b#1', 'c#1', 'd#1', 'e#1'])
+  expect(await dead(t)).toEqual([])
+  await t.advance(200)
+  expect(await dead(t)).toEqual(['a', 'e'])
+  expect(consumer.taken()).toEqual(['c#2', 'd#2'])
+  await t.advance(300)
+  expect(consumer.taken()).toEqual(['b#2'])
+})
+
 test.each(['strict', 'key'] as const)('order %s waits for its next attempt', async (order) => {
   const t = await withQueue({ order })
   const keyed = (value: string, retry: RetryPolicy): void => {

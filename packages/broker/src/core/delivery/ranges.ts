@@ -2,7 +2,7 @@
  * What a message that is neither acked nor still waiting for its first delivery can be. Runs of neighbours in the same
  * condition share one object.
  */
-import type { RetryPolicy } from '@millrace/wire'
+import type { OwnRetry } from './own-retry.ts'
 import type { OffsetRange } from './range-map.ts'
 
 /** Why a message goes to the dead letters. Numbers are stored: never reuse one. */
@@ -14,11 +14,14 @@ export class HeldRange<Holder, Origin> implements OffsetRange {
   first: number
   last: number
   readonly lease: Lease<Holder, Origin>
+  /** What its messages say themselves; read again with each delivery. */
+  readonly retry: OwnRetry | undefined
 
-  constructor(first: number, last: number, lease: Lease<Holder, Origin>) {
+  constructor(first: number, last: number, lease: Lease<Holder, Origin>, retry: OwnRetry | undefined) {
     this.first = first
     this.last = last
     this.lease = lease
+    this.retry = retry
   }
 }
 
@@ -35,28 +38,18 @@ export class Lease<Holder, Origin> {
   readonly attempt: number
   readonly holder: Holder
   readonly origin: Origin
-  /** What its messages say themselves; read again with each delivery. */
-  readonly retry: RetryPolicy | undefined
   /** Monotonic clock. */
   readonly deadlineMs: number
   previous: Lease<Holder, Origin> | undefined = undefined
   next: Lease<Holder, Origin> | undefined = undefined
 
-  constructor(
-    first: number,
-    attempt: number,
-    deadlineMs: number,
-    holder: Holder,
-    origin: Origin,
-    retry: RetryPolicy | undefined,
-  ) {
+  constructor(first: number, attempt: number, deadlineMs: number, holder: Holder, origin: Origin) {
     this.first = first
     this.last = first - 1
     this.attempt = attempt
     this.deadlineMs = deadlineMs
     this.holder = holder
     this.origin = origin
-    this.retry = retry
   }
 }
 
