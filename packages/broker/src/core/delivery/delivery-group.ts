@@ -168,7 +168,7 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
 
   /** It gets nothing any more. */
   standsDown(consumer: GroupConsumer): void {
-    this.#turns.remove(consumer)
+    this.#turns.leave(consumer)
     this.#drains?.forget(consumer)
     if (this.#exclusive === consumer) this.#exclusive = undefined
     if (this.#single !== consumer) return
@@ -329,14 +329,15 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
     if (this.policy.paused === true) return false
     let passedOver = 0
     for (let slices = 0; slices < SLICES_PER_SHARE;) {
-      const consumer = this.#nextConsumer()
+      const consumer = this.#nextConsumer(passedOver)
       if (consumer === undefined) return false
       const allowed = this.#rate === undefined ? Infinity : this.#allowed(this.#rate)
       if (allowed === 0) return false
       const cursor = this.#active.next(consumer.partitions)
       if (cursor === undefined) {
-        if (consumer.partitions === undefined || this.#isSingle || ++passedOver > this.#turns.count) return false
+        if (consumer.partitions === undefined || this.#isSingle) return false
         this.#turns.passOver(consumer)
+        passedOver++
         continue
       }
       this.#deliver(cursor, consumer, allowed)
@@ -372,8 +373,8 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
     for (const cursor of this.cursors) cursor.expireReady()
   }
 
-  #nextConsumer(): GroupConsumer | undefined {
-    if (!this.#isSingle) return this.#turns.next()
+  #nextConsumer(passedOver: number): GroupConsumer | undefined {
+    if (!this.#isSingle) return this.#turns.next(passedOver)
     const single = this.#single
     return single?.willing === true && single.room > 0 ? single : undefined
   }

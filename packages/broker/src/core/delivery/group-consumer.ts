@@ -21,8 +21,9 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
   holding = 0
   /** Has credit, as far as the group knows. Owned by the group. */
   willing = false
-  /** Stands in the group's queue of turns. Owned by the group. */
-  queued = false
+  /** Its neighbours among those of its priority that have credit, in the order of their turns. Owned by the group. */
+  turnBefore: GroupConsumer | undefined
+  turnAfter: GroupConsumer | undefined
   closed = false
   /** Whether it is there to be served: it does not poll, and has not retired. */
   served: boolean

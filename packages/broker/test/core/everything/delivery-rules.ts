@@ -1,6 +1,7 @@
 /** What must hold of the deliveries of one partition of a queue or subscription, whatever happened before. */
 import { readRetry, RETRY_HEADER } from '@millrace/wire'
 import type { Message } from '../harness.ts'
+import { must } from '../must.ts'
 import { LEASE_MS, type Source } from './world.ts'
 
 interface Slot {
@@ -58,12 +59,10 @@ export class DeliveryRules {
     if (attempt === 1) this.#newest = Math.max(this.#newest, offset)
     this.#checkOrder(source, offset, key, nowMs)
     this.#checkRate(source, nowMs)
-    if (policy.consumers === 'single' || policy.order === 'strict') this.#checkSingle(offset, holder, nowMs)
-    const expires = message.record.headers.some((header) => header.key === 'expires-at')
     this.#slots.set(offset, {
       offset,
       key,
-      expires,
+      expires: expires(message.record),
       maxAttempts: maxAttemptsOf(source, message),
       attempts: attempt,
       holder,
@@ -115,6 +114,14 @@ export class DeliveryRules {
     }
   }
 
+  /** Whether it is certain that a consumer could have it now, where no order forbids that. */
+  isReady({ offset, record }: Message): boolean {
+    if (this.isLoose || expires(record)) return false
+    const slot = this.#slots.get(offset)
+    if (slot === undefined) return true
+    return slot.endedIn === undefined && slot.holder === undefined && !slot.isUnsure && slot.waitsUntil === undefined
+  }
+
   mayHaveLapsed(offset: number, nowMs: number): boolean {
     return nowMs >= this.#slots.get(offset)!.heldSinceMs + LEASE_MS
   }
@@ -144,13 +151,6 @@ export class DeliveryRules {
       `${this.#times.length} messages in a second, the rate is ${ratePerSecond}`,
     )
   }
-
-  #checkSingle(offset: number, holder: object, nowMs: number): void {
-    for (const slot of this.#slots.values()) {
-      const isElsewhere = slot.holder !== undefined && slot.holder !== holder && nowMs < slot.heldSinceMs + LEASE_MS
-      must(!isElsewhere, `${offset} and ${slot.offset} are with two consumers`)
-    }
-  }
 }
 
 /** What a message says of itself counts more than what is said where it waits. */
@@ -175,6 +175,7 @@ export function numberOf(message: Pick<Message, 'record'>): number {
   return Number(new TextDecoder().decode(header!.value!))
 }
 
-function must(condition: boolean, what: string): void {
-  if (!condition) throw new Error(what)
+/** Whether it has a time to live of its own. */
+function expires({ headers }: Message['record']): boolean {
+  return headers.some(({ key }) => key === 'expires-at')
 }

@@ -1,43 +1,24 @@
 /**
  * A random program in a world where any feature may be on, beside any other. `oracle.ts` says where each message must be, and
- * `delivery-rules.ts` what deliveries must keep to.
+ * `delivery-rules.ts` what deliveries must keep to, `consumer-turns.ts` who may get them.
  */
 import { setBatchProducer } from '@millrace/wire'
 import { MillraceError } from '../../../src/base/errors.ts'
-import type { Delivery, Destination, Outcome, TransactionAction } from '../../../src/core/broker.ts'
-import { type Message, TestBroker, TestConsumer } from '../harness.ts'
-import { backoffMsMin, DeliveryRules, maxAttemptsOf } from './delivery-rules.ts'
+import type { Destination, Outcome, TransactionAction } from '../../../src/core/broker.ts'
+import { type Message, TestBroker } from '../harness.ts'
+import { ConsumerTurns } from './consumer-turns.ts'
+import { backoffMsMin, DeliveryRules, maxAttemptsOf, numberOf } from './delivery-rules.ts'
+import { KnownIds } from './known-ids.ts'
+import { lookAround } from './look-around.ts'
+import { type ConsumerTraits, ModelConsumer, type Receiver } from './model-consumer.ts'
 import { type NewMessages, newMessages } from './new-messages.ts'
-import { type Copy, type Found, isLost, Oracle, placeOf } from './oracle.ts'
+import { type Copy, isLost, Oracle, placeOf } from './oracle.ts'
+import { checkPolicy, setPaused, toggleSingle } from './policy-changes.ts'
 import { deathIn, retryIn } from './record-headers.ts'
-import { MIRROR, nameOf, policyOf, type Source, TOPIC, World } from './world.ts'
+import { IN_FLIGHT_MAX, isSingle, MIRROR, type Source, TOPIC, World } from './world.ts'
 
 /** Of what is scheduled to be decided about before. */
 const FAR_MS = 1e9
-
-class ModelConsumer extends TestConsumer {
-  readonly model: EverythingModel
-  readonly source: Source
-  readonly isExclusive: boolean
-  /** Of the broker that it came to. */
-  readonly life: number
-  /** What it holds, as far as the model knows. */
-  readonly held: Message[] = []
-
-  constructor(model: EverythingModel, source: Source, isExclusive: boolean) {
-    super()
-    this.model = model
-    this.source = source
-    this.isExclusive = isExclusive
-    this.life = model.life
-  }
-
-  override deliver(delivery: Delivery): void {
-    super.deliver(delivery)
-    for (const message of this.messages.splice(0)) this.model.receives(this, message)
-    this.deliveries.length = 0
-  }
-}
 
 /** An idempotent producer of one queue. */
 interface Producer {
@@ -47,13 +28,7 @@ interface Producer {
   sent: { readonly batch: Uint8Array; readonly records: number }[]
 }
 
-/** An id that a dedup window knows. */
-interface KnownId {
-  readonly copy: Copy
-  readonly atMs: number
-}
-
-export class EverythingModel {
+export class EverythingModel implements Receiver {
   readonly test: TestBroker
   readonly log: string[] = []
   /** Of the broker: a crash begins another. */
@@ -62,7 +37,8 @@ export class EverythingModel {
   readonly #world: World
   readonly #oracle: Oracle
   readonly #rules = new Map<string, DeliveryRules>()
-  readonly #known = new Map<string, Map<string, KnownId>>()
+  readonly #turns = new Map<Source, ConsumerTurns>()
+  readonly #known = new KnownIds()
   readonly #producers = new Map<string, Producer>()
   #consumers: ModelConsumer[] = []
   #next = 0
@@ -85,7 +61,7 @@ export class EverythingModel {
     const small = seed % 2 === 0
     const test = await TestBroker.open(
       {
-        limits: { stateLogBytesFloor: small ? 2000 : 100_000, inFlightPerConsumerMax: 40 },
+        limits: { stateLogBytesFloor: small ? 2000 : 100_000, inFlightPerConsumerMax: IN_FLIGHT_MAX },
         storage: small ? { commitBytesMax: 3000, tailCacheBytes: 3000, indexRunEntries: 4 } : {},
       },
       seed,
@@ -98,6 +74,7 @@ export class EverythingModel {
   async run(steps: number): Promise<void> {
     for (let n = 0; n < steps; n++) {
       await this.#step()
+      for (const turns of this.#turns.values()) turns.checkTurns()
       if (this.#failure !== undefined) throw this.#failure
     }
     await this.#drain()
@@ -114,11 +91,14 @@ export class EverythingModel {
     else if (dice < 250) this.#multicast()
     else if (dice < 320) this.#transact()
     else if (dice < 400) this.#join()
-    else if (dice < 480) this.#pickConsumer()?.consumer.grant(1 + platform.below(10))
+    else if (dice < 460) this.#pickConsumer()?.grant(1 + platform.below(10))
+    else if (dice < 480) this.#wantOther()
     else if (dice < 660) this.#settleSome()
     else if (dice < 675) this.#extend()
-    else if (dice < 705) this.#leave()
-    else if (dice < 725) this.#pause()
+    else if (dice < 698) this.#leave()
+    else if (dice < 705) await this.#leaveAlone()
+    else if (dice < 720) this.#pause()
+    else if (dice < 725) this.#changeSingle()
     else if (dice < 745) this.#redrive()
     else if (dice < 755) await this.#purge()
     else if (dice < 835) platform.runTurn()
@@ -294,18 +274,15 @@ export class EverythingModel {
   ): Copy[] {
     const isDuplicate = new Set(duplicates?.map(({ position }) => position))
     const windowMs = place === TOPIC ? 0 : this.#world.source(place).windowMs
-    const known = this.#known.get(place) ?? new Map<string, KnownId>()
-    this.#known.set(place, known)
     const copies: Copy[] = []
     made.values.forEach((value, n) => {
       const id = made.ids[n]
-      const original = id === undefined || windowMs === 0 ? undefined : known.get(id)
-      const isKnown = original !== undefined && this.#nowMs < original.atMs + windowMs
+      const isKnown = this.#known.has(place, id, windowMs, this.#nowMs)
       this.#assert(isKnown === isDuplicate.has(n), `${value} with ${id} is ${isKnown ? 'a' : 'no'} duplicate in ${place}`)
       if (isKnown) return this.#count('duplicates')
       const copy = this.#oracle.published(value, made.first + n, place, ticket, made.expiresMs[n])
       copies.push(copy)
-      if (id !== undefined && windowMs > 0) known.set(id, { copy, atMs: this.#nowMs })
+      if (id !== undefined && windowMs > 0) this.#known.add(place, id, copy, this.#nowMs)
       this.#count('published')
     })
     return copies
@@ -313,23 +290,43 @@ export class EverythingModel {
 
   // ---- consuming ------------------------------------------------------------------------------------------------------
 
-  /** What is wrong is told later: a sink must not throw. */
+  delivers(consumer: ModelConsumer, partition: number, messages: number): void {
+    this.#watch(consumer, () => {
+      const { source } = consumer
+      this.#note(`  ${messages} of ${source.address}/${partition} for priority ${consumer.traits.priority}`)
+      const held = consumer.held.filter((each) => !this.#rulesOf(source, each).mayHaveLapsed(each.offset, this.#nowMs))
+      this.#checked(source.address, () => this.#turnsOf(source).delivers(consumer, partition, messages, held.length))
+    })
+  }
+
   receives(consumer: ModelConsumer, message: Message): void {
+    this.#watch(consumer, () => this.#received(consumer, message))
+  }
+
+  /** What is wrong is told later: a sink must not throw. */
+  #watch(consumer: ModelConsumer, happens: () => void): void {
     // A broker that was killed in its virtual process may still be answered what it read.
-    if (consumer.life !== this.life) return
+    if (consumer.traits.life !== this.life) return
     try {
-      this.#received(consumer, message)
+      happens()
     } catch (error) {
       this.#failure ??= error as Error
+    }
+  }
+
+  #checked(where: string, check: () => void): void {
+    try {
+      check()
+    } catch (error) {
+      this.#fail(`${where}: ${(error as Error).message}`)
     }
   }
 
   #received(consumer: ModelConsumer, message: Message): void {
     const { source } = consumer
     this.#note(`  ${source.address}/${message.partition} ${message.offset} ${message.value} #${message.attempt}`)
-    this.#assert(this.#consumers.includes(consumer), 'who left gets nothing')
     const { platform } = this.test
-    try {
+    this.#checked(source.address, () => {
       const copy = this.#oracle.delivered(message.value!, source.address, deathIn(message.record))
       const wallMs = platform.clock.nowMs()
       this.#rulesOf(source, message).delivered(message, { source, holder: consumer, nowMs: this.#nowMs, wallMs })
@@ -337,9 +334,7 @@ export class EverythingModel {
       if (expiresAt !== undefined) this.#assert(wallMs < Number(new TextDecoder().decode(expiresAt.value!)), 'it has expired')
       this.#assert(retryIn(message.record) === this.#retries.get(message.value!), 'it has its retry policy')
       if (message.attempt >= maxAttemptsOf(source, message)) copy.mayDie = true
-    } catch (error) {
-      this.#fail(`${source.address}: ${(error as Error).message}`)
-    }
+    })
     for (const other of this.#consumers) {
       const at = other.source === source ? other.held.findIndex((each) => isSame(each, message)) : -1
       if (at >= 0) other.held.splice(at, 1)
@@ -350,23 +345,40 @@ export class EverythingModel {
 
   #join(): void {
     const { platform } = this.test
-    if (this.#consumers.length >= 10) return
-    const source = this.#world.sources[platform.below(this.#world.sources.length)]!
+    if (this.#consumers.length >= 12) return
+    const source = this.#anySource()
     const isExclusive = platform.below(12) === 0
-    const others = this.#consumers.filter((each) => each.source === source)
-    const isTaken = others.some((each) => each.isExclusive) || (isExclusive && others.length > 0)
-    const consumer = new ModelConsumer(this, source, isExclusive)
+    const others = this.#consumers.filter((each) => each.source === source && !each.isRetired)
+    const isTaken = others.some(({ traits }) => traits.isExclusive) || (isExclusive && others.length > 0)
+    const traits = { source, priority: platform.below(4) - 1, isExclusive, refills: platform.below(4) === 0, life: this.life }
+    let consumer: ModelConsumer
     try {
-      const options = { priority: platform.below(3), ...(isExclusive ? { exclusive: true } : {}) }
-      consumer.consumer = this.test.broker.consume(source.address, options, consumer)
+      consumer = this.#consume(traits)
     } catch (error) {
       this.#assert(isTaken && (error as MillraceError).code === 'in_use', String(error))
       return
     }
     this.#assert(!isTaken, `${source.address} is taken`)
-    this.#note(`join ${source.address}`)
+    if (platform.below(3) === 0) this.#note(consumer.restrict(platform))
+    consumer.grant(1 + platform.below(15))
+  }
+
+  #consume(traits: ConsumerTraits): ModelConsumer {
+    const { source, priority, isExclusive } = traits
+    const consumer = new ModelConsumer(this, traits)
+    const options = { priority, ...(isExclusive ? { exclusive: true } : {}) }
+    consumer.consumer = this.test.broker.consume(source.address, options, consumer)
+    this.#note(`join ${source.address} with priority ${priority}`)
     this.#consumers.push(consumer)
-    consumer.consumer.grant(1 + platform.below(15))
+    this.#turnsOf(source).joined(consumer)
+    return consumer
+  }
+
+  #wantOther(): void {
+    const consumer = this.#pickConsumer()
+    if (consumer === undefined) return
+    this.#note(`${consumer.source.address} ${consumer.wantOther(this.test.platform)}`)
+    if (consumer.isRetired) this.#turnsOf(consumer.source).left(consumer)
   }
 
   #leave(consumer: ModelConsumer | undefined = this.#pickConsumer()): void {
@@ -374,6 +386,7 @@ export class EverythingModel {
     const { source } = consumer
     this.#note(`leave ${source.address}`)
     this.#consumers.splice(this.#consumers.indexOf(consumer), 1)
+    this.#turnsOf(source).left(consumer)
     const held = consumer.held.splice(0)
     consumer.consumer.close()
     for (const message of held) {
@@ -381,6 +394,12 @@ export class EverythingModel {
       const mayBeDead = message.attempt >= maxAttemptsOf(source, message)
       rules.handedBack(message.offset, true, mayBeDead || rules.mayHaveLapsed(message.offset, this.#nowMs))
     }
+  }
+
+  /** Nothing but its end tells the others that it is their turn. */
+  async #leaveAlone(): Promise<void> {
+    this.#leave()
+    await this.#look()
   }
 
   #settleSome(): void {
@@ -448,29 +467,20 @@ export class EverythingModel {
   // ---- what operators do ----------------------------------------------------------------------------------------------
 
   #pause(): void {
-    const source = this.#world.sources[this.test.platform.below(this.#world.sources.length)]!
+    const source = this.#anySource()
     this.#setPaused(source, !source.paused)
   }
 
   #setPaused(source: Source, isPaused: boolean): void {
-    source.paused = isPaused
     this.#note(`${isPaused ? 'pause' : 'resume'} ${source.address}`)
-    const { broker } = this.test
-    const delivery = policyOf(source)
-    if (source.address.startsWith(TOPIC)) broker.updateSubscription('t', nameOf(source), { delivery })
-    else broker.updateQueue(nameOf(source), { delivery })
-    source.pausedIn = broker.ticket()
+    setPaused(this.test.broker, source, isPaused)
   }
 
-  /** What a crash left of it. */
-  #checkPaused(source: Source, committed: number): void {
-    const { broker } = this.test
-    const { delivery } = source.address.startsWith(TOPIC)
-      ? broker.subscription('t', nameOf(source))
-      : broker.queue(nameOf(source))
-    const isPaused = delivery.paused === true
-    this.#assert(isPaused === source.paused || source.pausedIn > committed, `${source.address} is paused: ${isPaused}`)
-    source.paused = isPaused
+  #changeSingle(): void {
+    const source = this.#anySource()
+    toggleSingle(this.test.broker, source)
+    this.#note(`${source.address} has ${source.single ? 'one consumer' : 'many consumers'}`)
+    this.#turnsOf(source).changed()
   }
 
   #redrive(): void {
@@ -519,64 +529,47 @@ export class EverythingModel {
     this.#note(orderly ? 'restart' : `crash at ${committed}`)
     this.#count(orderly ? 'restarts' : 'crashes')
     this.#consumers = []
+    this.#turns.clear()
     this.life++
     if (orderly) await test.restart()
     else await test.crash()
     for (const rules of this.#rules.values()) rules.crashed(committed)
-    for (const source of this.#world.sources) this.#checkPaused(source, committed)
+    for (const source of this.#world.sources) this.#checked(source.address, () => checkPolicy(test.broker, source, committed))
     await this.#look(committed)
-    for (const producer of this.#producers.values()) {
-      producer.epoch++
-      producer.sequence = 0
-      producer.sent = []
-    }
+    for (const producer of this.#producers.values()) Object.assign(producer, { epoch: producer.epoch + 1, sequence: 0, sent: [] })
   }
 
   async #look(committed: number = Infinity): Promise<void> {
     const { test } = this
     await test.settle()
     if (this.#failure !== undefined) throw this.#failure
-    const seen = new Map<string, Found[]>()
-    const found = (value: string, place: string, source?: string): void =>
-      void seen.set(value, [...(seen.get(value) ?? []), { place, source }])
-    for (const { address } of this.#world.queues) {
-      const messages = await this.#browse(address, 0)
-      for (const { value, record } of messages) found(value!, address, deathIn(record))
-      const { ready, inFlight, counters } = test.broker.queue(address.slice('queue:'.length))
-      this.#assert(
-        ready + inFlight === messages.length,
-        `${address}: ${ready} and ${inFlight} wait, ${messages.length} are shown`,
-      )
-      const out = counters.acked + counters.deadLettered + counters.dropped + messages.length
-      const adds = this.#redriven.has(address) ? out <= counters.published : out === counters.published
-      this.#assert(adds, `${address}: ${JSON.stringify(counters)} and ${messages.length} that wait`)
-    }
-    for (let partition = 0; partition < this.#world.partitions; partition++) {
-      for (const { value, record } of await this.#browse(TOPIC, partition)) found(value!, TOPIC, deathIn(record))
-    }
-    for (const copy of this.#oracle.copies) {
-      for (const { place } of copy.changes) {
-        if (!place.startsWith('later:') || test.broker.scheduled(Number(place.slice('later:'.length))) === undefined) continue
-        found(copy.value, place)
-        this.#assert(this.#oracle.later.get(place)!.dueMs > test.platform.clock.nowMs(), `${place} is published in time`)
-      }
-    }
+    this.#assert(!this.#consumers.some(({ isDraining }) => isDraining), 'who drains is told that there is nothing more')
+    const { seen, lying } = await lookAround(test, this.#world, this.#oracle, this.#redriven).catch((error: Error) =>
+      this.#fail(error.message),
+    )
+    for (const { source, messages } of lying) this.#checkServed(source, messages)
     const before = this.#oracle.copies
-    try {
-      this.#oracle.compare(seen, committed)
-    } catch (error) {
-      this.#fail((error as Error).message)
-    }
+    this.#checked('where messages are', () => this.#oracle.compare(seen, committed))
     this.#checkTogether(committed, before)
-    for (const known of this.#known.values()) {
-      for (const [id, { copy }] of known) if (isLost(copy, seen, committed)) known.delete(id)
-    }
+    this.#known.forget((copy) => isLost(copy, seen, committed))
     if (committed < Infinity || test.broker.redrives().every(({ state }) => state !== 'running')) {
       this.#oracle.redrives = []
       for (const rules of this.#rules.values()) {
         if (rules.isLoose) rules.forget(this.#nowMs)
         rules.isLoose = false
       }
+    }
+  }
+
+  /** What is ready is not left to lie while somebody wants it. */
+  #checkServed(source: Source, messages: readonly Message[]): void {
+    const { policy, limits, modulus, paused } = source
+    const mayVanish = policy.ttlMs !== undefined || (limits !== undefined && limits.overflow !== 'reject')
+    if (paused || policy.ratePerSecond !== undefined || mayVanish) return
+    for (const message of policy.order === 'strict' ? messages.slice(0, 1) : messages) {
+      if (policy.order === 'key' && message.record.key !== null) continue
+      if (numberOf(message) % modulus !== 0 || !this.#rulesOf(source, message).isReady(message)) continue
+      this.#checked(source.address, () => this.#turnsOf(source).notTaken(message.partition))
     }
   }
 
@@ -592,21 +585,15 @@ export class EverythingModel {
     this.#together = []
   }
 
-  async #browse(address: string, partition: number): Promise<readonly Message[]> {
-    const reader = this.test.read(address, 'earliest', partition)
-    await this.test.settle()
-    this.#assert(reader.reader.atEnd, `all of ${address} can be read: ${reader.reason?.message}`)
-    reader.reader.close()
-    return reader.messages
-  }
-
   /** In the end consumers get all that must be there. */
   async #drain(): Promise<void> {
     const { test } = this
     await this.#look()
     this.#note('drain')
     for (const { id, state } of test.broker.redrives()) if (state === 'running') test.broker.cancelRedrive(id)
-    while (this.#consumers.length > 0) this.#leave(this.#consumers[0])
+    // The others may stay: they are to hold up nobody.
+    for (const consumer of this.#consumers.slice())
+      if (consumer.traits.isExclusive || isSingle(consumer.source)) this.#leave(consumer)
     for (const copy of this.#oracle.copies.filter((each) => placeOf(each).startsWith('later:'))) {
       if (test.broker.cancelScheduled(Number(placeOf(copy).slice('later:'.length)))) {
         this.#oracle.changed(copy, 'gone', test.broker.ticket())
@@ -614,10 +601,7 @@ export class EverythingModel {
     }
     for (const source of this.#world.sources) {
       if (source.paused) this.#setPaused(source, false)
-      const consumer = new ModelConsumer(this, source, false)
-      this.#consumers.push(consumer)
-      consumer.consumer = test.broker.consume(source.address, {}, consumer)
-      consumer.consumer.grant(Infinity)
+      this.#consume({ source, priority: 0, isExclusive: false, refills: false, life: this.life }).grant(Infinity)
     }
     for (let rounds = 0; rounds < 200; rounds++) {
       await test.advance(300)
@@ -651,6 +635,12 @@ export class EverythingModel {
     return busyQueues[this.test.platform.below(busyQueues.length)]!
   }
 
+  #anySource(): Source {
+    const { crowded, sources } = this.#world
+    const { platform } = this.test
+    return platform.below(2) === 0 ? crowded : sources[platform.below(sources.length)]!
+  }
+
   #anyWaiting(): Copy | undefined {
     const waiting = this.#oracle.copies.filter((copy) => placeOf(copy).startsWith('later:'))
     return waiting[this.test.platform.below(Math.max(1, waiting.length))]
@@ -658,6 +648,12 @@ export class EverythingModel {
 
   #pickConsumer(): ModelConsumer | undefined {
     return this.#consumers[this.test.platform.below(Math.max(1, this.#consumers.length))]
+  }
+
+  #turnsOf(source: Source): ConsumerTurns {
+    const turns = this.#turns.get(source) ?? new ConsumerTurns(source)
+    this.#turns.set(source, turns)
+    return turns
   }
 
   #rulesOf({ address }: Source, { partition }: Message): DeliveryRules {

@@ -4,6 +4,8 @@ import type { VirtualPlatform } from '../../../sim/virtual-platform.ts'
 import type { TestBroker } from '../harness.ts'
 
 export const LEASE_MS = 1000
+/** Messages that one consumer may hold. */
+export const IN_FLIGHT_MAX = 12
 export const TOPIC = 'topic:t'
 /** Gets second copies. */
 export const MIRROR = 'queue:mirror'
@@ -21,15 +23,22 @@ export interface Source {
   paused: boolean
   /** The ticket of the last change of that. */
   pausedIn: number
+  /** One consumer at a time is asked for. */
+  single: boolean
+  /** The ticket of the last change of that. */
+  singleIn: number
 }
 
 export class World {
   readonly sources: readonly Source[]
   readonly partitions: number
+  /** Every second consumer comes there, to stand in line. */
+  readonly crowded: Source
 
-  private constructor(sources: readonly Source[], partitions: number) {
+  private constructor(sources: readonly Source[], partitions: number, crowded: Source) {
     this.sources = sources
     this.partitions = partitions
+    this.crowded = crowded
   }
 
   static create({ broker, platform }: TestBroker): World {
@@ -61,7 +70,7 @@ export class World {
         ...(windowMs === 0 ? {} : { dedup: { windowMs } }),
       })
     }
-    return new World(sources, partitions)
+    return new World(sources, partitions, sources[platform.below(sources.length)]!)
   }
 
   source(address: string): Source {
@@ -89,8 +98,17 @@ export class World {
   }
 }
 
-export function policyOf({ policy, paused }: Source): DeliveryPolicy {
-  return paused ? { ...policy, paused } : policy
+export function policyOf({ policy, paused, single }: Source): DeliveryPolicy {
+  return { ...policy, consumers: single ? 'single' : 'shared', ...(paused ? { paused } : {}) }
+}
+
+export function isSubscription({ address }: Source): boolean {
+  return address.startsWith('topic:')
+}
+
+/** Whether one consumer gets all. */
+export function isSingle({ policy, single }: Source): boolean {
+  return single || policy.order === 'strict'
 }
 
 export function nameOf({ address }: Source): string {
@@ -115,5 +133,15 @@ function newSource(platform: VirtualPlatform, address: string, deadLetter: strin
   const overflow = (['reject', 'drop-head', 'dead-letter'] as const)[platform.below(3)]!
   const limits = isQueue && chance(3) ? { messages: 5 + platform.below(30), overflow } : undefined
   const windowMs = isQueue && chance(3) ? 500 + platform.below(5000) : 0
-  return { address, policy, ...(limits === undefined ? {} : { limits }), windowMs, modulus, paused: false, pausedIn: 0 }
+  return {
+    address,
+    policy,
+    ...(limits === undefined ? {} : { limits }),
+    windowMs,
+    modulus,
+    paused: false,
+    pausedIn: 0,
+    single: policy.consumers === 'single',
+    singleIn: 0,
+  }
 }
