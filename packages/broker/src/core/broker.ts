@@ -364,6 +364,11 @@ export interface Delivery {
 }
 
 export interface Consumer {
+  /**
+   * One that polls asks before it grants: somebody may have joined who consumes alone. Credit that it grants then is for nothing.
+   * @throws MillraceError `in_use`
+   */
+  checkAdmitted(): void
   /** Allows so many more messages. Settling does NOT give credit back by itself: the door decides (prefetch, pull, ...). Infinity is legal. */
   grant(messages: number): void
   /** Takes back all credit that is not used. */

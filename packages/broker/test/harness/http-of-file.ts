@@ -1,4 +1,5 @@
 import { afterAll, beforeAll } from 'vitest'
+import type { Broker } from '../../src/core/broker.ts'
 import { type RunningServer, startServer } from '../../src/server/compose.ts'
 import { loadConfig } from '../../src/server/config/load.ts'
 import { silentLog } from '../../src/server/log/log.ts'
@@ -19,6 +20,10 @@ export class HttpOfFile {
       this.#server = await startServer(await loadConfig({ flags }), silentLog)
     })
     afterAll(() => this.#server!.close())
+  }
+
+  get broker(): Broker {
+    return this.#server!.broker
   }
 
   get url(): string {

@@ -160,6 +160,7 @@ export class FakeBroker {
       }
     }
     return {
+      checkAdmitted: () => undefined,
       grant: (messages) => void (consumer.credit += messages),
       turn: 'shared',
       revoke: () => void (consumer.credit = 0),

@@ -147,10 +147,8 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
 
   /** @throws MillraceError `in_use` */
   join(sink: DeliverySink, options: JoinOptions): GroupConsumer {
-    if (this.#exclusive !== undefined || (options.exclusive === true && this.consumers > 0)) {
-      const who = this.#exclusive === undefined ? `${this.consumers} others consume` : 'another one consumes it alone'
-      throw new MillraceError('in_use', `${this.address} cannot be consumed: ${who}. Try again when that has ended.`)
-    }
+    this.checkAdmitted(undefined)
+    if (options.exclusive === true && this.consumers > 0) throw this.#inUse(`${this.consumers} others consume`)
     const consumer = new GroupConsumer(this.#shard, this, sink, options)
     this.#consumers ??= new Set()
     this.#consumers.add(consumer)
@@ -158,6 +156,19 @@ export class DeliveryGroup implements CursorOwner, Task, Deadline {
     if (this.#isSingle) this.#single ??= consumer
     this.#shard.totals.consumers++
     return consumer
+  }
+
+  /** @throws MillraceError `in_use` when another one consumes alone */
+  checkAdmitted(consumer: GroupConsumer | undefined): void {
+    if (!this.admits(consumer)) throw this.#inUse('another one consumes it alone')
+  }
+
+  admits(consumer: GroupConsumer | undefined): boolean {
+    return this.#exclusive === undefined || this.#exclusive === consumer
+  }
+
+  #inUse(who: string): MillraceError {
+    return new MillraceError('in_use', `${this.address} cannot be consumed: ${who}. Try again when that has ended.`)
   }
 
   left(consumer: GroupConsumer): void {

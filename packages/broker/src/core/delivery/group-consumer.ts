@@ -60,8 +60,12 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
 
   // ---- what its door calls ------------------------------------------------------------------------------------------
 
+  checkAdmitted(): void {
+    this.#group.checkAdmitted(this)
+  }
+
   grant(messages: number): void {
-    if (this.closed || this.#retired || !(messages > 0)) return
+    if (this.closed || this.#retired || !(messages > 0) || !this.#group.admits(this)) return
     this.credit += messages
     if (!this.served) this.#group.onPolled?.()
     this.#group.offer(this)

@@ -195,6 +195,24 @@ describe('consumers', () => {
     expect(() => t.consume('queue:work', 1, { exclusive: true })).toThrow(expect.objectContaining({ code: 'in_use' }))
     other.consumer.close()
   })
+
+  test('an exclusive one is alone also when others ask now and then', async () => {
+    const t = await withQueue({})
+    const polling = t.consume('queue:work', 0, { polls: true })
+    polling.consumer.checkAdmitted()
+    const alone = t.consume('queue:work', 1, { exclusive: true })
+    expect(() => polling.consumer.checkAdmitted()).toThrow(expect.objectContaining({ code: 'in_use' }))
+    polling.consumer.grant(10)
+    t.publish('queue:work', '1')
+    t.publish('queue:work', '2')
+    await t.settle()
+    expect([alone.taken(), polling.taken()]).toEqual([['1#1'], []])
+    alone.consumer.close()
+    polling.consumer.checkAdmitted()
+    polling.consumer.grant(10)
+    await t.settle()
+    expect(polling.taken()).toEqual(['1#2', '2#1'])
+  })
 })
 
 describe('pace', () => {

@@ -497,6 +497,17 @@ describe('errors of a channel', () => {
     })
   })
 
+  test('a queue that somebody consumes alone who came after the first message was asked for', async () => {
+    const { broker, peer } = await withQueue()
+    const other = await broker.opened()
+    other.send(1, 'basic.get', { queue: 'q', noAck: true })
+    await other.settle()
+    other.take('basic.get-empty')
+    await peer.call(1, 'basic.consume', { ...consumption, queue: 'q', consumerTag: 't', exclusive: true })
+    other.send(1, 'basic.get', { queue: 'q', noAck: true })
+    expect(await ended(other)).toMatchObject({ replyCode: 403 })
+  })
+
   test('leave other channels alone', async () => {
     const { peer } = await withQueue()
     await peer.call(2, 'channel.open', {})

@@ -81,11 +81,12 @@ export class LeaseConsumer implements DeliverySink {
 
   /**
    * At most `max` messages; waits up to `waitMs` for the first.
-   * @throws MillraceError as `DeliverySink.closed`
+   * @throws MillraceError as `DeliverySink.closed`, and `in_use`
    */
   receive(max: number, waitMs: number, signal: AbortSignal): Promise<readonly MessageJson[]> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended)
     return new Promise((resolve, reject) => {
+      this.#consumer.checkAdmitted()
       const waiter: Waiter = { wanted: max, runs: [], resolve, reject, timer: undefined, isLeaving: false, isDone: false }
       const leave = (): void => {
         if (!this.#remove(waiter)) return

@@ -4,7 +4,8 @@ import { HttpOfFile } from '../../../test/harness/http-of-file.ts'
 /** For `expect.poll`: machines that are busy need time, and a test that passes does not use it up. */
 const soon = { timeout: 20_000 }
 
-const { call } = new HttpOfFile()
+const http = new HttpOfFile()
+const { call } = http
 
 async function receive(queue: string, query = ''): Promise<unknown> {
   return (await call('POST', `/v1/queues/${queue}/messages/receive${query}`)).body.messages
@@ -39,4 +40,15 @@ test('a receive that does not wait is answered at once, beside one that does', a
   expect(performance.now() - before).toBeLessThan(900)
   await call('POST', '/v1/queues/beside/messages', 'x')
   expect(await waiting).toMatchObject([{ body: 'x' }])
+})
+
+test('nobody receives beside one that consumes alone, whoever asked before', async () => {
+  await call('PUT', '/v1/queues/alone')
+  expect(await receive('alone')).toEqual([])
+  const sink = { deliver: () => {}, closed: () => {} }
+  const consumer = http.broker.consume('queue:alone', { exclusive: true }, sink)
+  await call('POST', '/v1/queues/alone/messages', 'x')
+  expect(await call('POST', '/v1/queues/alone/messages/receive')).toMatchObject({ status: 409, body: { code: 'in_use' } })
+  consumer.close()
+  expect(await receive('alone')).toMatchObject([{ body: 'x' }])
 })

@@ -1,6 +1,6 @@
 import { topicAddress } from '@millrace/wire'
-import { MillraceError } from '../../../base/errors.ts'
-import type { DeliverySink } from '../../../core/broker.ts'
+import type { MillraceError } from '../../../base/errors.ts'
+import type { Consumer, DeliverySink } from '../../../core/broker.ts'
 import { AmqpError } from '../amqp-error.ts'
 import type { Client } from '../client.ts'
 import type { AmqpConsumer } from '../directory.ts'
@@ -15,6 +15,7 @@ import { limits } from '../limits.ts'
 import type { Answers } from './answers.ts'
 import type { ChannelConsumer, ConsumerHost } from './channel-consumer.ts'
 import { DeliveryWriter } from './delivery-writer.ts'
+import { unlessInUse } from './exclusive-use.ts'
 import type { Holder } from './holder.ts'
 import { QueueConsumer } from './queue-consumer.ts'
 import { ReplyConsumer } from './reply-consumer.ts'
@@ -126,12 +127,8 @@ export class Consuming implements ConsumerHost {
     const settings = { tag, queue, noAck, exclusive, tellsCount, counters, prefetch: this.prefetch, arguments: args.json }
     const consumer = new QueueConsumer(this, settings)
     const options = { leaseMs: door.leaseMs, exclusive, ...(priority === undefined ? {} : { priority }) }
-    try {
-      consumer.attach(broker.consume(`queue:${names.core(queue)}`, options, consumer))
-    } catch (error) {
-      if (!(error instanceof MillraceError) || error.code !== 'in_use') throw error
-      throw new AmqpError('access-refused', `${names.told('queue', queue)} in exclusive use`)
-    }
+    const join = (): Consumer => broker.consume(`queue:${names.core(queue)}`, options, consumer)
+    consumer.attach(unlessInUse(names.told('queue', queue), join))
     return consumer
   }
 

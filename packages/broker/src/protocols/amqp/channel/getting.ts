@@ -8,6 +8,7 @@ import { DeliveryCursor } from './delivery-cursor.ts'
 import { tellsCountOf } from '../definitions/found-queue.ts'
 import type { Queues } from '../definitions/queues.ts'
 import type { Answers } from './answers.ts'
+import { unlessInUse } from './exclusive-use.ts'
 import { DeliveryWriter } from './delivery-writer.ts'
 import type { Holder } from './holder.ts'
 import { outcomes, settleHeld } from './settling.ts'
@@ -49,7 +50,8 @@ export class Getting {
     access.check('consume', 'queue', queue)
     const answer = this.#answers.add(undefined)
     const writer = new DeliveryWriter(this.#client, this.#channel, queue, tellsCountOf(found))
-    this.#getter(queue).ask((delivery, getter) => {
+    const getter = unlessInUse(names.told('queue', queue), () => this.#getter(queue))
+    getter.ask((delivery) => {
       answer.write = () => this.#write(queue, writer, noAck, delivery, getter)
       answer.ticket = 0
       this.#client.wake()
@@ -69,7 +71,10 @@ export class Getting {
 
   #getter(queue: string): Getter {
     const known = this.#getters.get(queue)
-    if (known !== undefined && !known.isClosed) return known
+    if (known !== undefined && !known.isClosed) {
+      known.consumer.checkAdmitted()
+      return known
+    }
     if (this.#getters.size >= GETTERS_MAX) this.#dropIdle()
     const { broker, door, names } = this.#client
     const getter = new Getter(this.#client)
@@ -112,7 +117,7 @@ export class Getting {
   }
 }
 
-type Taker = (delivery: Delivery | undefined, getter: Getter) => void
+type Taker = (delivery: Delivery | undefined) => void
 
 /** Takes single messages from one queue, one after the other. */
 class Getter implements DeliverySink, Holder {
@@ -172,13 +177,13 @@ class Getter implements DeliverySink, Holder {
   // ---- DeliverySink ---------------------------------------------------------------------------------------------------
 
   deliver(delivery: Delivery): void {
-    this.#waiting.shift()?.taker(delivery, this)
+    this.#waiting.shift()?.taker(delivery)
     this.#isGiven = true
   }
 
   /** Nothing is called back before `drain` returns, so the next is asked for in a later turn. */
   drained(): void {
-    if (!this.#isGiven) this.#waiting.shift()?.taker(undefined, this)
+    if (!this.#isGiven) this.#waiting.shift()?.taker(undefined)
     this.#isGiven = false
     this.#isAsking = false
     if (this.#waiting.length > 0) this.#client.wake()
@@ -187,7 +192,7 @@ class Getter implements DeliverySink, Holder {
   closed(_reason: MillraceError): void {
     this.isClosed = true
     // The queue is gone: there is nothing in it.
-    for (const { taker } of this.#waiting.splice(0)) taker(undefined, this)
+    for (const { taker } of this.#waiting.splice(0)) taker(undefined)
   }
 
   #isGiven = false
