@@ -7,6 +7,7 @@ import { formatFigure } from './figure.ts'
 import type { Figure } from './figure.ts'
 import { measureAlone } from './measure-alone.ts'
 import { millrace } from './millrace-system.ts'
+import { diskFigures } from './disk-figures.ts'
 import type { RawDisk } from './raw-disk.ts'
 import { scenarios } from './scenarios/index.ts'
 
@@ -59,16 +60,4 @@ async function benchmark(seconds: number, only: readonly string[] | undefined, j
   const missed = results.flatMap(({ figures }) => figures).filter(({ goal }) => goal?.met === false)
   console.log(`\n${missed.length === 0 ? 'All goals are met.' : `${missed.length} goals are missed.`} Figures are in ${jsonFile}`)
   if (missed.length > 0) process.exitCode = 1
-}
-
-function diskFigures({ prefilledBytesPerSecond, growingBytesPerSecond }: RawDisk): readonly Figure[] {
-  return [...throughputFigures('prefilled', prefilledBytesPerSecond), ...throughputFigures('growing', growingBytesPerSecond)]
-}
-
-function throughputFigures(kind: string, rates: Readonly<Record<string, number>>): readonly Figure[] {
-  return Object.entries(rates).map(([chunk, rate]) => ({
-    name: `raw write + fdatasync, ${kind} file, ${Number(chunk) / 1024} KiB`,
-    value: rate / 1e6,
-    unit: 'MB/s',
-  }))
 }

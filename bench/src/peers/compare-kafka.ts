@@ -8,14 +8,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { repository } from '../broker-process.ts'
+import { diskFigures } from '../disk-figures.ts'
+import { formatFigure } from '../figure.ts'
 import { measureAlone } from '../measure-alone.ts'
 import type { RawDisk } from '../raw-disk.ts'
-import { type Column, printComparison, type Row, throughput } from './comparison.ts'
+import { chosen, type Column, printComparison, type Row, throughput } from './comparison.ts'
 import { apacheKafka, millraceByKafka, type Durability, type KafkaBroker, type KafkaSystem } from './kafka-peer.ts'
 
 /** What `--only` may name. `consume` needs `produce`. */
 const LOADS = ['idle', 'latency', 'produce', 'consume', 'many', 'large', 'pipelined'] as const
-type LoadName = (typeof LOADS)[number]
 
 const IDLE_SECONDS = 5
 const MANY_TOPICS = 1000
@@ -40,14 +41,12 @@ execFileSync(join(repository, 'interop/install-jars.sh'), [jvm, 'kafka-jvm'], { 
 mkdirSync(classes, { recursive: true })
 execFileSync('javac', ['-d', classes, '-cp', jars, join(repository, 'bench/peers/kafka/Load.java')], { stdio: 'inherit' })
 
-const isWanted = (load: LoadName): boolean => values.only.includes(load)
+const isWanted = chosen(LOADS, values.only)
 const pipelined = join(repository, 'node_modules/.cache/kafka-pipelined')
 if (isWanted('pipelined')) {
   const source = join(repository, 'bench/peers/kafka/pipelined.c')
   execFileSync('cc', ['-O2', '-o', pipelined, source, '-lrdkafka'], { stdio: 'inherit' })
 }
-for (const name of values.only)
-  if (!(LOADS as readonly string[]).includes(name)) throw new Error(`--only is one of ${LOADS.join(', ')}`)
 const systems = [apacheKafka, millraceByKafka].filter(({ name }) =>
   values.system.some((wanted) => name.toLowerCase().includes(wanted)),
 )
@@ -58,17 +57,11 @@ for (const durability of values.durability as Durability[]) {
   for (const system of systems) columns.push({ name: system.name, rows: await measured(system, durability) })
   results[durability] = columns
   printComparison(durability, columns)
-  if (durability === 'fsync' && isWanted('pipelined')) printRawWrites()
+  if (durability !== 'fsync' || !isWanted('pipelined')) continue
+  const disk = measureAlone('raw-disk.js', seconds) as RawDisk
+  for (const figure of diskFigures(disk)) console.log(formatFigure(figure))
 }
 writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
-
-/** What a file takes without a broker, at most. */
-function printRawWrites(): void {
-  const { growingBytesPerSecond } = measureAlone('raw-disk.js', seconds) as RawDisk
-  for (const [chunk, rate] of Object.entries(growingBytesPerSecond)) {
-    process.stdout.write(`raw write + fdatasync, ${Number(chunk) / 1024} KiB at a time: ${(rate / 1e6).toFixed(0)} MB/s\n`)
-  }
-}
 
 async function measured(system: KafkaSystem, durability: Durability): Promise<readonly Row[]> {
   const broker = await system.start(durability)

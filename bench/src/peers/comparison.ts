@@ -16,6 +16,13 @@ export interface Column {
 const NAME_WIDTH = 48
 const CELL_WIDTH = 20
 
+/** @param only what was asked for, of `all` @returns whether a part is among them @throws Error that names all when one is unknown */
+export function chosen<T extends string>(all: readonly T[], only: readonly string[]): (part: T) => boolean {
+  const unknown = only.find((name) => !(all as readonly string[]).includes(name))
+  if (unknown !== undefined) throw new Error(`--only is one of ${all.join(', ')}, not ${unknown}`)
+  return (part) => only.includes(part)
+}
+
 export function throughput(name: string, perSecond: number): Row {
   return { name, unit: 'k/s', value: perSecond / 1000, better: 'more' }
 }

@@ -7,20 +7,18 @@ import type { Output } from './output/output.ts'
 import type { Format } from './output/format.ts'
 
 const CONNECT_TIMEOUT_MS = 3_000
+/** Only who accepted a connection can reset it; what does not understand a `hello` may well do so. */
+const hangUpCodes = new Set(['ECONNRESET', 'EPIPE'])
 const unreachableCodes = new Set([
+  ...hangUpCodes,
   'timeout',
   'closed',
   'ECONNREFUSED',
-  'ECONNRESET',
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ETIMEDOUT',
   'ENOTFOUND',
-  'EPIPE',
 ])
-
-/** Only who accepted a connection can reset it; what does not understand a `hello` may well do so. */
-const hangUpCodes = new Set(['ECONNRESET', 'EPIPE'])
 
 export interface Login {
   readonly user?: string | undefined

@@ -21,6 +21,7 @@ import type { LogId, Ticket } from './log-store.ts'
 import { RecordRows, type RecordRowsLimits } from './record-rows.ts'
 import { Slabs } from './slabs.ts'
 import type { CommitBytes } from './tail-cache.ts'
+import { ByteWriter } from './varints.ts'
 
 // hot path (bench/src/log-store.ts)
 
@@ -94,8 +95,7 @@ export class OpenCommit {
   #sharedOffsets = 0
   #sharedBatches = 0
   /** They are gathered here; large ones are not. */
-  #shared = new Uint8Array(4096)
-  #sharedLength = 0
+  readonly #shared = new ByteWriter(4096)
   #sharedTimestampMs = 0
 
   /** @param pool for records; what is cached goes back to it when the cache drops it */
@@ -140,10 +140,7 @@ export class OpenCommit {
       this.#bytes += RECORD_ENTRY_BYTES + logs.length * SHARER_BYTES
     }
     if (length >= this.#limits.largeBatchBytes) return this.#endShared(batch)
-    const at = this.#sharedLength
-    if (at + length > this.#shared.length) this.#growShared(at + length)
-    this.#shared.set(batch, at)
-    this.#sharedLength = at + length
+    this.#shared.raw(batch)
   }
 
   addEpoch(epoch: number): void {
@@ -341,7 +338,7 @@ export class OpenCommit {
 
   #continuesShared(logs: readonly LogState[], bases: readonly number[], length: number): boolean {
     if (this.#sharers.length !== logs.length || logs.length === 0) return false
-    if (this.#sharedLength + length > this.#limits.entryBytesMax) return false
+    if (this.#shared.at + length > this.#limits.entryBytesMax) return false
     for (let n = 0; n < logs.length; n++) {
       if (this.#sharers[n] !== logs[n] || this.#sharedBases[n]! + this.#sharedOffsets !== bases[n]) return false
     }
@@ -354,9 +351,9 @@ export class OpenCommit {
 
   /** @param large the last of the batches, if it was not gathered */
   #endShared(large: Uint8Array): void {
-    const gathered = this.#sharedLength
+    const gathered = this.#shared.at
     const bytes = this.#rows.memory(gathered + large.length)
-    bytes.set(this.#shared.subarray(0, gathered))
+    bytes.set(this.#shared.written())
     bytes.set(large, gathered)
     const sharers = this.#sharers
     this.#writeShared(SHARED, sharers.length, this.#sharedOffsets, this.#sharedBatches, bytes.length, this.#sharedTimestampMs)
@@ -369,13 +366,7 @@ export class OpenCommit {
     this.#addOther(bytes, false)
     this.#sharers = []
     this.#sharedBases = []
-    this.#sharedLength = 0
-  }
-
-  #growShared(bytes: number): void {
-    const grown = new Uint8Array(Math.max(bytes, 2 * this.#shared.length))
-    grown.set(this.#shared.subarray(0, this.#sharedLength))
-    this.#shared = grown
+    this.#shared.reset()
   }
 
   #writeShared(kind: number, sharers: number, offsets: number, batches: number, length: number, timestampMs: number): void {

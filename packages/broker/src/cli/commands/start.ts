@@ -31,7 +31,7 @@ function warn(message: string): void {
 
 /** Values are checked by the loader of the configuration, which also says where a wrong one came from. */
 function settingOption(flag: ConfigFlag): Option {
-  const value = flag.isSwitch ? `[${flag.placeholder}]` : `<${flag.placeholder}>`
+  const value = flag.isSwitch ? `[${flag.valueName}]` : `<${flag.valueName}>`
   const standard = flag.defaultText === undefined ? '' : `default: ${flag.defaultText}, `
   const option = new Option(`--${flag.name} ${value}`, `${flag.description} (${standard}environment: ${flag.environment})`)
   if (flag.isSwitch) option.preset('true')

@@ -10,7 +10,7 @@ export interface ConfigFlag {
   /** Where commander puts it: `limitsBatchBytesMax`. */
   readonly attribute: string
   /** For the help text: `SIZE`; a switch may be given without its value. */
-  readonly placeholder: string
+  readonly valueName: string
   readonly isSwitch: boolean
   /** May be given several times: the values are handed over as an array. */
   readonly repeats: boolean
@@ -27,7 +27,7 @@ export function configFlags(): readonly ConfigFlag[] {
       path,
       name: flagName(path),
       attribute: flagAttribute(path),
-      placeholder: placeholderOf(type),
+      valueName: valueNameOf(type),
       isSwitch: type.kind === 'switch',
       repeats: type.kind === 'listen' || type.kind === 'list',
       description,
@@ -44,7 +44,7 @@ export function defaultText(path: ConfigPath): string | undefined {
   return String(standard)
 }
 
-export function placeholderOf(type: KeyType): string {
+export function valueNameOf(type: KeyType): string {
   switch (type.kind) {
     case 'text':
       return 'PATH'

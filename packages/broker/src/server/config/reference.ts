@@ -1,12 +1,12 @@
 import { DEFAULT_HOST, doors } from './doors.ts'
 import { configKeys, configPaths, environmentName, flagName } from './keys.ts'
-import { defaultText, placeholderOf } from './flags.ts'
+import { defaultText, valueNameOf } from './flags.ts'
 
 /** The table of all keys in docs/configuration.md. */
 export function configReference(): string {
   const rows = configPaths.map((path) => {
     const { type, description } = configKeys[path]
-    const flag = `\`--${flagName(path)} ${placeholderOf(type).replaceAll('|', '\\|')}\``
+    const flag = `\`--${flagName(path)} ${valueNameOf(type).replaceAll('|', '\\|')}\``
     const standard = path === 'listen' ? defaultListen() : code(defaultText(path))
     return `| \`${path}\` | ${flag}<br>\`${environmentName(path)}\` | ${standard} | ${description.replaceAll('|', '\\|')} |`
   })
