@@ -8,6 +8,7 @@ import type { Figure } from './figure.ts'
 import { measureAlone } from './measure-alone.ts'
 import { millrace } from './millrace-system.ts'
 import { diskFigures } from './disk-figures.ts'
+import { dropPageCache } from './page-cache.ts'
 import type { RawDisk } from './raw-disk.ts'
 import { scenarios } from './scenarios/index.ts'
 
@@ -39,6 +40,8 @@ async function benchmark(seconds: number, only: readonly string[] | undefined, j
   console.log(
     `Node ${process.versions.node}, ${availableParallelism()} x ${cpus()[0]?.model ?? 'processor'}; loads of ${seconds} s`,
   )
+  if (!dropPageCache())
+    console.log('What earlier runs left in the page cache stays there: as root it is dropped before each scenario.')
   const disk = measureAlone('raw-disk.js', seconds * RAW_SECONDS_SHARE) as RawDisk
   for (const figure of diskFigures(disk)) console.log(formatFigure(figure))
 
@@ -47,6 +50,7 @@ async function benchmark(seconds: number, only: readonly string[] | undefined, j
     if (only !== undefined && !only.includes(scenario.name)) continue
     console.log(`\n${scenario.name}: ${scenario.about}`)
     const figures: Figure[] = []
+    dropPageCache()
     for await (const figure of scenario.measure({ system: millrace, disk, seconds })) {
       console.log(formatFigure(figure))
       figures.push(figure)

@@ -11,6 +11,7 @@ import { repository } from '../broker-process.ts'
 import { diskFigures } from '../disk-figures.ts'
 import { formatFigure } from '../figure.ts'
 import { measureAlone } from '../measure-alone.ts'
+import { dropPageCache } from '../page-cache.ts'
 import type { RawDisk } from '../raw-disk.ts'
 import { chosen, type Column, printComparison, type Row, throughput } from './comparison.ts'
 import { apacheKafka, millraceByKafka, type Durability, type KafkaBroker, type KafkaSystem } from './kafka-peer.ts'
@@ -64,6 +65,7 @@ for (const durability of values.durability as Durability[]) {
 writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
 
 async function measured(system: KafkaSystem, durability: Durability): Promise<readonly Row[]> {
+  dropPageCache()
   const broker = await system.start(durability)
   try {
     return await rows(system.name, broker)

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { repository } from '../broker-process.ts'
+import { dropPageCache } from '../page-cache.ts'
 import { type AmqpBroker, type AmqpSystem, dataDirectory, millraceByAmqp, rabbitMq } from './amqp-peer.ts'
 import { chosen, type Column, printComparison, type Row, throughput } from './comparison.ts'
 
@@ -56,6 +57,7 @@ for (const system of [rabbitMq, millraceByAmqp]) {
 printComparison('', results)
 
 async function measured(system: AmqpSystem, name: string, type: string): Promise<readonly Row[]> {
+  dropPageCache()
   const directory = dataDirectory()
   try {
     // The first start makes its directory; that is not what is measured.
