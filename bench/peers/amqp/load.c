@@ -3,7 +3,7 @@
 //   load publish PORT [NAME=VALUE...]   publishes with confirms
 //   load consume PORT [NAME=VALUE...]   takes and acknowledges what is there
 //   load both    PORT [NAME=VALUE...]   both at once, over two connections
-//   load latency PORT [NAME=VALUE...]   from publish to delivery at a fixed rate, as seen from the time at which each message was due
+//   load latency PORT [NAME=VALUE...]   to delivery and to confirm at a fixed rate, as seen from the time at which each message was due
 //   load idle    PORT [NAME=VALUE...]   connections that send and expect heartbeats and do nothing else; says `ready` once all are there
 //
 // name=bench    queues are called that, or that with -0, -1, ... when there are several
@@ -37,8 +37,9 @@ static struct {
 
 static uint64_t sent, confirmed, refused, received;
 static double first_received, last_received;
-static float *latencies;
-static uint64_t latency_count, latency_capacity;
+/** Of deliveries as they come, and of confirms by their tag; in microseconds from the time at which the message was due. */
+static float *latencies, *confirm_latencies;
+static uint64_t latency_count, latency_capacity, first_due, due_interval;
 
 static void fail(const char *what, const char *detail) {
   fprintf(stderr, "load: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
@@ -285,6 +286,11 @@ static void publish(Connection *to) {
   sent++;
 }
 
+static void count_confirm(uint64_t tag) {
+  confirmed++;
+  if (confirm_latencies && tag <= latency_capacity) confirm_latencies[tag - 1] = (now_ns() - first_due - (tag - 1) * due_interval) / 1e3;
+}
+
 /** Confirms may come in any order: what was confirmed one by one is remembered until all before it is, too. */
 static void confirm(uint64_t tag, int multiple) {
   static uint64_t below;
@@ -297,11 +303,11 @@ static void confirm(uint64_t tag, int multiple) {
     capacity = larger;
   }
   if (!multiple) {
-    if (tag > below && !ahead[tag]) ahead[tag] = 1, confirmed++;
+    if (tag > below && !ahead[tag]) ahead[tag] = 1, count_confirm(tag);
     while (below + 1 < capacity && ahead[below + 1]) below++;
     return;
   }
-  for (; below < tag; below++) if (!ahead[below + 1]) ahead[below + 1] = 1, confirmed++;
+  for (; below < tag; below++) if (!ahead[below + 1]) ahead[below + 1] = 1, count_confirm(below + 1);
 }
 
 static void take_confirms(Connection *from) {
@@ -397,30 +403,36 @@ static int by_value(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
+static void print_percentiles(const char *before, float *measured, uint64_t count) {
+  qsort(measured, count, sizeof *measured, by_value);
+  printf(",\"%sp50us\":%.0f,\"%sp99us\":%.0f,\"%sp999us\":%.0f", before, measured[count / 2], before, measured[(uint64_t)(count * 0.99)], before, measured[(uint64_t)(count * 0.999)]);
+}
+
 static void run_latency(void) {
   Connection *publisher = log_in(), *consumer = log_in();
   declare(publisher), prepare(publisher), subscribe(consumer);
-  uint64_t warmup = (uint64_t)options.rate * WARMUP_SECONDS, total = (uint64_t)options.rate * options.seconds + warmup, interval = 1000000000u / options.rate;
-  latency_capacity = total + 1;
-  latencies = malloc(latency_capacity * sizeof *latencies);
+  uint64_t warmup = (uint64_t)options.rate * WARMUP_SECONDS, total = (uint64_t)options.rate * options.seconds + warmup;
+  latency_capacity = total;
+  latencies = malloc(total * sizeof *latencies), confirm_latencies = malloc(total * sizeof *confirm_latencies);
   Connection *all[2] = {publisher, consumer};
-  uint64_t begin = now_ns();
-  while (received < total) {
-    while (sent < total && now_ns() >= begin + sent * interval) {
-      uint64_t due = begin + sent * interval;
+  due_interval = 1000000000u / options.rate;
+  first_due = now_ns();
+  while (received < total || confirmed < total) {
+    uint64_t due;
+    while (sent < total && now_ns() >= (due = first_due + sent * due_interval)) {
       memcpy(body, &due, 8);
       publish(publisher);
     }
-    uint64_t at = now_ns(), next = sent < total ? begin + sent * interval : at + 5000000u;
+    uint64_t at = now_ns(), next = sent < total ? first_due + sent * due_interval : at + 5000000u;
     exchange(all, 2, next > at ? next - at : 0);
     take_confirms(publisher), take_deliveries(consumer, 1);
-    if (now_ns() - begin > (uint64_t)(WARMUP_SECONDS + options.seconds + options.timeout) * 1000000000u) break;
+    if (now_ns() - first_due > (uint64_t)(WARMUP_SECONDS + options.seconds + options.timeout) * 1000000000u) break;
   }
-  if (received < total) fail("not all messages came back", NULL);
-  float *measured = latencies + warmup;
-  uint64_t count = latency_count - warmup;
-  qsort(measured, count, sizeof *measured, by_value);
-  printf("{\"received\":%lu,\"p50us\":%.0f,\"p99us\":%.0f,\"p999us\":%.0f}\n", received, measured[count / 2], measured[(uint64_t)(count * 0.99)], measured[(uint64_t)(count * 0.999)]);
+  if (received < total || confirmed < total) fail("not all messages came back", NULL);
+  printf("{\"received\":%lu", received);
+  print_percentiles("", latencies + warmup, total - warmup);
+  print_percentiles("confirm_", confirm_latencies + warmup, total - warmup);
+  printf("}\n");
 }
 
 static void run_idle(void) {

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { repository } from '../broker-process.ts'
 import { dropPageCache } from '../page-cache.ts'
+import { latenciesInTurns, type Contender } from './amqp-latency.ts'
 import { type AmqpBroker, type AmqpSystem, dataDirectory, millraceByAmqp, rabbitMq } from './amqp-peer.ts'
 import { chosen, type Column, printComparison, type Row, throughput } from './comparison.ts'
 
@@ -17,7 +18,7 @@ type Outcome = Readonly<Record<string, number>>
 type Load = (mode: string, parameters: Readonly<Record<string, string | number>>) => Promise<Outcome>
 
 /** What `--only` may name. */
-const PARTS = ['loads', 'connections', 'backlog'] as const
+const PARTS = ['latency', 'loads', 'connections', 'backlog'] as const
 
 const IDLE_SECONDS = 5
 /** How long a backlog may take to be published: classic queues of RabbitMQ take some 20,000 messages a second. */
@@ -46,13 +47,21 @@ const program = join(repository, 'node_modules/.cache/amqp-load')
 
 execFileSync('cc', ['-O2', '-o', program, join(repository, 'bench/peers/amqp/load.c')], { stdio: 'inherit' })
 
+const contenders: readonly Contender[] = [rabbitMq, millraceByAmqp].flatMap((system) =>
+  system.queueTypes.map((type) => ({
+    name: system.queueTypes.length > 1 ? `${system.name} ${type}` : system.name,
+    system,
+    type,
+  })),
+)
+dropPageCache()
+const latencies = isWanted('latency')
+  ? await latenciesInTurns(contenders, seconds, ({ name }, broker, parameters) => loaded(name, broker, 'latency', parameters))
+  : undefined
 const results: Column[] = []
-for (const system of [rabbitMq, millraceByAmqp]) {
-  for (const type of system.queueTypes) {
-    const name = system.queueTypes.length > 1 ? `${system.name} ${type}` : system.name
-    results.push({ name, rows: await measured(system, name, type) })
-    writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
-  }
+for (const { name, system, type } of contenders) {
+  results.push({ name, rows: [...(latencies?.get(name) ?? []), ...(await measured(system, name, type))] })
+  writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
 }
 printComparison('', results)
 
@@ -95,9 +104,6 @@ async function published(load: Load, broker: AmqpBroker): Promise<readonly Row[]
 
 async function loads(load: Load): Promise<readonly Row[]> {
   const rows: Row[] = []
-  const { p50us, p99us } = await load('latency', { name: 'latency', rate: 1000, seconds })
-  rows.push({ name: 'publish to delivery at 1,000/s, p50', unit: 'ms', value: p50us! / 1000, better: 'less' })
-  rows.push({ name: 'publish to delivery at 1,000/s, p99', unit: 'ms', value: p99us! / 1000, better: 'less' })
   const one = await timed(load, 'publish', { name: 'one' })
   rows.push(throughput('publish with confirms', one.confirmed! / one.seconds!))
   const drained = await load('consume', { name: 'one', messages: one.confirmed! + PROBE_MESSAGES, timeout: 120 })
