@@ -390,7 +390,8 @@ export interface Consumer {
   /** `shared`: it gets its part; `single`: all, with `consumers: 'single'` or strict order; `waiting`: nothing while another is the single one. */
   readonly turn: 'shared' | 'single' | 'waiting'
   /**
-   * Settles `first..last` (inclusive) of a partition, all held by this consumer.
+   * Settles `first..last` (inclusive) of a partition, all held by this consumer. Who waits for it to be durable asks for a `ticket`; otherwise it
+   * becomes so together with what comes next, within milliseconds.
    * @param attempt when given, the deliveries must have this attempt number
    * @throws `stale_delivery` when any of them is not held by it (any more); the others of the range are settled all the same
    */

@@ -78,6 +78,45 @@ describe('a queue', () => {
     expect(t.store.stats.commits - before).toBe(200)
   })
 
+  test('commits what nobody waits for with the next publish', async () => {
+    const t = await TestBroker.open()
+    const consumer = t.consume('queue:work')
+    consumer.wait = () => {}
+    t.publish('queue:work', 'x')
+    await t.settle()
+    const before = t.store.stats.commits
+    for (let n = 0; n < 100; n++) {
+      consumer.ack(n)
+      await t.settle()
+      t.publish('queue:work', 'x')
+      await t.settle()
+    }
+    expect(consumer.messages).toHaveLength(101)
+    expect(t.store.stats.commits - before).toBe(100)
+  })
+
+  test('commits what nobody waits for within 5 ms, and at once for somebody who asks', async () => {
+    const t = await TestBroker.open()
+    const consumer = t.consume('queue:work')
+    consumer.wait = () => {}
+    t.publish('queue:work', 'a', 'b', 'c')
+    await t.settle()
+    const before = t.store.stats.commits
+    consumer.ack(0)
+    await t.advance(4)
+    expect(t.store.stats.commits - before).toBe(0)
+    await t.advance(1)
+    expect(t.store.stats.commits - before).toBe(1)
+    consumer.ack(1)
+    const ticket = t.broker.ticket()
+    await t.settle()
+    expect(t.broker.committedTicket).toBeGreaterThanOrEqual(ticket)
+    await t.crash()
+    const again = t.consume('queue:work')
+    await t.settle()
+    expect(again.taken()).toEqual(['c#2'])
+  })
+
   test('does not take messages that were published after a crash for delivered ones', async () => {
     const t = await TestBroker.open()
     const consumer = t.consume('queue:work')

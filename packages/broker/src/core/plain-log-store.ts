@@ -78,6 +78,10 @@ export class PlainLogStore implements LogStore {
     this.#store.touch()
   }
 
+  touchSoon(): void {
+    this.#store.touchSoon()
+  }
+
   bounds(log: LogId): LogBounds {
     return this.#store.bounds(log)
   }

@@ -52,6 +52,8 @@ export class CommitPipeline {
   #isWriting = false
   #isScheduled = false
   #isTouched = false
+  /** Something is to be added that nobody waits for. */
+  #isLingering = false
   #isClosing = false
   /** Up to this size the open commit stays open: somebody reserved it. */
   #reservedUntil = 0
@@ -63,6 +65,7 @@ export class CommitPipeline {
   #owesRelief = false
   /** `shortage` was called, and publishes are not accepted since. */
   #isToldShort = false
+  #lingerTimer: Timer | undefined
   #timer: Timer | undefined
   #watch: Timer | undefined
   #waiters: { readonly ticket: Ticket; readonly resolve: () => void; readonly reject: (error: Error) => void }[] = []
@@ -110,7 +113,7 @@ export class CommitPipeline {
   }
 
   get visibleTicket(): Ticket {
-    return this.open.isEmpty && !this.#isTouched ? this.open.ticket - 1 : this.open.ticket
+    return this.open.isEmpty && !this.#isTouched && !this.#isLingering ? this.open.ticket - 1 : this.open.ticket
   }
 
   /** Whether the journal is so full that space has to be won back at once. */
@@ -156,6 +159,16 @@ export class CommitPipeline {
     if (!this.#isScheduled) this.#schedule()
   }
 
+  /** hot path: with one timer for all that comes while it runs. */
+  touchSoon(): void {
+    if (this.#failure !== undefined) return
+    this.#isLingering = true
+    this.#lingerTimer ??= this.#platform.scheduler.after(this.#limits.lingerMs, () => {
+      this.#lingerTimer = undefined
+      if (this.#isLingering) this.touch()
+    })
+  }
+
   /** Resolves once `ticket` is durable. */
   whenCommitted(ticket: Ticket): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
@@ -177,7 +190,7 @@ export class CommitPipeline {
         ),
       )
     })
-    if (!this.open.isEmpty || this.#isTouched) this.closeOpen()
+    if (!this.open.isEmpty || this.#isTouched || this.#isLingering) this.closeOpen()
     if (this.#isFull && !this.#isWriting) this.#write()
     try {
       await Promise.race([this.whenCommitted(this.open.ticket - 1), full])
@@ -209,6 +222,7 @@ export class CommitPipeline {
     this.#hooks.fill(this.open, Math.floor((this.#hardBytesMax * 31) / 32) - this.open.bytes)
     this.#isClosing = false
     this.#isTouched = false
+    this.#isLingering = false
     this.#reservedUntil = 0
     const commit = this.open.close(
       this.#hooks.nextLogId(),
@@ -360,6 +374,7 @@ export class CommitPipeline {
   #stopTimers(): void {
     this.#timer?.cancel()
     this.#watch?.cancel()
+    this.#lingerTimer?.cancel()
     this.#timer = undefined
   }
 

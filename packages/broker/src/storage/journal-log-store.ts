@@ -210,6 +210,10 @@ export class JournalLogStore implements LogStore {
     this.pipeline.touch()
   }
 
+  touchSoon(): void {
+    this.pipeline.touchSoon()
+  }
+
   // ---- reading ----------------------------------------------------------------------------------------------------------
 
   bounds(log: LogId): LogBounds {

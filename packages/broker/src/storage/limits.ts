@@ -14,6 +14,8 @@ export interface StorageLimits extends LogStoreLimits {
   readonly recentHeadsCommits: number
   /** What is read from the journal before it is asked for, for all readers together. */
   readonly readAheadBytes: number
+  /** How long what nobody waits for stays in the open commit, for others to join it. */
+  readonly lingerMs: number
   /** A checkpoint starts after this many commits even if they were small: what bounds the time to open. */
   readonly checkpointCommits: number
   /** Next checkpoint not before so many times the size of the last one was written. */
@@ -51,6 +53,7 @@ export const defaultStorageLimits: StorageLimits = {
   recentHeadsBytes: 2 * MIB,
   recentHeadsCommits: 16_384,
   readAheadBytes: 16 * MIB,
+  lingerMs: 5,
   checkpointCommits: 20_000,
   checkpointRatio: 8,
   sliceBytes: 256 * KIB,

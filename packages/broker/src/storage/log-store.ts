@@ -60,6 +60,8 @@ export interface LogStore {
   onClosing(listener: () => void): () => void
   /** Makes sure that the open commit will be closed even if nothing was appended (onClosing listeners have something to add). */
   touch(): void
+  /** As `touch`, when nobody waits for what there is to add: the commit closes with the next that somebody waits for, or after `lingerMs`. */
+  touchSoon(): void
 
   /** Committed bounds and size of a log. @throws MillraceError `not_found` */
   bounds(log: LogId): LogBounds

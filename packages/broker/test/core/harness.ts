@@ -2,7 +2,7 @@
 import { type BatchRecord, crc32c, decodeBatch, encodeBatch } from '@millrace/wire'
 import { VirtualPlatform } from '../../sim/virtual-platform.ts'
 import type { MillraceError } from '../../src/base/errors.ts'
-import type { Broker, ConsumeOptions, Consumer, Delivery, DeliverySink, Reader, StartPosition } from '../../src/core/broker.ts'
+import type { Broker, ConsumeOptions, Consumer, Delivery, DeliverySink, Outcome, Reader, StartPosition } from '../../src/core/broker.ts'
 import { type BrokerOptions, openBroker } from '../../src/core/open-broker.ts'
 import { openMemoryJournal } from '../../src/engines/memory/index.ts'
 import type { Journal } from '../../src/ports/journal.ts'
@@ -105,6 +105,7 @@ export class TestBroker {
   consume(source: string, credit = Infinity, options: ConsumeOptions = { create: true }): TestConsumer {
     const sink = new TestConsumer()
     sink.consumer = this.broker.consume(source, options, sink)
+    sink.wait = () => void this.broker.ticket()
     sink.consumer.grant(credit)
     return sink
   }
@@ -171,12 +172,23 @@ export class TestConsumer extends TestSink {
     this.drainedAfter.push(this.messages.length)
   }
 
+  /** Waits for what it settled, so that the commit comes at once. */
+  wait: () => void = () => {}
+
   ack(first: number, last = first, partition = 0): void {
-    this.consumer.settle(partition, first, last, { kind: 'ack' })
+    this.#settle(partition, first, last, { kind: 'ack' })
   }
 
   nack(first: number, last = first, more: { delayMs?: number; uncounted?: boolean; error?: string } = {}): void {
-    this.consumer.settle(0, first, last, { kind: 'nack', ...more })
+    this.#settle(0, first, last, { kind: 'nack', ...more })
+  }
+
+  #settle(partition: number, first: number, last: number, outcome: Outcome): void {
+    try {
+      this.consumer.settle(partition, first, last, outcome)
+    } finally {
+      this.wait()
+    }
   }
 }
 

@@ -110,8 +110,8 @@ export class GroupConsumer implements Consumer, Holder, Deadline {
   settle(partition: number, first: number, last: number, outcome: Outcome, attempt: number = 0): void {
     const settled = this.#group.cursor(partition)?.settle(this, first, last, outcome, attempt) ?? 0
     this.#shard.cycle.bound()
-    // After `bound`, which may close the commit: the ticket that the caller sees is that of a commit that comes.
-    this.#shard.store.touch()
+    // After `bound`, which may close the commit. Who waits for it asks for a ticket.
+    this.#shard.store.touchSoon()
     if (settled > 0 && this.credit > 0 && !this.willing && !this.closed) this.#group.offer(this)
     if (settled !== last - first + 1) throw this.#stale(partition, first, last, settled, attempt)
   }
