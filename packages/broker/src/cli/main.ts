@@ -16,7 +16,9 @@ process.once('beforeExit', () => {
   process.exitCode = EXIT.error
 })
 
-void runCommandLine(process.argv).then((code) => {
+void run()
+
+async function run(): Promise<void> {
+  process.exitCode = await runCommandLine(process.argv)
   isDone = true
-  process.exitCode = code
-})
+}
