@@ -3,4 +3,5 @@ import { setUp } from './setup.mjs'
 
 setUp()
 process.argv.splice(2, 0, 'start')
-await import('../packages/broker/dist/bundle/main.js')
+const { loadBundle } = await import('../packages/broker/bin/load-bundle.cjs')
+loadBundle()

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { memoryOf } from './process-memory.ts'
 
 export const repository: string = fileURLToPath(new URL('../../', import.meta.url))
-export const commandLine: string = join(repository, 'packages/broker/bin/millrace.js')
+export const commandLine: string = join(repository, 'packages/broker/bin/millrace.cjs')
 
 const READY_TIMEOUT_MS = 20_000
 

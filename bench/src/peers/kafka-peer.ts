@@ -28,12 +28,19 @@ const READY_TIMEOUT_MS = 60_000
 export const millraceByKafka: KafkaSystem = {
   name: 'Millrace',
   async start(durability) {
-    const broker = await BrokerProcess.start({ arguments: ['--listen=kafka=127.0.0.1:0', `--durability=${durability}`] })
+    const directory = temporaryDirectory()
+    const options = { data: join(directory, 'data'), arguments: ['--listen=kafka=127.0.0.1:0', `--durability=${durability}`] }
+    // As below: the first start makes the directory.
+    await (await BrokerProcess.start(options)).stop()
+    const broker = await BrokerProcess.start(options)
     return {
       address: broker.address('kafka'),
       readyMs: broker.readyMs,
       memory: () => memoryOf(broker.pid),
-      stop: async () => void (await broker.stop()),
+      stop: async () => {
+        await broker.stop()
+        rmSync(directory, { recursive: true, force: true })
+      },
     }
   },
 }

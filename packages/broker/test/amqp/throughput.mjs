@@ -20,7 +20,7 @@ const BATCH = 500
 const directory = mkdtempSync(join(tmpdir(), 'millrace-amqp-'))
 const readyFile = join(directory, 'ready.json')
 const broker = spawn(process.execPath, [
-  new URL('../../bin/millrace.js', import.meta.url).pathname,
+  new URL('../../bin/millrace.cjs', import.meta.url).pathname,
   'start',
   `--data=${join(directory, 'data')}`,
   `--ready-file=${readyFile}`,

@@ -248,7 +248,7 @@ export class DiskJournal implements Journal {
     try {
       if (this.#failure === undefined) {
         await segments.active.file!.sync()
-        await manifest.write({ ...manifest.facts, durableNext: segments.next })
+        await manifest.write({ ...manifest.facts, durableNext: segments.next, endedCleanly: true })
       }
     } finally {
       await manifest.close()

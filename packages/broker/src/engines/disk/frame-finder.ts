@@ -61,7 +61,7 @@ export class FrameFinder {
     const { positions, end } = await scanSegment(
       file,
       segment.header,
-      { seq: segment.first, previousChecksum: segment.previousChecksum },
+      { start: { seq: segment.first, previousChecksum: segment.previousChecksum }, cleanNext: undefined },
       this.#crc32c,
     )
     const ordinal = seq - segment.first

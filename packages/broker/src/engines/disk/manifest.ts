@@ -13,6 +13,8 @@ export interface ManifestFacts {
   readonly epoch: number
   /** Every sequence below this was durable when the manifest was written: a journal that ends earlier is damaged. */
   readonly durableNext: number
+  /** Written by a clean end alone: no write was under way, so nothing that counts follows the last frame. A start takes it away. */
+  readonly endedCleanly?: boolean | undefined
   /** Generations of segments that were given back, as inclusive ranges in order. */
   readonly freed: readonly (readonly [from: number, to: number])[]
 }
@@ -90,15 +92,18 @@ export class Manifest {
       )
     }
     const damaged = slots.indexOf(undefined)
-    if (damaged >= 0) onWarning(`${path}: ${damagedSlot(damaged)}`)
-    return new Manifest(file, crc32c, newest.counter, newest)
+    if (damaged < 0) return new Manifest(file, crc32c, newest.counter, newest)
+    onWarning(`${path}: ${damagedSlot(damaged)}`)
+    // The other one may be that of a start after the clean end.
+    return new Manifest(file, crc32c, newest.counter, { ...newest, endedCleanly: false })
   }
 
   /** Makes `facts` durable. One write at a time. */
   async write(facts: ManifestFacts): Promise<void> {
     this.#counter++
-    const { epoch, durableNext, freed } = facts
-    const slot = encodeSlot({ version: VERSION, counter: this.#counter, epoch, durableNext, freed }, this.#crc32c)
+    const { epoch, durableNext, endedCleanly, freed } = facts
+    const content = { version: VERSION, counter: this.#counter, epoch, durableNext, endedCleanly, freed }
+    const slot = encodeSlot(content, this.#crc32c)
     await writeFully(this.#file, slot, (this.#counter % 2) * SLOT_BYTES)
     await this.#file.sync()
     this.facts = facts

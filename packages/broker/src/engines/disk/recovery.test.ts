@@ -14,11 +14,11 @@ function newFiles(): FaultFileSystem {
   return new FaultFileSystem({ random: seededRandom(7), writebackOf256: 0 })
 }
 
-async function open(files: FaultFileSystem, warnings: string[] = []): Promise<Journal> {
+async function open(files: FaultFileSystem, warnings: string[] = [], segmentBytes = SEGMENT_BYTES): Promise<Journal> {
   return openDiskJournal({
     directory: '/data',
     durability: 'fsync',
-    segmentBytes: SEGMENT_BYTES,
+    segmentBytes,
     batchBytesMax: BATCH_BYTES_MAX,
     fileSystem: files.boot(),
     clock: { nowMs: () => 0, monotonicMs: () => 0 },
@@ -218,6 +218,22 @@ describe('damage', () => {
     expect(again).toEqual([])
   })
 
+  it('of a frame is reported, though the copy of the manifest that is left tells of a clean end before it', async () => {
+    const files = newFiles()
+    const first = await open(files)
+    await appendMany(first, 5, 400)
+    await first.close()
+    const ended = files.contents('/data/manifest').slice()
+    const second = await open(files)
+    await appendMany(second, 3, 400)
+    files.kill()
+    const started = files.contents('/data/manifest').slice()
+    started[changedRange(ended, started).from + 1]! ^= 1
+    files.overwrite('/data/manifest', started)
+    files.flipBit(SEGMENT_1, 4096 + 448 * 5 + 100, 3)
+    await expect(open(files)).rejects.toThrow(`${SEGMENT_1}: the frame at byte ${4096 + 448 * 5} (journal sequence 5) is damaged`)
+  })
+
   it('by a missing manifest is reported', async () => {
     const files = await damageable()
     files.delete('/data/manifest')
@@ -306,6 +322,33 @@ describe('a start', () => {
         await third.close()
       }
     }
+  })
+
+  it.each([
+    ['a clean end reads the frames', true, 20],
+    ['a kill reads the rest of the segment too', false, Infinity],
+  ] as const)('after %s', async (_, isClean, readsMax) => {
+    const megabytes = 32
+    let reads = 0
+    const files = new FaultFileSystem({ random: seededRandom(1), pause: (call) => (call === 'read' ? void reads++ : undefined) })
+    const journal = await open(files, [], megabytes * 1024 * 1024)
+    await appendMany(journal, 10, 400)
+    if (isClean) await journal.close()
+    else files.kill()
+    reads = 0
+    const again = await open(files, [], megabytes * 1024 * 1024)
+    // A megabyte with each.
+    expect(reads).toBeGreaterThan(isClean ? 0 : megabytes)
+    expect(reads).toBeLessThan(readsMax)
+    await expectBatches(again, 0, 10, 400)
+    await appendMany(again, 10, 400)
+    // What the start took away does not come back: this one has to be looked for again.
+    files.kill()
+    reads = 0
+    const third = await open(files, [], megabytes * 1024 * 1024)
+    expect(reads).toBeGreaterThan(megabytes)
+    await expectBatches(third, 0, 20, 400)
+    await third.close()
   })
 
   it('reads only the segment that was being filled', async () => {

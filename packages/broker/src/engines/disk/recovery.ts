@@ -40,7 +40,8 @@ export async function recoverSegments(
   for (const generation of generations) {
     const before = chain.at(-1)
     const path = join(directory, segmentName(generation))
-    const stored = await loadSegment(fileSystem, path, generation, startAfter(before), crc32c)
+    const expected = { start: startAfter(before), cleanNext: facts.endedCleanly === true ? facts.durableNext : undefined }
+    const stored = await loadSegment(fileSystem, path, generation, expected, crc32c)
     if (dropped.length > 0 || !follows(stored, before)) {
       checkMayBeDropped(stored, before)
       dropped.push(stored.segment)

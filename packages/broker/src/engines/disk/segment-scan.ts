@@ -19,6 +19,13 @@ export interface ScanStart {
   readonly previousChecksum: number
 }
 
+export interface ExpectedFrames {
+  /** Where the segment starts if it has no good frame. */
+  readonly start: ScanStart
+  /** Where the journal ended in order, if it did. */
+  readonly cleanNext: number | undefined
+}
+
 export interface SegmentScan {
   /** As the first frame says, or as was expected when there is none. */
   readonly start: ScanStart
@@ -42,19 +49,18 @@ export type SegmentTail =
   /** Frames that were acknowledged follow, so what stands before them was damaged later. */
   | { readonly kind: 'damaged'; readonly validFrameAt: number }
 
-/** @param emptyStart where the segment starts if it has no good frame */
 export async function scanSegment(
   file: File,
   segment: SegmentHeader,
-  emptyStart: ScanStart,
+  expected: ExpectedFrames,
   crc32c: Crc32c,
 ): Promise<SegmentScan> {
   const window = new ReadWindow(file, segment.segmentBytes)
   const positions = new PositionList()
-  let start = emptyStart
+  let { start } = expected
   let end = FRAMES_START
   let bodyBytes = 0
-  let lastChecksum = emptyStart.previousChecksum
+  let lastChecksum = expected.start.previousChecksum
   let lastEpoch = 0
   let firstUnsynced = 0
   for (;;) {
@@ -81,7 +87,10 @@ export async function scanSegment(
     lastChecksum = header.bodyChecksum
     lastEpoch = header.epoch
   }
-  const tail = await classifyTail(window, segment, end, start.seq + positions.count, crc32c)
+  const next = start.seq + positions.count
+  // After a clean end the rest need not be read: up to a whole segment, which takes longer than all else at a start.
+  const tail: SegmentTail =
+    next === expected.cleanNext ? { kind: 'clean' } : await classifyTail(window, segment, end, next, crc32c)
   return { start, positions, bodyBytes, end, lastChecksum, lastEpoch, firstUnsynced, tail }
 }
 

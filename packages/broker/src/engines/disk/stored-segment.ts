@@ -12,7 +12,7 @@ import {
   type SegmentFooter,
   type SegmentHeader,
 } from './segment-format.ts'
-import { scanSegment, type ScanStart } from './segment-scan.ts'
+import { type ExpectedFrames, scanSegment } from './segment-scan.ts'
 import { Segment } from './segment.ts'
 import { readFully } from './whole-transfers.ts'
 
@@ -27,14 +27,13 @@ export interface StoredSegment {
 
 /**
  * Looks at the header and the footer of a segment, and at all frames if it has no footer.
- * @param emptyStart where it starts if it has no frames
  * @throws MillraceError `data_corrupt`, `data_unusable`
  */
 export async function loadSegment(
   fileSystem: FileSystem,
   path: string,
   generation: number,
-  emptyStart: ScanStart,
+  expected: ExpectedFrames,
   crc32c: Crc32c,
 ): Promise<StoredSegment> {
   const file = await fileSystem.open(path, false)
@@ -45,7 +44,7 @@ export async function loadSegment(
       throw corrupt(path, `it was cut to ${sizes.bytes} bytes from ${header.segmentBytes}`)
     }
     const footer = await readFooter(file, header, crc32c)
-    return footer === undefined ? await scanned(file, path, header, sizes, emptyStart, crc32c) : closed(path, header, footer)
+    return footer === undefined ? await scanned(file, path, header, sizes, expected, crc32c) : closed(path, header, footer)
   } finally {
     await file.close()
   }
@@ -95,10 +94,10 @@ async function scanned(
   path: string,
   header: SegmentHeader,
   sizes: FileSizes,
-  emptyStart: ScanStart,
+  expected: ExpectedFrames,
   crc32c: Crc32c,
 ): Promise<StoredSegment> {
-  const scan = await scanSegment(file, header, emptyStart, crc32c)
+  const scan = await scanSegment(file, header, expected, crc32c)
   const { tail, start, positions } = scan
   if (tail.kind === 'damaged') {
     const seq = start.seq + positions.count
