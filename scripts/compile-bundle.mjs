@@ -1,14 +1,14 @@
 // Runs the bundled broker once and keeps the code that V8 compiled for it, so that starts need not compile it again.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { loadBundleToCompile, writeCompiled } from '../packages/broker/bin/load-bundle.cjs'
 
 const READY_TIMEOUT_MS = 60_000
 
-const directory = mkdtempSync(join(tmpdir(), 'millrace-compile-'))
+const directory = mkdtempSync(fileURLToPath(new URL('../packages/broker/dist/compile-', import.meta.url)))
 const readyFile = join(directory, 'ready.json')
 const doors = ['native', 'http', 'kafka', 'amqp', 'management'].map((door) => `--listen=${door}=127.0.0.1:0`)
 for (const name of Object.keys(process.env)) if (name.startsWith('MILLRACE_')) delete process.env[name]

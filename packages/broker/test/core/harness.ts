@@ -2,7 +2,16 @@
 import { type BatchRecord, crc32c, decodeBatch, encodeBatch } from '@millrace/wire'
 import { VirtualPlatform } from '../../sim/virtual-platform.ts'
 import type { MillraceError } from '../../src/base/errors.ts'
-import type { Broker, ConsumeOptions, Consumer, Delivery, DeliverySink, Outcome, Reader, StartPosition } from '../../src/core/broker.ts'
+import type {
+  Broker,
+  ConsumeOptions,
+  Consumer,
+  Delivery,
+  DeliverySink,
+  Outcome,
+  Reader,
+  StartPosition,
+} from '../../src/core/broker.ts'
 import { type BrokerOptions, openBroker } from '../../src/core/open-broker.ts'
 import { openMemoryJournal } from '../../src/engines/memory/index.ts'
 import type { Journal } from '../../src/ports/journal.ts'
