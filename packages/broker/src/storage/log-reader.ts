@@ -181,8 +181,7 @@ export class LogReader {
   }
 
   async #readCold(log: LogState, from: number, bytesMax: number): Promise<readonly StoredBatch[]> {
-    const arriving = this.ahead.arriving(log, from)
-    if (arriving !== undefined) {
+    for (let arriving = this.ahead.arriving(log, from); arriving !== undefined; arriving = this.ahead.arriving(log, from)) {
       await arriving
       // It may be forgotten by now.
       if (from < log.start) throw outOfRange(log, from)

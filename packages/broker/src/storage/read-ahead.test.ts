@@ -74,14 +74,46 @@ async function readOn(ahead: ReadAhead, from: number, times: number, leftOut = 0
   return at
 }
 
-test('who reads on where his last read ended finds the next part ready', async () => {
+test('who reads on where his last read ended finds the next two parts ready', async () => {
   const ahead = readAhead()
   const first = nextOf(await read(ahead, 0, MIB))
   const second = nextOf(await read(ahead, first, MIB))
   expect(reads).toEqual([0, first])
   await platform.advance(1)
-  expect(reads).toEqual([0, first, second])
-  expect(ahead.take(log, second, MIB)).toHaveLength(MIB / BATCH_BYTES)
+  const third = second + (MIB / BATCH_BYTES) * RECORDS
+  expect(reads).toEqual([0, first, second, third])
+  expect(nextOf(ahead.take(log, second, MIB)!)).toBe(third)
+  expect(ahead.take(log, third, MIB)).toHaveLength(MIB / BATCH_BYTES)
+})
+
+test('a whole answer is ready while the next one is being read', async () => {
+  const ahead = readAhead()
+  const at = await readOn(ahead, 0, 3)
+  const next = nextOf(ahead.take(log, at, MIB)!)
+  platform.runTurn()
+  platform.runTurn()
+  expect(ahead.arriving(log, next)).toBeDefined()
+  expect(ahead.take(log, next, MIB)).toHaveLength(MIB / BATCH_BYTES)
+})
+
+test('a rest that is less than half of what is asked for waits for more, if that can be read', async () => {
+  const ahead = readAhead()
+  const at = await readOn(ahead, 0, 3)
+  const rest = at + 28 * RECORDS
+  expect(ahead.take(log, at, 28 * BATCH_BYTES)).toHaveLength(28)
+  expect(ahead.take(log, rest, MIB)).toBeUndefined()
+  await ahead.arriving(log, rest)
+  expect(ahead.take(log, rest, MIB)!.length).toBeGreaterThanOrEqual(16)
+})
+
+test('where many read, whoever has one part ready gets no second one', async () => {
+  const ahead = readAhead(4 * MIB)
+  const places = [0, 5000, 10_000]
+  for (let round = 0; round < 3; round++) {
+    for (const n of places.keys()) places[n] = nextOf(await read(ahead, places[n]!, MIB))
+    await platform.advance(1)
+  }
+  for (const at of places) expect(ahead.take(log, at, MIB)).toHaveLength(MIB / BATCH_BYTES)
 })
 
 test.each([0, 1])('goes on for ever, each batch read once, when %i batches of each answer are left out', async (leftOut) => {

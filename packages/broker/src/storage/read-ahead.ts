@@ -25,7 +25,7 @@ interface Stream {
   batches: StoredBatch[]
   /** Of `batches` and of a read under way. */
   bytes: number
-  /** How much to have ready. */
+  /** How much is asked for at a time. */
   readonly wanted: number
   loading: Promise<void> | undefined
   isToFill: boolean
@@ -81,15 +81,17 @@ export class ReadAhead {
     let bytes = 0
     let to = first
     while (to < batches.length && bytes < bytesMax) bytes += batches[to++]!.bytes.length
-    // What is on the way makes a better answer than a rest.
-    if (to === first || (bytes < bytesMax / 2 && stream.loading !== undefined)) return undefined
+    // What is on the way, or can be, makes a better answer than a rest.
+    if (to === first) return undefined
+    if (bytes < bytesMax / 2) this.#fill(stream)
+    if (bytes < bytesMax / 2 && stream.loading !== undefined) return undefined
     const taken = batches.slice(first, to).filter(({ baseOffset, lastOffset }) => !isDead(log, baseOffset, lastOffset + 1))
     this.#release(stream, to - 1)
     this.#fillSoon(stream)
     return taken.length === 0 ? undefined : taken
   }
 
-  /** Resolves when a read ahead that is under way, and may bring what is at `from`, is done; undefined if there is none. */
+  /** Resolves when the read ahead that is under way, which may bring what is at `from`, is done; undefined if there is none. */
   arriving(log: LogState, from: number): Promise<void> | undefined {
     return this.#streams.size === 0 ? undefined : this.#find(log, from)?.loading
   }
@@ -162,27 +164,37 @@ export class ReadAhead {
     stream.loading = loading
   }
 
-  /** Whether more of it should be read, and may be. */
+  /**
+   * Whether more of it should be read, and may be. Twice what is asked for at a time: so a whole answer is there while the next one is
+   * read, however long that takes. Once, where there are many readers.
+   */
   #isShort({ log, next, batches, bytes, wanted, isDropped }: Stream): boolean {
-    if (isDropped || next >= log.end || bytes - (batches[0]?.bytes.length ?? 0) >= wanted) return false
-    return this.#bytes + wanted <= this.#bytesMax && this.#reads.isCold(log, next)
+    if (isDropped || next >= log.end) return false
+    const ready = bytes - (batches[0]?.bytes.length ?? 0)
+    if (ready >= 2 * wanted) return false
+    const bytesMax = ready < wanted ? this.#bytesMax : this.#bytesMax / 2
+    return this.#bytes + wanted <= bytesMax && this.#reads.isCold(log, next)
   }
 
   async #load(stream: Stream): Promise<void> {
-    const { wanted } = stream
+    this.#account(stream, stream.wanted)
+    const batches = await this.#read(stream)
+    // In the same turn as what follows: nobody else may take the room meanwhile.
+    this.#account(stream, -stream.wanted)
+    stream.loading = undefined
+    if (stream.isDropped) return
+    if (batches.length === 0) return this.#drop(stream)
+    this.#keep(stream, batches)
+    this.#fillSoon(stream)
+  }
+
+  async #read({ log, next, wanted }: Stream): Promise<readonly StoredBatch[]> {
     try {
-      while (this.#isShort(stream)) {
-        this.#account(stream, wanted)
-        const batches = await this.#reads.read(stream.log, stream.next, wanted).finally(() => this.#account(stream, -wanted))
-        if (stream.isDropped || batches.length === 0) return
-        this.#keep(stream, batches)
-      }
+      return await this.#reads.read(log, next, wanted)
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
       // Whoever gets there reads it himself, and is told.
-      this.#drop(stream)
-    } finally {
-      stream.loading = undefined
+      return []
     }
   }
 

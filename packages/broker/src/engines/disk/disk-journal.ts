@@ -58,7 +58,8 @@ export class DiskJournal implements Journal {
     this.#parts = parts
     this.#segments = parts.segments
     this.#writer = parts.writer
-    this.#reader = new FrameReader(new IndexPages(parts.indexPagesMax), parts.crc32c, parts.onWarning)
+    const isDurable = parts.durability === 'fsync'
+    this.#reader = new FrameReader(new IndexPages(parts.indexPagesMax), parts.crc32c, parts.onWarning, isDurable)
     const fail = (error: unknown): void => this.#fail(error)
     this.#fill = new WindowFill(parts.fileSystem, (bytes) => parts.headroom.took(bytes), fail)
     this.#maintenance = new Maintenance(parts, this.#fill, fail)

@@ -129,6 +129,10 @@ export class OpenFile implements File {
     return this.#perform('read', () => this.#file.read(into, position))
   }
 
+  readOnce(into: Uint8Array, position: number): Promise<number> {
+    return this.read(into, position)
+  }
+
   sync(): Promise<void> {
     this.#checkOpen()
     const refuse = (): void => {

@@ -33,6 +33,8 @@ export interface File {
   write(bytes: Uint8Array, position: number): Promise<number>
   /** @returns bytes read; fewer than asked at the end of the file */
   read(into: Uint8Array, position: number): Promise<number>
+  /** As `read`, of what nobody reads again soon: past the page cache where that can be done and costs less. Of what was written durably only. */
+  readOnce(into: Uint8Array, position: number): Promise<number>
   /** Makes what was written durable, with the size of the file (fdatasync). */
   sync(): Promise<void>
   sizes(): Promise<FileSizes>

@@ -28,10 +28,13 @@ interface Wanted {
 export class FrameReader {
   readonly #finder: FrameFinder
   readonly #crc32c: Crc32c
+  readonly #mayBypass: boolean
 
-  constructor(indexPages: IndexPages, crc32c: Crc32c, onWarning: (message: string) => void) {
+  /** @param mayBypass whether frames are durable when they can be read, so that the page cache knows no more than the disk */
+  constructor(indexPages: IndexPages, crc32c: Crc32c, onWarning: (message: string) => void, mayBypass: boolean) {
     this.#finder = new FrameFinder(indexPages, crc32c, onWarning)
     this.#crc32c = crc32c
+    this.#mayBypass = mayBypass
   }
 
   async length(segment: Segment, file: File, seq: number): Promise<number> {
@@ -58,7 +61,7 @@ export class FrameReader {
       const place = places[n]
       wanted.push(place === undefined ? undefined : this.#plan(stretches, parts[n]!, place, wanted[n - 1]))
     }
-    await stretches.read(file)
+    await stretches.read(file, this.#mayBypass)
     const found: Uint8Array[] = []
     for (let n = 0; n < parts.length; n++) {
       const bytes = wanted[n] === undefined ? undefined : this.#found(segment, wanted[n]!)

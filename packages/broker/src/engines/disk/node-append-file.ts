@@ -1,6 +1,7 @@
 import { constants, fdatasync, write, writeSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { KIB } from '../../base/units.ts'
+import { openDirect } from './direct-reader.ts'
 import { hasCode, syncOrFail, type AppendFile, type Durability } from './file-system.ts'
 
 /**
@@ -10,23 +11,13 @@ import { hasCode, syncOrFail, type AppendFile, type Durability } from './file-sy
  */
 export async function openForAppend(path: string, durability: Durability): Promise<AppendFile> {
   if (durability === 'os') return new CachedAppendFile(await open(path, 'r+'))
-  const direct = await openDirect(path)
+  const { O_RDWR, O_DSYNC } = constants as Partial<typeof constants>
+  const direct = O_RDWR === undefined || O_DSYNC === undefined ? undefined : await openDirect(path, O_RDWR | O_DSYNC)
   return new DurableAppendFile(path, direct ?? (await open(path, 'r+')), direct !== undefined)
-}
-
-/** The memory of WebAssembly begins at a page of the machine, which writes that bypass the page cache ask for. */
-export function allocateBlocks(bytes: number): Uint8Array {
-  const pages = Math.ceil(bytes / WASM_PAGE_BYTES)
-  return new Uint8Array(new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer, 0, bytes)
 }
 
 let slowUntilMs = 0
 
-declare const WebAssembly: {
-  readonly Memory: new (pages: { readonly initial: number; readonly maximum: number }) => { readonly buffer: ArrayBuffer }
-}
-
-const WASM_PAGE_BYTES: number = 64 * KIB
 /** Smaller writes into the page cache are done at once: they take 2 us, a trip through the thread pool 15. */
 const CACHED_AT_ONCE_BYTES_MAX: number = 64 * KIB
 /**
@@ -37,18 +28,6 @@ const DURABLE_AT_ONCE_BYTES_MAX: number = 8 * KIB
 /** Unless the disk is slow: then nothing else may wait for it, for so long after each time. */
 const SLOW_MS = 10
 const SLOW_FOR_MS = 1000
-
-/** @returns undefined where the system or the file system knows nothing of it */
-async function openDirect(path: string): Promise<FileHandle | undefined> {
-  const { O_RDWR, O_DIRECT, O_DSYNC } = constants as Partial<typeof constants>
-  if (O_RDWR === undefined || O_DIRECT === undefined || O_DSYNC === undefined) return undefined
-  try {
-    return await open(path, O_RDWR | O_DIRECT | O_DSYNC)
-  } catch (error) {
-    if (hasCode(error, 'EINVAL')) return undefined
-    throw error
-  }
-}
 
 class CachedAppendFile implements AppendFile {
   readonly #handle: FileHandle

@@ -1,8 +1,10 @@
-import { fdatasync, fstat, ftruncate, read } from 'node:fs'
+import { fdatasync, fstat, ftruncate } from 'node:fs'
 import { open as openFile, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises'
+import { allocateBlocks } from './aligned-memory.ts'
+import { DirectReader, readAt } from './direct-reader.ts'
 import { lockDirectory } from './directory-lock.ts'
 import type { AppendFile, DirectoryLock, Durability, File, FileSizes, FileSystem } from './file-system.ts'
-import { allocateBlocks, openForAppend, writeAt } from './node-append-file.ts'
+import { openForAppend, writeAt } from './node-append-file.ts'
 
 /** The operating system's files. */
 export const nodeFileSystem: FileSystem = {
@@ -43,10 +45,12 @@ const ALLOCATION_UNIT_BYTES = 512
 class NodeFile implements File {
   readonly #handle: FileHandle
   readonly #fd: number
+  readonly #direct: DirectReader
 
   constructor(handle: FileHandle) {
     this.#handle = handle
     this.#fd = handle.fd
+    this.#direct = new DirectReader(handle.fd)
   }
 
   write(bytes: Uint8Array, position: number): Promise<number> {
@@ -54,9 +58,11 @@ class NodeFile implements File {
   }
 
   read(into: Uint8Array, position: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      read(this.#fd, into, 0, into.length, position, (error, count) => (error === null ? resolve(count) : reject(error)))
-    })
+    return readAt(this.#fd, into, position)
+  }
+
+  async readOnce(into: Uint8Array, position: number): Promise<number> {
+    return (await this.#direct.read(into, position)) ?? this.read(into, position)
   }
 
   sync(): Promise<void> {
@@ -79,7 +85,8 @@ class NodeFile implements File {
     })
   }
 
-  close(): Promise<void> {
-    return this.#handle.close()
+  async close(): Promise<void> {
+    await this.#direct.close()
+    await this.#handle.close()
   }
 }

@@ -30,6 +30,14 @@ async function readRanges(ranges: readonly (readonly [number, number])[]): Promi
   return reads
 }
 
+/** Reads zeros, and tells how many. */
+function reading(lengths: number[]): (into: Uint8Array) => Promise<number> {
+  return (into) => {
+    lengths.push(into.length)
+    return Promise.resolve(into.length)
+  }
+}
+
 test('neighbours, and what a small gap is between, are one read', async () => {
   const ranges = [
     [100, 140],
@@ -56,6 +64,24 @@ test('no read grows above a mebibyte by joining, and a larger range stays whole'
     [1200 * KIB, 3000 * KIB],
   ] as const
   expect(await readRanges(ranges)).toEqual(ranges)
+})
+
+test('a large read may bypass the page cache, but for pieces of less than a block', async () => {
+  const bypassing: number[] = []
+  const cached: number[] = []
+  const file = { read: reading(cached), readOnce: reading(bypassing) } as unknown as File
+  for (const [length, mayBypass] of [
+    [200 * KIB, true],
+    [300 * KIB, false],
+    [300 * KIB, true],
+  ] as const) {
+    const stretches = new Stretches()
+    stretches.add(0, 40)
+    stretches.add(1000 * KIB, 1000 * KIB + length)
+    await stretches.read(file, mayBypass)
+  }
+  expect(bypassing).toEqual([300 * KIB])
+  expect(cached).toEqual([40, 200 * KIB, 40, 300 * KIB, 40])
 })
 
 test('an empty range reads nothing', async () => {

@@ -1,13 +1,16 @@
 /** What is to be read from a file, as few reads. */
 // hot path
 import { KIB, MIB } from '../../base/units.ts'
-import type { File } from './file-system.ts'
+import { BLOCK_BYTES, type File } from './file-system.ts'
 import { readFully } from './whole-transfers.ts'
 
 /** Reading so much in between costs less than a read of its own. */
 const GAP_BYTES_MAX: number = 16 * KIB
 /** Larger ones are read by several threads at once. */
 const STRETCH_BYTES_MAX: number = MIB
+
+/** Whoever reads so much goes through old data, and hardly comes back to it. */
+const ONCE_BYTES_MIN: number = 256 * KIB
 
 /** A range of the file, once it is read. */
 export interface Piece {
@@ -29,9 +32,9 @@ class Stretch {
     return start >= this.start && start <= this.end + GAP_BYTES_MAX && end - this.start <= STRETCH_BYTES_MAX
   }
 
-  async read(file: File): Promise<void> {
+  async read(file: File, once: boolean): Promise<void> {
     const bytes = Buffer.allocUnsafeSlow(this.end - this.start)
-    await readFully(file, bytes, this.start)
+    await readFully(file, bytes, this.start, once && bytes.length >= BLOCK_BYTES)
     this.bytes = bytes
   }
 }
@@ -66,8 +69,11 @@ export class Stretches {
     return new PieceOfStretch(stretch, start, end)
   }
 
-  /** The bytes beyond the end of the file are zeros. */
-  async read(file: File): Promise<void> {
-    await Promise.all(this.#all.map((stretch) => stretch.read(file)))
+  /** The bytes beyond the end of the file are zeros. @param mayBypass whether all that was written to the file is durable */
+  async read(file: File, mayBypass = false): Promise<void> {
+    let bytes = 0
+    for (const { start, end } of this.#all) bytes += end - start
+    const once = mayBypass && bytes >= ONCE_BYTES_MIN
+    await Promise.all(this.#all.map((stretch) => stretch.read(file, once)))
   }
 }

@@ -10,11 +10,12 @@ export async function writeFully(file: File, bytes: Uint8Array, position: number
   }
 }
 
-/** Reads until `into` is full. The bytes beyond the end of the file are zeros. @returns bytes that the file had */
-export async function readFully(file: File, into: Uint8Array, position: number): Promise<number> {
+/** Reads until `into` is full, by `read` or `readOnce`. The bytes beyond the end of the file are zeros. @returns bytes that the file had */
+export async function readFully(file: File, into: Uint8Array, position: number, once = false): Promise<number> {
   let at = 0
   while (at < into.length) {
-    const count = await file.read(at === 0 ? into : into.subarray(at), position + at)
+    const rest = at === 0 ? into : into.subarray(at)
+    const count = await (once ? file.readOnce(rest, position + at) : file.read(rest, position + at))
     if (count === 0) {
       into.fill(0, at)
       break

@@ -1,0 +1,82 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { DirectReader } from './direct-reader.ts'
+import type { File } from './file-system.ts'
+import { nodeFileSystem } from './node-file-system.ts'
+import { readFully } from './whole-transfers.ts'
+
+const FILE_BYTES = 3 * 1024 * 1024 + 100
+
+let directory: string
+let path: string
+let file: File
+let contents: Buffer
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'millrace-direct-'))
+  path = join(directory, 'file')
+  contents = Buffer.alloc(FILE_BYTES)
+  for (let at = 0; at + 4 <= FILE_BYTES; at += 4) contents.writeUInt32LE(Math.imul(at, 2_654_435_761) >>> 0, at)
+  writeFileSync(path, contents)
+  file = await nodeFileSystem.open(path, false)
+})
+
+afterEach(async () => {
+  await file.close()
+  rmSync(directory, { recursive: true })
+})
+
+test.each([
+  ['whole blocks', 4096, 8192],
+  ['what begins and ends within blocks', 5000, 300_001],
+  ['a few bytes across two blocks', 8190, 4],
+  ['more than fits a window', 17, 2_500_000],
+  ['up to the end of the file', FILE_BYTES - 70_000, 70_000],
+])('reads %s', async (_, position, length) => {
+  const into = new Uint8Array(length).fill(7)
+  expect(await readFully(file, into, position, true)).toBe(length)
+  expect(contents.compare(into, 0, length, position, position + length)).toBe(0)
+})
+
+test('what lies beyond the end of the file is zeros', async () => {
+  const into = new Uint8Array(10_000).fill(7)
+  expect(await readFully(file, into, FILE_BYTES - 1000, true)).toBe(1000)
+  expect([...into.subarray(0, 1000)]).toEqual([...contents.subarray(FILE_BYTES - 1000)])
+  expect(into.subarray(1000).every((byte) => byte === 0)).toBe(true)
+  expect(await readFully(file, into, FILE_BYTES + 50_000, true)).toBe(0)
+})
+
+test('many at once each get their own bytes', async () => {
+  const reads = Array.from({ length: 20 }, (_, n) => ({ position: n * 100_003, into: new Uint8Array(900_000) }))
+  await Promise.all(reads.map(({ position, into }) => readFully(file, into, position, true)))
+  for (const { position, into } of reads) expect(contents.compare(into, 0, into.length, position, position + into.length)).toBe(0)
+})
+
+test('sees what was written, also into a block that was read before', async () => {
+  const into = new Uint8Array(300_000)
+  await readFully(file, into, 0, true)
+  await file.write(new Uint8Array(10).fill(9), 5000)
+  await readFully(file, into, 0, true)
+  expect(into.subarray(5000, 5010)).toEqual(new Uint8Array(10).fill(9))
+})
+
+test('leaves to others what it has no memory for', async () => {
+  const handle = await open(path, 'r')
+  const reader = new DirectReader(handle.fd)
+  const all = await Promise.all(Array.from({ length: 5 }, () => reader.read(new Uint8Array(4096), 0)))
+  expect(all.filter((count) => count === undefined).length).toBeGreaterThanOrEqual(3)
+  await reader.close()
+  await handle.close()
+})
+
+test('reads the file that was opened, whatever has its name now', async () => {
+  const other = join(directory, 'other')
+  await nodeFileSystem.rename(path, other)
+  writeFileSync(path, new Uint8Array(FILE_BYTES))
+  const into = new Uint8Array(500_000)
+  await readFully(file, into, 1000, true)
+  expect(contents.compare(into, 0, into.length, 1000, 501_000)).toBe(0)
+})
