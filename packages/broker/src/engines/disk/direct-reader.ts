@@ -28,6 +28,7 @@ let slowUntilMs = 0
 export class DirectReader {
   readonly #fd: number
   #opening: Promise<FileHandle | undefined> | undefined
+  #isRefused = false
 
   /** @param fd the file, open until `close`: by now it may have another name, and another file its own */
   constructor(fd: number) {
@@ -36,7 +37,7 @@ export class DirectReader {
 
   /** @returns bytes read, perhaps fewer than asked for; undefined if it has to be done in another way, this time or ever */
   async read(into: Uint8Array, position: number): Promise<number | undefined> {
-    const window = takeWindow()
+    const window = this.#isRefused ? undefined : takeWindow()
     if (window === undefined) return undefined
     try {
       const handle = await (this.#opening ??= reopenDirect(this.#fd))
@@ -50,10 +51,9 @@ export class DirectReader {
       into.set(blocks.subarray(lead, lead + found))
       return found
     } catch (error) {
-      // The disk wants other boundaries, or the file system refuses after all.
+      // The disk wants other boundaries, or the file system refuses after all. Other reads may be under way: closing has time.
       if (!hasCode(error, 'EINVAL')) throw error
-      await this.close()
-      this.#opening = Promise.resolve(undefined)
+      this.#isRefused = true
       return undefined
     } finally {
       freeWindows.push(window)
@@ -83,10 +83,9 @@ export async function openDirect(path: string, flags: number): Promise<FileHandl
 async function reopenDirect(fd: number): Promise<FileHandle | undefined> {
   try {
     return await openDirect(`/proc/self/fd/${fd}`, constants.O_RDONLY)
-  } catch (error) {
-    // There is no such name here, or not for this user.
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'EACCES')) return undefined
-    throw error
+  } catch {
+    // No such name here, or not for this user, or too many open files: whoever reads through the cache meets what is really wrong.
+    return undefined
   }
 }
 
