@@ -1,13 +1,13 @@
 // hot path (bench/src/log-store.ts)
-import type { BufferPool } from '@millrace/wire'
+import type { CommitMemory, MemoryBlock } from './commit-memory.ts'
 
 /** The payload of one commit, as it was written: parts and the byte of the commit at which each begins. */
 export interface CommitBytes {
   readonly starts: readonly number[]
   readonly parts: readonly Uint8Array[]
   readonly bytes: number
-  /** What parts lie in, as far as it is of the pool. */
-  readonly buffers: readonly ArrayBuffer[]
+  /** What parts lie in, as far as it is not memory of their own. */
+  readonly blocks: readonly MemoryBlock[]
 }
 
 interface CachedCommit extends CommitBytes {
@@ -24,7 +24,7 @@ interface Slab {
 /** The newest commits, for deliveries that keep up. Bounded by bytes, oldest out. */
 export class TailCache {
   readonly #bytesMax: number
-  readonly #pool: BufferPool
+  readonly #memory: CommitMemory
   /** Commit `#first + n` is at slot n + #head. Of a small one this is the slab that its bytes were copied to. */
   #commits: (CachedCommit | Slab | undefined)[] = []
   /** Of a small commit: where its bytes are in the slab, how many, and the byte of the commit at which they begin. */
@@ -36,10 +36,10 @@ export class TailCache {
   #first = 0
   #bytes = 0
 
-  /** @param pool gets back the memory of commits that nobody saw */
-  constructor(bytesMax: number, pool: BufferPool) {
+  /** @param memory gets back the blocks of commits that nobody saw */
+  constructor(bytesMax: number, memory: CommitMemory) {
     this.#bytesMax = bytesMax
-    this.#pool = pool
+    this.#memory = memory
   }
 
   get bytes(): number {
@@ -86,7 +86,7 @@ export class TailCache {
     const from = position - starts[low - 1]!
     const part = commit.parts[low - 1]!
     if (from + length > part.length) return undefined
-    commit.isShown = true
+    if (!commit.isShown) show(commit)
     return part.subarray(from, from + length)
   }
 
@@ -123,7 +123,7 @@ export class TailCache {
       return
     }
     this.#bytes -= commit.bytes + OVERHEAD_BYTES
-    if (!commit.isShown) for (const buffer of commit.buffers) this.#pool.giveBack(buffer)
+    for (const block of commit.blocks) this.#memory.release(block)
   }
 
   #clear(first: number): void {
@@ -137,9 +137,14 @@ export class TailCache {
   }
 }
 
+function show(commit: CachedCommit): void {
+  commit.isShown = true
+  for (const block of commit.blocks) block.isShown = true
+}
+
 /** Few bytes, one after the other in the commit. */
-function isSmall({ starts, parts, bytes, buffers }: CommitBytes): boolean {
-  if (bytes > SMALL_BYTES_MAX || buffers.length > 0) return false
+function isSmall({ starts, parts, bytes, blocks }: CommitBytes): boolean {
+  if (bytes > SMALL_BYTES_MAX || blocks.length > 0) return false
   for (let n = 1; n < parts.length; n++) if (starts[n] !== starts[n - 1]! + parts[n - 1]!.length) return false
   return true
 }
