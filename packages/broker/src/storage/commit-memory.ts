@@ -16,13 +16,16 @@ export interface MemoryBlock {
  * any other: buffers as long as each needs leave holes between them that nobody fits into, and the process grows by those.
  */
 export class CommitMemory {
-  readonly #pool: BufferPool
+  readonly #shared: BufferPool
+  /** Apart, because it makes room for other lengths by forgetting those that it has. */
+  readonly #large: BufferPool
   #filling: MemoryBlock
   #used = 0
 
-  /** @param keptBytesMax of blocks that no commit needs, at most */
+  /** @param keptBytesMax of blocks that no commit needs, at most, and a quarter as much of larger ones */
   constructor(keptBytesMax: number) {
-    this.#pool = new BufferPool(keptBytesMax)
+    this.#shared = new BufferPool(keptBytesMax)
+    this.#large = new BufferPool(keptBytesMax / 4)
     this.#filling = EMPTY
   }
 
@@ -32,13 +35,13 @@ export class CommitMemory {
    */
   take(bytes: number, held: MemoryBlock[]): Uint8Array {
     if (bytes > SHARED_BYTES_MAX) {
-      const own = this.#newBlock(bytes)
+      const own = newBlock(this.#large, bytes)
       held.push(own)
       return new Uint8Array(own.memory, 0, bytes)
     }
     if (this.#used + bytes > this.#filling.memory.byteLength) {
       if (this.#filling !== EMPTY) this.release(this.#filling)
-      this.#filling = this.#newBlock(BLOCK_BYTES)
+      this.#filling = newBlock(this.#shared, BLOCK_BYTES)
       this.#used = 0
     }
     const block = this.#filling
@@ -53,12 +56,14 @@ export class CommitMemory {
 
   /** A commit needs the block no more, nor do those who were shown it. */
   release(block: MemoryBlock): void {
-    if (--block.holders === 0 && !block.isShown) this.#pool.giveBack(block.memory)
+    if (--block.holders > 0 || block.isShown) return
+    const pool = block.memory.byteLength === BLOCK_BYTES ? this.#shared : this.#large
+    pool.giveBack(block.memory)
   }
+}
 
-  #newBlock(bytes: number): MemoryBlock {
-    return { memory: this.#pool.take(bytes), holders: 1, isShown: false }
-  }
+function newBlock(pool: BufferPool, bytes: number): MemoryBlock {
+  return { memory: pool.take(bytes), holders: 1, isShown: false }
 }
 
 const BLOCK_BYTES: number = 512 * KIB

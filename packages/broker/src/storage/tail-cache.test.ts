@@ -56,10 +56,24 @@ test('the memory of commits serves others again, unless somebody may still look 
     const part = memory.take(200_000, blocks)
     seen.push(...blocks)
     cache.add(seq, { starts: [64], parts: [part], bytes: part.length, blocks })
-    if (seq === 1) cache.get(1, 64, 10)
+    if (seq === 1) cache.get(1, 64, 100_000)
   }
   expect(memory.take(200_000, []).buffer).toBe(seen[0]!.memory)
   cache.add(3, { starts: [], parts: [], bytes: 500_000, blocks: [] })
   expect(memory.take(200_000, []).buffer).toBe(seen[2]!.memory)
   expect(seen.map((block) => block.memory)).not.toContain(memory.take(200_000, []).buffer)
+})
+
+test('a few bytes of a large commit are copied: its memory serves others again, and they stay as they were', () => {
+  const memory = new CommitMemory(10_000_000)
+  const cache = new TailCache(300_000, memory)
+  const blocks: MemoryBlock[] = []
+  const part = memory.take(200_000, blocks).fill(1)
+  cache.add(0, { starts: [64], parts: [part], bytes: part.length, blocks })
+  const seen = cache.get(0, 1000, 10_000)!
+  cache.add(1, { starts: [], parts: [], bytes: 500_000, blocks: [] })
+  const again = memory.take(200_000, [])
+  expect(again.buffer).toBe(part.buffer)
+  again.fill(2)
+  expect(seen.every((byte) => byte === 1)).toBe(true)
 })

@@ -1,5 +1,6 @@
 // hot path (bench/src/log-store.ts)
 import type { CommitMemory, MemoryBlock } from './commit-memory.ts'
+import { Slabs } from './slabs.ts'
 
 /** The payload of one commit, as it was written: parts and the byte of the commit at which each begins. */
 export interface CommitBytes {
@@ -25,6 +26,7 @@ interface Slab {
 export class TailCache {
   readonly #bytesMax: number
   readonly #memory: CommitMemory
+  readonly #copies = new Slabs()
   /** Commit `#first + n` is at slot n + #head. Of a small one this is the slab that its bytes were copied to. */
   #commits: (CachedCommit | Slab | undefined)[] = []
   /** Of a small commit: where its bytes are in the slab, how many, and the byte of the commit at which they begin. */
@@ -63,7 +65,10 @@ export class TailCache {
     return seq >= this.#first && seq - this.#first + this.#head < this.#commits.length
   }
 
-  /** A view of `length` bytes at byte `position` of commit `seq`, or undefined if they are not here. The range lies inside one part. */
+  /**
+   * `length` bytes at byte `position` of commit `seq`, or undefined if they are not here. The range lies inside one part. Few of them are
+   * copied: a view, which nobody says the end of, costs the whole block that it lies in.
+   */
   get(seq: number, position: number, length: number): Uint8Array | undefined {
     if (seq < this.#first) return undefined
     const slot = seq - this.#first + this.#head
@@ -86,8 +91,14 @@ export class TailCache {
     const from = position - starts[low - 1]!
     const part = commit.parts[low - 1]!
     if (from + length > part.length) return undefined
+    const view = part.subarray(from, from + length)
+    if (length <= COPIED_BYTES_MAX) {
+      const copy = this.#copies.take(length)
+      copy.set(view)
+      return copy
+    }
     if (!commit.isShown) show(commit)
-    return part.subarray(from, from + length)
+    return view
   }
 
   /**
@@ -150,6 +161,7 @@ function isSmall({ starts, parts, bytes, blocks }: CommitBytes): boolean {
 }
 
 const SMALL_BYTES_MAX = 2048
+const COPIED_BYTES_MAX = 65_536
 const SLAB_BYTES = 65_536
 /** What a commit costs besides its payload: a few objects. */
 const OVERHEAD_BYTES = 500
