@@ -1,9 +1,9 @@
-import type { BufferPool } from '@millrace/wire'
 import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import type { Crc32c } from '../ports/checksum.ts'
 import type { AppendResult, Journal } from '../ports/journal.ts'
 import type { Platform, Timer } from '../ports/platform.ts'
+import type { CommitMemory } from './commit-memory.ts'
 import type { StorageLimits } from './limits.ts'
 import { Listeners } from './listeners.ts'
 import type { Ticket } from './log-store.ts'
@@ -77,7 +77,7 @@ export class CommitPipeline {
     crc32c: Crc32c,
     limits: StorageLimits,
     next: number,
-    pool: BufferPool,
+    memory: CommitMemory,
     hooks: PipelineHooks,
   ) {
     this.#journal = journal
@@ -87,7 +87,7 @@ export class CommitPipeline {
     this.#hooks = hooks
     this.#hardBytesMax = journal.limits.batchBytesMax
     this.committedTicket = next
-    this.open = new OpenCommit(this.committedTicket + 1, limits, pool)
+    this.open = new OpenCommit(this.committedTicket + 1, limits, memory)
     this.#headroomBytes = journal.headroomBytes()
     this.#watchRoom()
   }

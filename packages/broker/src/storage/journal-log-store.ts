@@ -1,4 +1,4 @@
-import { batchOffsets, BufferPool } from '@millrace/wire'
+import { batchOffsets } from '@millrace/wire'
 import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import type { Crc32c } from '../ports/checksum.ts'
@@ -6,6 +6,7 @@ import type { Journal } from '../ports/journal.ts'
 import type { Platform } from '../ports/platform.ts'
 import { Checkpointer, type CheckpointPointer } from './checkpointer.ts'
 import { Collector } from './collector.ts'
+import { CommitMemory } from './commit-memory.ts'
 import { CommitPipeline } from './commit-pipeline.ts'
 import { DirectoryReplay } from './directory-replay.ts'
 import type { StorageLimits } from './limits.ts'
@@ -69,8 +70,8 @@ export class JournalLogStore implements LogStore {
     this.index = recovered.index
     this.#nextLogId = recovered.nextLogId
     this.#replay = new DirectoryReplay(recovered.index)
-    const pool = new BufferPool(limits.pendingBytesHigh)
-    this.#cache = new TailCache(limits.tailCacheBytes, pool)
+    const memory = new CommitMemory(limits.pendingBytesHigh + 2 * limits.commitBytesMax)
+    this.#cache = new TailCache(limits.tailCacheBytes, memory)
     this.#runs = new RunCache(journal, crc32c, limits.runCacheBytes)
     this.#recentHeads = new RecentHeads(limits.recentHeadsBytes, limits.recentHeadsCommits)
     this.#reader = new LogReader({
@@ -85,7 +86,7 @@ export class JournalLogStore implements LogStore {
     })
     this.#sealer = new Sealer(recovered.index, limits)
     this.#checkpointer = new Checkpointer(recovered.index, journal, crc32c, limits, recovered.checkpoint)
-    this.pipeline = new CommitPipeline(journal, platform, crc32c, limits, recovered.next, pool, this)
+    this.pipeline = new CommitPipeline(journal, platform, crc32c, limits, recovered.next, memory, this)
     const upkeep: UpkeepParts = {
       index: recovered.index,
       runs: this.#runs,

@@ -41,8 +41,8 @@ export const defaultStorageLimits: StorageLimits = {
   // A message of 16 MiB, and a MiB for what is said about it.
   batchBytesMax: 17 * MIB,
   commitBytesMax: 4 * MIB,
-  pendingBytesHigh: 32 * MIB,
-  pendingBytesLow: 16 * MIB,
+  pendingBytesHigh: 16 * MIB,
+  pendingBytesLow: 8 * MIB,
   tailCacheBytes: 32 * MIB,
   indexRunEntries: 128,
   checkpointBytes: 64 * MIB,

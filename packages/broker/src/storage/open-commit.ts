@@ -1,4 +1,4 @@
-import { batchMaxTimestampMs, type BufferPool } from '@millrace/wire'
+import { batchMaxTimestampMs } from '@millrace/wire'
 import type { Crc32c } from '../ports/checksum.ts'
 import { COMMIT_HEADER_BYTES, writeCommitHeader, type CommitHeader } from './commit-format.ts'
 import {
@@ -14,6 +14,7 @@ import {
   SHARED,
   TRIM,
 } from './commit-format.ts'
+import type { CommitMemory } from './commit-memory.ts'
 import { DirectoryWriter } from './directory-writer.ts'
 import { finishRun } from './index-run.ts'
 import type { LogState } from './log-state.ts'
@@ -98,11 +99,11 @@ export class OpenCommit {
   readonly #shared = new ByteWriter(4096)
   #sharedTimestampMs = 0
 
-  /** @param pool for records; what is cached goes back to it when the cache drops it */
-  constructor(ticket: Ticket, limits: RecordRowsLimits, pool: BufferPool) {
+  /** @param memory for records */
+  constructor(ticket: Ticket, limits: RecordRowsLimits, memory: CommitMemory) {
     this.ticket = ticket
     this.#limits = limits
-    this.#rows = new RecordRows(limits, pool, this.#slabs)
+    this.#rows = new RecordRows(limits, memory, this.#slabs)
   }
 
   get bytes(): number {
@@ -333,7 +334,7 @@ export class OpenCommit {
       }
       position += part.length
     }
-    return { commit: { starts, parts: kept, bytes, buffers: this.#rows.buffers }, othersAt }
+    return { commit: { starts, parts: kept, bytes, blocks: this.#rows.blocks }, othersAt }
   }
 
   #continuesShared(logs: readonly LogState[], bases: readonly number[], length: number): boolean {

@@ -1,5 +1,5 @@
-import type { BufferPool } from '@millrace/wire'
 import { RECORDS } from './commit-format.ts'
+import type { CommitMemory, MemoryBlock } from './commit-memory.ts'
 import type { DirectoryWriter } from './directory-writer.ts'
 import type { LogState } from './log-state.ts'
 import type { Ticket } from './log-store.ts'
@@ -31,24 +31,24 @@ export class RecordRows {
   /** Next row of the same log, or -1. */
   #following = new Int32Array(INITIAL_RECORDS)
   #large: Uint8Array[] = []
-  readonly #pool: BufferPool
+  readonly #memory: CommitMemory
   readonly #slabs: Slabs
-  /** Of the pool, for this commit. */
-  #buffers: ArrayBuffer[] = []
+  /** For this commit. */
+  #blocks: MemoryBlock[] = []
   #log = new Float64Array(INITIAL_RECORDS)
   /** The first row of each log, in the order in which they came. */
   #heads = new Int32Array(INITIAL_RECORDS)
   #logs = 0
 
-  constructor(limits: RecordRowsLimits, pool: BufferPool, slabs: Slabs) {
+  constructor(limits: RecordRowsLimits, memory: CommitMemory, slabs: Slabs) {
     this.#limits = limits
-    this.#pool = pool
+    this.#memory = memory
     this.#slabs = slabs
   }
 
-  /** What the parts of this commit lie in, as far as it is of the pool. */
-  get buffers(): readonly ArrayBuffer[] {
-    return this.#buffers
+  /** What the parts of this commit lie in, but for small ones. */
+  get blocks(): readonly MemoryBlock[] {
+    return this.#blocks
   }
 
   add(ticket: Ticket, log: LogState, base: number, offsets: number, timestampMs: number, batch: Uint8Array): void {
@@ -154,16 +154,13 @@ export class RecordRows {
     this.#records = 0
     this.#arenaUsed = 0
     this.#large = []
-    this.#buffers = []
+    this.#blocks = []
     this.#logs = 0
   }
 
   /** For bytes of this commit. */
   memory(bytes: number): Uint8Array {
-    if (bytes < POOLED_BYTES_MIN) return this.#slabs.take(bytes)
-    const buffer = this.#pool.take(bytes)
-    this.#buffers.push(buffer)
-    return new Uint8Array(buffer, 0, bytes)
+    return bytes <= SMALL_BYTES_MAX ? this.#slabs.take(bytes) : this.#memory.take(bytes, this.#blocks)
   }
 
   #growRows(): void {
@@ -187,8 +184,8 @@ export class RecordRows {
 
 const INITIAL_ARENA_BYTES = 65_536
 const INITIAL_RECORDS = 1024
-/** Smaller buffers are cheap to make. */
-const POOLED_BYTES_MIN = 8192
+/** The tail cache copies commits up to this size. */
+const SMALL_BYTES_MAX = 2048
 
 function grown<T extends Float64Array | Uint32Array | Int32Array>(from: T, to: T): T {
   to.set(from)

@@ -1,16 +1,16 @@
-import { BufferPool } from '@millrace/wire'
 import { expect, test } from 'vitest'
+import { CommitMemory, type MemoryBlock } from './commit-memory.ts'
 import { TailCache, type CommitBytes } from './tail-cache.ts'
 
 const commit = (...parts: [start: number, bytes: number[]][]): CommitBytes => ({
   starts: parts.map(([start]) => start),
   parts: parts.map(([, bytes]) => Uint8Array.from(bytes)),
   bytes: parts.reduce((sum, [, bytes]) => sum + bytes.length, 0),
-  buffers: [],
+  blocks: [],
 })
 
 test('bytes are found by commit and position, inside of one part', () => {
-  const cache = new TailCache(100_000, new BufferPool(0))
+  const cache = new TailCache(100_000, new CommitMemory(0))
   cache.add(7, commit([100, [1, 2, 3]], [200, [4, 5]]))
   expect(cache.get(7, 101, 2)).toEqual(Uint8Array.of(2, 3))
   expect(cache.get(7, 200, 2)).toEqual(Uint8Array.of(4, 5))
@@ -23,7 +23,7 @@ test.each([
   ['large', 3000, 3500],
   ['small', 500, 532],
 ])('the oldest of %s commits go when there are too many bytes, counting what a commit costs besides them', (_, bytes, cost) => {
-  const cache = new TailCache(70_000, new BufferPool(0))
+  const cache = new TailCache(70_000, new CommitMemory(0))
   const kept = Math.floor(70_000 / cost)
   for (let seq = 0; seq < 5000; seq++) cache.add(seq, commit([64, Array.from({ length: bytes }, () => seq % 256)]))
   expect(cache.bytes).toBe(kept * cost)
@@ -32,7 +32,7 @@ test.each([
 })
 
 test('a small commit of several parts is one run of bytes, and has none before and after', () => {
-  const cache = new TailCache(10_000, new BufferPool(0))
+  const cache = new TailCache(10_000, new CommitMemory(0))
   cache.add(0, commit([64, [1, 2]], [66, [3]]))
   cache.add(1, commit([64, [4]]))
   cache.add(2, commit())
@@ -41,22 +41,39 @@ test('a small commit of several parts is one run of bytes, and has none before a
 })
 
 test('after a gap the older commits are no longer there', () => {
-  const cache = new TailCache(10_000, new BufferPool(0))
+  const cache = new TailCache(10_000, new CommitMemory(0))
   cache.add(1, commit([64, [1]]))
   cache.add(3, commit([64, [3]]))
   expect([cache.get(1, 64, 1), cache.get(2, 64, 1), cache.get(3, 64, 1)]).toEqual([undefined, undefined, Uint8Array.of(3)])
 })
 
-test('memory of the pool goes back to it, unless somebody may still look at it', () => {
-  const pool = new BufferPool(100_000)
-  const cache = new TailCache(20_000, pool)
-  const buffers = Array.from({ length: 3 }, () => pool.take(8192))
-  for (const [seq, buffer] of buffers.entries()) {
-    cache.add(seq, { starts: [64], parts: [new Uint8Array(buffer)], bytes: 8192, buffers: [buffer] })
-    if (seq === 1) cache.get(1, 64, 10)
+test('the memory of commits serves others again, unless somebody may still look at it', () => {
+  const memory = new CommitMemory(10_000_000)
+  const cache = new TailCache(450_000, memory)
+  const seen: MemoryBlock[] = []
+  for (let seq = 0; seq < 3; seq++) {
+    const blocks: MemoryBlock[] = []
+    const part = memory.take(200_000, blocks)
+    seen.push(...blocks)
+    cache.add(seq, { starts: [64], parts: [part], bytes: part.length, blocks })
+    if (seq === 1) cache.get(1, 64, 100_000)
   }
-  expect(pool.take(8192)).toBe(buffers[0])
-  cache.add(3, { starts: [], parts: [], bytes: 100_000, buffers: [] })
-  expect(pool.take(8192)).toBe(buffers[2])
-  expect(buffers).not.toContain(pool.take(8192))
+  expect(memory.take(200_000, []).buffer).toBe(seen[0]!.memory)
+  cache.add(3, { starts: [], parts: [], bytes: 500_000, blocks: [] })
+  expect(memory.take(200_000, []).buffer).toBe(seen[2]!.memory)
+  expect(seen.map((block) => block.memory)).not.toContain(memory.take(200_000, []).buffer)
+})
+
+test('a few bytes of a large commit are copied: its memory serves others again, and they stay as they were', () => {
+  const memory = new CommitMemory(10_000_000)
+  const cache = new TailCache(300_000, memory)
+  const blocks: MemoryBlock[] = []
+  const part = memory.take(200_000, blocks).fill(1)
+  cache.add(0, { starts: [64], parts: [part], bytes: part.length, blocks })
+  const seen = cache.get(0, 1000, 10_000)!
+  cache.add(1, { starts: [], parts: [], bytes: 500_000, blocks: [] })
+  const again = memory.take(200_000, [])
+  expect(again.buffer).toBe(part.buffer)
+  again.fill(2)
+  expect(seen.every((byte) => byte === 1)).toBe(true)
 })

@@ -1,13 +1,14 @@
 // hot path (bench/src/log-store.ts)
-import type { BufferPool } from '@millrace/wire'
+import type { CommitMemory, MemoryBlock } from './commit-memory.ts'
+import { Slabs } from './slabs.ts'
 
 /** The payload of one commit, as it was written: parts and the byte of the commit at which each begins. */
 export interface CommitBytes {
   readonly starts: readonly number[]
   readonly parts: readonly Uint8Array[]
   readonly bytes: number
-  /** What parts lie in, as far as it is of the pool. */
-  readonly buffers: readonly ArrayBuffer[]
+  /** What parts lie in, as far as it is not memory of their own. */
+  readonly blocks: readonly MemoryBlock[]
 }
 
 interface CachedCommit extends CommitBytes {
@@ -24,7 +25,8 @@ interface Slab {
 /** The newest commits, for deliveries that keep up. Bounded by bytes, oldest out. */
 export class TailCache {
   readonly #bytesMax: number
-  readonly #pool: BufferPool
+  readonly #memory: CommitMemory
+  readonly #copies = new Slabs()
   /** Commit `#first + n` is at slot n + #head. Of a small one this is the slab that its bytes were copied to. */
   #commits: (CachedCommit | Slab | undefined)[] = []
   /** Of a small commit: where its bytes are in the slab, how many, and the byte of the commit at which they begin. */
@@ -36,10 +38,10 @@ export class TailCache {
   #first = 0
   #bytes = 0
 
-  /** @param pool gets back the memory of commits that nobody saw */
-  constructor(bytesMax: number, pool: BufferPool) {
+  /** @param memory gets back the blocks of commits that nobody saw */
+  constructor(bytesMax: number, memory: CommitMemory) {
     this.#bytesMax = bytesMax
-    this.#pool = pool
+    this.#memory = memory
   }
 
   get bytes(): number {
@@ -63,7 +65,10 @@ export class TailCache {
     return seq >= this.#first && seq - this.#first + this.#head < this.#commits.length
   }
 
-  /** A view of `length` bytes at byte `position` of commit `seq`, or undefined if they are not here. The range lies inside one part. */
+  /**
+   * `length` bytes at byte `position` of commit `seq`, or undefined if they are not here. The range lies inside one part. Few of them are
+   * copied: a view, which nobody says the end of, costs the whole block that it lies in.
+   */
   get(seq: number, position: number, length: number): Uint8Array | undefined {
     if (seq < this.#first) return undefined
     const slot = seq - this.#first + this.#head
@@ -86,8 +91,14 @@ export class TailCache {
     const from = position - starts[low - 1]!
     const part = commit.parts[low - 1]!
     if (from + length > part.length) return undefined
-    commit.isShown = true
-    return part.subarray(from, from + length)
+    const view = part.subarray(from, from + length)
+    if (length <= COPIED_BYTES_MAX) {
+      const copy = this.#copies.take(length)
+      copy.set(view)
+      return copy
+    }
+    if (!commit.isShown) show(commit)
+    return view
   }
 
   /**
@@ -123,7 +134,7 @@ export class TailCache {
       return
     }
     this.#bytes -= commit.bytes + OVERHEAD_BYTES
-    if (!commit.isShown) for (const buffer of commit.buffers) this.#pool.giveBack(buffer)
+    for (const block of commit.blocks) this.#memory.release(block)
   }
 
   #clear(first: number): void {
@@ -137,14 +148,20 @@ export class TailCache {
   }
 }
 
+function show(commit: CachedCommit): void {
+  commit.isShown = true
+  for (const block of commit.blocks) block.isShown = true
+}
+
 /** Few bytes, one after the other in the commit. */
-function isSmall({ starts, parts, bytes, buffers }: CommitBytes): boolean {
-  if (bytes > SMALL_BYTES_MAX || buffers.length > 0) return false
+function isSmall({ starts, parts, bytes, blocks }: CommitBytes): boolean {
+  if (bytes > SMALL_BYTES_MAX || blocks.length > 0) return false
   for (let n = 1; n < parts.length; n++) if (starts[n] !== starts[n - 1]! + parts[n - 1]!.length) return false
   return true
 }
 
 const SMALL_BYTES_MAX = 2048
+const COPIED_BYTES_MAX = 65_536
 const SLAB_BYTES = 65_536
 /** What a commit costs besides its payload: a few objects. */
 const OVERHEAD_BYTES = 500

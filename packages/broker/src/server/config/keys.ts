@@ -98,12 +98,12 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
   },
   'limits.pendingBytesHigh': {
     type: { kind: 'bytes', min: KIB, max: 16 * GIB },
-    default: '32MiB',
+    default: '16MiB',
     description: 'Publishers are paused while more than this waits to be written.',
   },
   'limits.pendingBytesLow': {
     type: { kind: 'bytes', min: 0, max: 16 * GIB },
-    default: '16MiB',
+    default: '8MiB',
     description: 'Paused publishers go on once less than this waits to be written.',
   },
   'limits.tailCacheBytes': {
