@@ -18,8 +18,8 @@ process.argv.push('--listen=none', ...doors)
 process.on('exit', (code) => {
   rmSync(directory, { recursive: true, force: true })
   if (code !== 0) return
-  // V8 refuses code that was compiled with other flags; this is the one that a running broker sets (server/heap-growth.ts).
-  setFlagsFromString('--heap-growing-percent=0')
+  // V8 refuses code that was compiled with other flags; these are the ones that a running broker sets (server/heap-growth.ts).
+  for (const flag of ['--heap-growing-percent=0', '--semi-space-growth-factor=2']) setFlagsFromString(flag)
   writeCompiled()
 })
 
