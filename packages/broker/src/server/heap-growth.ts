@@ -7,12 +7,12 @@ import { MIB } from '../base/units.ts'
  * last time. V8 decides by the share of time that the collector takes, and for a small heap beside large buffers, which is what a
  * broker is, that comes out at a few megabytes: a dozen full collections a second, a third of the processor time.
  */
-const GROWTH_PERCENT = 400
+const GROWTH_PERCENT = 250
 /**
  * Where the young generation stops growing: what it takes, in both of its halves. By itself V8 doubles it up to 32 MiB, or 128 in later
  * versions, all of which stays in memory. Of what a broker makes so little survives that the collector has no more work with less room.
  */
-const YOUNG_BYTES_MAX: number = 16 * MIB
+const YOUNG_BYTES_MAX: number = 8 * MIB
 
 /** For this process as a whole, so only where a broker is its business. */
 export function letHeapGrow(): void {

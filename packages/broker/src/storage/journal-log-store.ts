@@ -70,7 +70,7 @@ export class JournalLogStore implements LogStore {
     this.index = recovered.index
     this.#nextLogId = recovered.nextLogId
     this.#replay = new DirectoryReplay(recovered.index)
-    const memory = new CommitMemory(limits.pendingBytesHigh + 2 * limits.commitBytesMax)
+    const memory = new CommitMemory(2 * limits.commitBytesMax)
     this.#cache = new TailCache(limits.tailCacheBytes, memory)
     this.#runs = new RunCache(journal, crc32c, limits.runCacheBytes)
     this.#recentHeads = new RecentHeads(limits.recentHeadsBytes, limits.recentHeadsCommits)
