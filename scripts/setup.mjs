@@ -1,6 +1,6 @@
 // Installs and builds what is missing or out of date. Runs on a bare Node, so it imports nothing but Node itself.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -49,7 +49,7 @@ export function setUp() {
   }
   const folders = ['packages', 'bench', 'examples'].map((folder) => newestChange(join(root, folder)))
   const sources = Math.max(...folders, changedAt(installed))
-  if (changedAt(builtStamp) <= sources) {
+  if (changedAt(builtStamp) <= sources || builtBy() !== process.version) {
     console.error('Building...')
     build()
   }
@@ -58,5 +58,10 @@ export function setUp() {
 export function build() {
   run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b'])
   run(process.execPath, [join(root, 'scripts/bundle.mjs')])
-  writeFileSync(builtStamp, '')
+  writeFileSync(builtStamp, process.version)
+}
+
+/** The version of Node: what V8 compiled (docs/adr/0010-compiled-code-is-built.md) is for that one alone. */
+function builtBy() {
+  return existsSync(builtStamp) ? readFileSync(builtStamp, 'utf8') : undefined
 }
