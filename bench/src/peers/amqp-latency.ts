@@ -1,3 +1,4 @@
+import { median } from '../median.ts'
 import { dataDirectory, type AmqpBroker, type AmqpSystem } from './amqp-peer.ts'
 import type { Row } from './comparison.ts'
 
@@ -53,6 +54,5 @@ export async function latenciesInTurns(
 }
 
 function row(name: string, rounds: readonly number[]): Row {
-  const value = rounds.toSorted((a, b) => a - b)[Math.floor(ROUNDS / 2)]!
-  return { name, unit: 'ms', value, better: 'less' }
+  return { name, unit: 'ms', value: median(rounds), better: 'less' }
 }

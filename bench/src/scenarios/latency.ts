@@ -1,6 +1,7 @@
 import { atMost } from '../figure.ts'
 import type { Figure } from '../figure.ts'
 import { measureAlone } from '../measure-alone.ts'
+import { median } from '../median.ts'
 import type { Percentiles, RawLatency } from '../raw-latency.ts'
 import type { Load, RunningSystem } from '../system.ts'
 import type { Scenario, ScenarioContext } from './scenario.ts'
@@ -65,10 +66,4 @@ function medians(rounds: readonly Percentiles[]): Percentiles {
     p99: median(rounds.map(({ p99 }) => p99)),
     p999: median(rounds.map(({ p999 }) => p999)),
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = (sorted.length - 1) / 2
-  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2
 }

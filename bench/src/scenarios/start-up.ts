@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { atMost } from '../figure.ts'
 import type { Figure } from '../figure.ts'
+import { median } from '../median.ts'
 import type { Scenario, ScenarioContext } from './scenario.ts'
 
 const STARTS = 5
@@ -19,7 +20,7 @@ export const startUp: Scenario = {
       rss.push(running.rssBytes() / 1e6)
       await running.stop()
     }
-    const readyMs = ready.toSorted((a, b) => a - b)[Math.floor(STARTS / 2)]!
+    const readyMs = median(ready)
     yield { name: `ready, median of ${STARTS} starts`, value: readyMs, unit: 'ms', goal: atMost(readyMs, 300, '300 ms') }
     const rssMb = Math.max(...rss)
     yield { name: 'resident memory when idle', value: rssMb, unit: 'MB', goal: atMost(rssMb, 100, '100 MB') }

@@ -21,7 +21,8 @@ exports.isBuilt = () => existsSync(pathOf(MAIN))
 /** Runs the command that `process.argv` names. */
 exports.loadBundle = () => {
   // Node maps stacks to sources only for modules that it has loaded itself.
-  if (!process.sourceMapsEnabled && compile(MAIN).cachedDataRejected === false) return load(MAIN)
+  const main = process.sourceMapsEnabled ? undefined : compile(MAIN)
+  if (main?.cachedDataRejected === false) return run(MAIN, main)
   // Another Node than the one that built it: from 22.8 on it keeps compiled code itself.
   nodeModules.enableCompileCache?.()
   return require(pathOf(MAIN))
@@ -36,10 +37,11 @@ exports.writeCompiled = () => {
 }
 
 function load(name) {
-  const known = chunks.get(name)
-  if (known !== undefined) return known.module.exports
+  return chunks.get(name)?.module.exports ?? run(name, compile(name))
+}
+
+function run(name, script) {
   const module = { exports: {} }
-  const script = compile(name)
   chunks.set(name, { script, module })
   const file = pathOf(name)
   const fromNode = nodeModules.createRequire(file)

@@ -112,8 +112,13 @@ export class CommitPipeline {
     return !this.#isFull && this.#headroomBytes - this.pendingBytes >= this.#limits.headroomReserveBytes
   }
 
+  /** Whether the open commit closes as soon as it can. */
+  get #isDue(): boolean {
+    return !this.open.isEmpty || this.#isTouched
+  }
+
   get visibleTicket(): Ticket {
-    return this.open.isEmpty && !this.#isTouched && !this.#isLingering ? this.open.ticket - 1 : this.open.ticket
+    return this.#isDue || this.#isLingering ? this.open.ticket : this.open.ticket - 1
   }
 
   /** Whether the journal is so full that space has to be won back at once. */
@@ -190,7 +195,7 @@ export class CommitPipeline {
         ),
       )
     })
-    if (!this.open.isEmpty || this.#isTouched || this.#isLingering) this.closeOpen()
+    if (this.#isDue || this.#isLingering) this.closeOpen()
     if (this.#isFull && !this.#isWriting) this.#write()
     try {
       await Promise.race([this.whenCommitted(this.open.ticket - 1), full])
@@ -257,7 +262,7 @@ export class CommitPipeline {
   readonly #turnEnds = (): void => {
     this.#isScheduled = false
     // While a commit is under way the next one goes on filling; it closes when that one returns.
-    if (this.#failure === undefined && this.#queue.length === 0 && (!this.open.isEmpty || this.#isTouched)) this.closeOpen()
+    if (this.#failure === undefined && this.#queue.length === 0 && this.#isDue) this.closeOpen()
   }
 
   #write(): void {
@@ -319,7 +324,7 @@ export class CommitPipeline {
     const ticket = commit.header.sequence + 1
     this.committedTicket = ticket
     if (this.#queue.length > 0) this.#write()
-    else if (!this.open.isEmpty || this.#isTouched) this.closeOpen()
+    else if (this.#isDue) this.closeOpen()
     this.committed.call(ticket)
     while (this.#waiters.length > 0 && this.#waiters[0]!.ticket <= ticket) this.#waiters.shift()!.resolve()
     if (pendingBefore > this.#limits.pendingBytesLow && this.pendingBytes <= this.#limits.pendingBytesLow) this.relief.call()

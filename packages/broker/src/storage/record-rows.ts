@@ -3,7 +3,7 @@ import type { CommitMemory, MemoryBlock } from './commit-memory.ts'
 import type { DirectoryWriter } from './directory-writer.ts'
 import type { LogState } from './log-state.ts'
 import type { Ticket } from './log-store.ts'
-import type { Slabs } from './slabs.ts'
+import { PIECE_BYTES_MAX, type Slabs } from './slabs.ts'
 
 // hot path (bench/src/log-store.ts)
 
@@ -160,7 +160,7 @@ export class RecordRows {
 
   /** For bytes of this commit. */
   memory(bytes: number): Uint8Array {
-    return bytes <= SMALL_BYTES_MAX ? this.#slabs.take(bytes) : this.#memory.take(bytes, this.#blocks)
+    return bytes <= PIECE_BYTES_MAX ? this.#slabs.take(bytes) : this.#memory.take(bytes, this.#blocks)
   }
 
   #growRows(): void {
@@ -184,8 +184,6 @@ export class RecordRows {
 
 const INITIAL_ARENA_BYTES = 65_536
 const INITIAL_RECORDS = 1024
-/** The tail cache copies commits up to this size. */
-const SMALL_BYTES_MAX = 2048
 
 function grown<T extends Float64Array | Uint32Array | Int32Array>(from: T, to: T): T {
   to.set(from)

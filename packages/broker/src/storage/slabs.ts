@@ -22,4 +22,5 @@ export class Slabs {
 }
 
 const SLAB_BYTES = 65_536
-const PIECE_BYTES_MAX = 2048
+/** Longer pieces are an allocation of their own. */
+export const PIECE_BYTES_MAX = 2048

@@ -1,6 +1,6 @@
 // hot path (bench/src/log-store.ts)
 import type { CommitMemory, MemoryBlock } from './commit-memory.ts'
-import { Slabs } from './slabs.ts'
+import { PIECE_BYTES_MAX, Slabs } from './slabs.ts'
 
 /** The payload of one commit, as it was written: parts and the byte of the commit at which each begins. */
 export interface CommitBytes {
@@ -9,11 +9,6 @@ export interface CommitBytes {
   readonly bytes: number
   /** What parts lie in, as far as it is not memory of their own. */
   readonly blocks: readonly MemoryBlock[]
-}
-
-interface CachedCommit extends CommitBytes {
-  /** Somebody was given a view of it, and may keep that. */
-  isShown: boolean
 }
 
 /** Memory that small commits share. */
@@ -28,7 +23,7 @@ export class TailCache {
   readonly #memory: CommitMemory
   readonly #copies = new Slabs()
   /** Commit `#first + n` is at slot n + #head. Of a small one this is the slab that its bytes were copied to. */
-  #commits: (CachedCommit | Slab | undefined)[] = []
+  #commits: (CommitBytes | Slab | undefined)[] = []
   /** Of a small commit: where its bytes are in the slab, how many, and the byte of the commit at which they begin. */
   #at: number[] = []
   #length: number[] = []
@@ -52,7 +47,7 @@ export class TailCache {
   add(seq: number, commit: CommitBytes): void {
     if (seq !== this.#first + this.#commits.length - this.#head) this.#clear(seq)
     if (isSmall(commit)) this.#addSmall(commit)
-    else this.#push({ ...commit, isShown: false }, 0, 0, 0, commit.bytes + OVERHEAD_BYTES)
+    else this.#push(commit, 0, 0, 0, commit.bytes + OVERHEAD_BYTES)
     while (this.#bytes > this.#bytesMax && this.#head < this.#commits.length) this.#dropOldest()
     if (this.#head > 1024 && this.#head * 2 > this.#commits.length) {
       for (const column of [this.#commits, this.#at, this.#length, this.#start]) column.splice(0, this.#head)
@@ -97,7 +92,7 @@ export class TailCache {
       copy.set(view)
       return copy
     }
-    if (!commit.isShown) show(commit)
+    for (const block of commit.blocks) block.isShown = true
     return view
   }
 
@@ -116,7 +111,7 @@ export class TailCache {
     this.#push(slab, at, bytes, starts[0] ?? 0, bytes + SMALL_OVERHEAD_BYTES)
   }
 
-  #push(commit: CachedCommit | Slab, at: number, length: number, start: number, bytes: number): void {
+  #push(commit: CommitBytes | Slab, at: number, length: number, start: number, bytes: number): void {
     this.#commits.push(commit)
     this.#at.push(at)
     this.#length.push(length)
@@ -148,19 +143,13 @@ export class TailCache {
   }
 }
 
-function show(commit: CachedCommit): void {
-  commit.isShown = true
-  for (const block of commit.blocks) block.isShown = true
-}
-
 /** Few bytes, one after the other in the commit. */
 function isSmall({ starts, parts, bytes, blocks }: CommitBytes): boolean {
-  if (bytes > SMALL_BYTES_MAX || blocks.length > 0) return false
+  if (bytes > PIECE_BYTES_MAX || blocks.length > 0) return false
   for (let n = 1; n < parts.length; n++) if (starts[n] !== starts[n - 1]! + parts[n - 1]!.length) return false
   return true
 }
 
-const SMALL_BYTES_MAX = 2048
 const COPIED_BYTES_MAX = 65_536
 const SLAB_BYTES = 65_536
 /** What a commit costs besides its payload: a few objects. */
