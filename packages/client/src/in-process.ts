@@ -6,7 +6,7 @@ import type { Dial, Transport, TransportEvents } from './transport.ts'
 /** The broker's side of an in-process pair: what its session gets (`Connection` in protocols/session.ts). */
 export interface InProcessConnection {
   readonly peer: { readonly address: string; readonly transport: 'in-process'; readonly secure: boolean }
-  write(chunks: readonly Uint8Array[]): void
+  write(chunks: readonly Uint8Array[], done?: () => void): void
   close(): void
   pause(): void
   resume(): void
@@ -158,8 +158,10 @@ class BrokerEnd implements InProcessConnection {
     return this.#pair.backlogBytes
   }
 
-  write(chunks: readonly Uint8Array[]): void {
-    this.#pair.writeToClient(chunks)
+  /** The client may keep what it gets: what is only lent is copied. */
+  write(chunks: readonly Uint8Array[], done?: () => void): void {
+    this.#pair.writeToClient(done === undefined ? chunks : chunks.map((chunk) => new Uint8Array(chunk)))
+    done?.()
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 /** Topics as they are stored, for doors whose clients keep positions themselves. */
+import type { Lease } from '../base/lease.ts'
 import type { Cleanup, Retention } from './specs.ts'
 import type { LogBounds, StoredBatch, Ticket } from '../storage/log-store.ts'
 
@@ -22,9 +23,10 @@ export interface StoredPartition {
   /**
    * The batches from the one that holds `from`, up to about `bytesMax` but at least one; none at the end. They are as they were
    * published, compressed perhaps; bytes 0 to 16 of each are not meaningful but for its length. Read-only; they may be kept.
+   * @param lease for whoever is done with them soon: may be given what they lie in, and then they may be looked at as long as it is held
    * @throws MillraceError `offset_out_of_range`, `data_corrupt`
    */
-  read(from: number, bytesMax: number): readonly StoredBatch[] | Promise<readonly StoredBatch[]>
+  read(from: number, bytesMax: number, lease?: Lease): readonly StoredBatch[] | Promise<readonly StoredBatch[]>
   /** The first record whose timestamp is `timestampMs` or later. */
   at(timestampMs: number): Promise<RecordPlace | undefined>
   /** The first of the records with the highest timestamp. */

@@ -1,3 +1,5 @@
+import type { Lease } from '../base/lease.ts'
+
 /**
  * One shard's durable, ordered sequence of opaque batches: the port that every engine implements
  * (conformance suite: ports/conformance/journal.ts).
@@ -24,8 +26,9 @@ export interface Journal {
   /**
    * Reads several parts, as `read` reads each of them, neighbours at once: in the order of sequences, and of bytes within a batch, it is
    * fastest. What comes back may be views of memory that they share.
+   * @param lease may be given what they lie in: then they belong to the caller for as long as that is held
    */
-  readParts(parts: readonly JournalPart[]): Promise<readonly Uint8Array[]>
+  readParts(parts: readonly JournalPart[], lease?: Lease): Promise<readonly Uint8Array[]>
 
   /** Length in bytes of the batch at `seq`. Same errors as `read`. */
   length(seq: number): Promise<number>

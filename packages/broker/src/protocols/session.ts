@@ -37,8 +37,11 @@ export interface Session {
 /** The way out. Implemented by listeners; calls after the connection is gone are ignored. */
 export interface Connection {
   readonly peer: Peer
-  /** Sends the chunks in order. The connection owns them from now on; neither side changes their bytes. Sessions call this once per turn. */
-  write(chunks: readonly Uint8Array[]): void
+  /**
+   * Sends the chunks in order. The connection owns them from now on; neither side changes their bytes. Sessions call this once per turn.
+   * @param done with it the chunks are only lent, until it is called: once, when they were sent or never will be
+   */
+  write(chunks: readonly Uint8Array[], done?: () => void): void
   /** Sends what was written, then closes in both directions. If the peer does not take it within a few seconds the listener cuts. */
   close(): void
   /** Stops reading from the peer until `resume`: back-pressure. */

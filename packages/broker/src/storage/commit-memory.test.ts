@@ -13,8 +13,8 @@ function commit(memory: CommitMemory, ...lengths: number[]): Commit {
   return { blocks, pieces: lengths.map((bytes) => memory.take(bytes, blocks)) }
 }
 
-function drop(memory: CommitMemory, { blocks }: Commit): void {
-  for (const block of blocks) memory.release(block)
+function drop({ blocks }: Commit): void {
+  for (const block of blocks) block.release()
 }
 
 test('commits share a block, and each byte belongs to one of them', () => {
@@ -35,26 +35,26 @@ test('a block is used again once no commit has bytes in it, and not before', () 
   const others = (): ArrayBufferLike[] =>
     commit(memory, ...Array.from({ length: 8 }, () => 128 * KIB)).pieces.map(({ buffer }) => buffer)
   others()
-  drop(memory, first)
+  drop(first)
   expect(others().includes(block)).toBe(false)
-  drop(memory, second)
+  drop(second)
   expect(others().includes(block)).toBe(true)
 })
 
 test('the block that is being filled stays, also when the commits in it are gone', () => {
   const memory = new CommitMemory(10_000 * KIB)
   const early = commit(memory, 1000)
-  drop(memory, early)
+  drop(early)
   const late = commit(memory, 1000)
   expect(late.blocks).toEqual(early.blocks)
   expect(late.pieces[0]!.byteOffset).toBe(1000)
 })
 
-test('what was shown is never used again', () => {
+test('what somebody else holds too is not used again', () => {
   const memory = new CommitMemory(10_000 * KIB)
   const shown = commit(memory, 200 * KIB)
-  shown.blocks[0]!.isShown = true
-  drop(memory, shown)
+  shown.blocks[0]!.hold()
+  drop(shown)
   expect(commit(memory, 200 * KIB).pieces[0]!.buffer).not.toBe(shown.pieces[0]!.buffer)
 })
 
@@ -75,7 +75,7 @@ test('under a load of commits of all sizes, memory is that of the commits that a
     while (aliveBytes > 16_384 * KIB) {
       const oldest = alive.shift()!
       for (const piece of oldest.pieces) aliveBytes -= piece.length
-      drop(memory, oldest)
+      drop(oldest)
     }
   }
   const taken = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0)

@@ -1,14 +1,22 @@
 // hot path (bench/src/log-store.ts)
 import { BufferPool } from '@millrace/wire'
+import { Held } from '../base/lease.ts'
 import { KIB } from '../base/units.ts'
 
-/** A piece of memory that commits share, one after the other. */
-export interface MemoryBlock {
+/** A piece of memory that commits share, one after the other. It is held by those that have bytes in it, and while it is being filled. */
+export class MemoryBlock extends Held {
   readonly memory: ArrayBuffer
-  /** Commits that have bytes in it, and one more while it is being filled. */
-  holders: number
-  /** Somebody was given a view of it, and may keep that. */
-  isShown: boolean
+  readonly #pool: BufferPool
+
+  constructor(pool: BufferPool, bytes: number) {
+    super()
+    this.memory = pool.take(bytes)
+    this.#pool = pool
+  }
+
+  protected released(): void {
+    this.#pool.giveBack(this.memory)
+  }
 }
 
 /**
@@ -19,14 +27,13 @@ export class CommitMemory {
   readonly #shared: BufferPool
   /** Apart, because it makes room for other lengths by forgetting those that it has. */
   readonly #large: BufferPool
-  #filling: MemoryBlock
+  #filling: MemoryBlock | undefined
   #used = 0
 
   /** @param keptBytesMax of blocks that no commit needs, at most, and a quarter as much of larger ones */
   constructor(keptBytesMax: number) {
     this.#shared = new BufferPool(keptBytesMax)
     this.#large = new BufferPool(keptBytesMax / 4)
-    this.#filling = EMPTY
   }
 
   /**
@@ -35,18 +42,13 @@ export class CommitMemory {
    */
   take(bytes: number, held: MemoryBlock[]): Uint8Array {
     if (bytes > SHARED_BYTES_MAX) {
-      const own = newBlock(this.#large, bytes)
+      const own = new MemoryBlock(this.#large, bytes)
       held.push(own)
       return new Uint8Array(own.memory, 0, bytes)
     }
-    if (this.#used + bytes > this.#filling.memory.byteLength) {
-      if (this.#filling !== EMPTY) this.release(this.#filling)
-      this.#filling = newBlock(this.#shared, BLOCK_BYTES)
-      this.#used = 0
-    }
-    const block = this.#filling
+    const block = this.#blockFor(bytes)
     if (held.at(-1) !== block && !held.includes(block)) {
-      block.holders++
+      block.hold()
       held.push(block)
     }
     const from = this.#used
@@ -54,19 +56,15 @@ export class CommitMemory {
     return new Uint8Array(block.memory, from, bytes)
   }
 
-  /** A commit needs the block no more, nor do those who were shown it. */
-  release(block: MemoryBlock): void {
-    if (--block.holders > 0 || block.isShown) return
-    const pool = block.memory.byteLength === BLOCK_BYTES ? this.#shared : this.#large
-    pool.giveBack(block.memory)
+  #blockFor(bytes: number): MemoryBlock {
+    if (this.#filling !== undefined && this.#used + bytes <= BLOCK_BYTES) return this.#filling
+    this.#filling?.release()
+    this.#filling = new MemoryBlock(this.#shared, BLOCK_BYTES)
+    this.#used = 0
+    return this.#filling
   }
-}
-
-function newBlock(pool: BufferPool, bytes: number): MemoryBlock {
-  return { memory: pool.take(bytes), holders: 1, isShown: false }
 }
 
 const BLOCK_BYTES: number = 512 * KIB
 /** Longer ones have a block of their own: at the end of a shared one so much would be lost. */
 const SHARED_BYTES_MAX: number = BLOCK_BYTES / 4
-const EMPTY: MemoryBlock = { memory: new ArrayBuffer(0), holders: 1, isShown: false }

@@ -1,5 +1,6 @@
 import { batchOffsets } from '@millrace/wire'
 import { assert } from '../base/assert.ts'
+import type { Lease } from '../base/lease.ts'
 import { MillraceError } from '../base/errors.ts'
 import type { Crc32c } from '../ports/checksum.ts'
 import type { Journal } from '../ports/journal.ts'
@@ -71,7 +72,7 @@ export class JournalLogStore implements LogStore {
     this.#nextLogId = recovered.nextLogId
     this.#replay = new DirectoryReplay(recovered.index)
     const memory = new CommitMemory(2 * limits.commitBytesMax)
-    this.#cache = new TailCache(limits.tailCacheBytes, memory)
+    this.#cache = new TailCache(limits.tailCacheBytes)
     this.#runs = new RunCache(journal, crc32c, limits.runCacheBytes)
     this.#recentHeads = new RecentHeads(limits.recentHeadsBytes, limits.recentHeadsCommits)
     this.#reader = new LogReader({
@@ -223,8 +224,8 @@ export class JournalLogStore implements LogStore {
     return { start: state.start, end: state.end, bytes: isEmpty ? 0 : Math.max(0, Math.round(state.bytes)) }
   }
 
-  read(log: LogId, from: number, bytesMax: number): readonly StoredBatch[] | Promise<readonly StoredBatch[]> {
-    return this.#reader.read(this.#log(log), from, bytesMax)
+  read(log: LogId, from: number, bytesMax: number, lease?: Lease): readonly StoredBatch[] | Promise<readonly StoredBatch[]> {
+    return this.#reader.read(this.#log(log), from, bytesMax, lease)
   }
 
   offsetForTimestamp(log: LogId, timestampMs: number): Promise<number | undefined> {

@@ -1,5 +1,6 @@
 import { batchMaxTimestampMs, batchOffsets, batchProblem, batchSize, BATCH_HEADER_BYTES } from '@millrace/wire'
 import { MillraceError } from '../base/errors.ts'
+import type { Lease } from '../base/lease.ts'
 import type { Crc32c } from '../ports/checksum.ts'
 import type { Journal, JournalPart } from '../ports/journal.ts'
 import type { Scheduler } from '../ports/platform.ts'
@@ -8,14 +9,14 @@ import type { LogIndex } from './log-index.ts'
 import { isDead, type LogState } from './log-state.ts'
 import type { BatchInfo, StoredBatch } from './log-store.ts'
 import { findInTail } from './log-tail.ts'
-import { type ColdReads, ReadAhead } from './read-ahead.ts'
+import { type ColdReads, ReadAhead, type ReadBatch } from './read-ahead.ts'
 import type { ReaderPins } from './reader-pins.ts'
 import type { RunCache } from './run-cache.ts'
 import type { TailCache } from './tail-cache.ts'
 
 // hot path (bench/src/log-store.ts)
 
-const NOTHING: readonly StoredBatch[] = []
+const NOTHING: readonly ReadBatch[] = []
 /** Commits that one cold read reads from. */
 const SPANS_MAX = 256
 
@@ -35,7 +36,7 @@ interface Span {
 }
 
 interface Collected {
-  readonly found: StoredBatch[]
+  readonly found: ReadBatch[]
   /** Where to go on when nothing was found. */
   readonly end: number
 }
@@ -69,24 +70,29 @@ export class LogReader {
     this.#crc32c = crc32c
     this.#pins = pins
     const reads: ColdReads = {
-      read: (log, from, bytesMax) => this.#readJournal(log, from, bytesMax),
+      read: (log, from, bytesMax, lease) => this.#readJournal(log, from, bytesMax, lease),
       isCold: (log, offset) => this.#isCold(log, offset),
     }
     this.ahead = new ReadAhead(readAheadBytes, reads, scheduler)
   }
 
-  read(log: LogState, from: number, bytesWanted: number): readonly StoredBatch[] | Promise<readonly StoredBatch[]> {
+  read(
+    log: LogState,
+    from: number,
+    bytesWanted: number,
+    lease?: Lease,
+  ): readonly StoredBatch[] | Promise<readonly StoredBatch[]> {
     const bytesMax = Math.max(1, bytesWanted)
     if (from < log.start || from > log.end) throw outOfRange(log, from)
     if (from === log.end) return NOTHING
-    const ahead = this.ahead.take(log, from, bytesMax)
+    const ahead = this.ahead.take(log, from, bytesMax, lease)
     if (ahead !== undefined) return ahead
     if (from >= log.sealedEnd || log.runs === undefined || log.runs.find(from) === log.runs.count) {
       const first = findInTail(this.#index.pool, log, from)
       if (first === log.tailCount) return NOTHING
       const page = this.#index.pool.page(log.tailHandle)
       const at = this.#index.pool.first(log.tailHandle) + log.tailFirst
-      const batches = this.#readCached(log, page, at + first, at + log.tailCount, from, bytesMax)
+      const batches = this.#readCached(log, page, at + first, at + log.tailCount, from, bytesMax, lease)
       if (batches !== undefined) return batches
     } else {
       const run = log.runs.at(log.runs.find(from))
@@ -99,11 +105,12 @@ export class LogReader {
           loaded.count,
           from,
           bytesMax,
+          lease,
         )
         if (batches !== undefined && batches.length > 0) return batches
       }
     }
-    return this.#readCold(log, from, bytesMax)
+    return this.#readCold(log, from, bytesMax, lease)
   }
 
   async offsetForTimestamp(log: LogState, timestampMs: number): Promise<number | undefined> {
@@ -166,29 +173,30 @@ export class LogReader {
     to: number,
     offset: number,
     bytesMax: number,
-  ): StoredBatch[] | undefined {
-    const found: StoredBatch[] = []
+    lease: Lease | undefined,
+  ): ReadBatch[] | undefined {
+    const found: ReadBatch[] = []
     let bytes = 0
     for (let row = from; row < to; row++) {
       const base = entries.base[row]!
       if (isDead(log, base, base + entries.offsets[row]!)) continue
-      const stored = this.#cache.get(entries.seq[row]!, entries.position[row]!, entries.length[row]!)
+      const stored = this.#cache.get(entries.seq[row]!, entries.position[row]!, entries.length[row]!, lease)
       if (stored === undefined) return found.length === 0 ? undefined : found
-      bytes = collect(log, stored, base, offset, bytesMax, bytes, found)
+      bytes = collect(log, stored, base, offset, bytesMax, bytes, found, lease)
       if (bytes >= bytesMax) break
     }
     return found
   }
 
-  async #readCold(log: LogState, from: number, bytesMax: number): Promise<readonly StoredBatch[]> {
+  async #readCold(log: LogState, from: number, bytesMax: number, lease: Lease | undefined): Promise<readonly StoredBatch[]> {
     for (let arriving = this.ahead.arriving(log, from); arriving !== undefined; arriving = this.ahead.arriving(log, from)) {
       await arriving
       // It may be forgotten by now.
       if (from < log.start) throw outOfRange(log, from)
-      const ahead = this.ahead.take(log, from, bytesMax)
+      const ahead = this.ahead.take(log, from, bytesMax, lease)
       if (ahead !== undefined) return ahead
     }
-    const batches = await this.#readJournal(log, from, bytesMax)
+    const batches = await this.#readJournal(log, from, bytesMax, lease)
     this.ahead.followed(log, from, bytesMax, batches)
     return batches
   }
@@ -212,14 +220,14 @@ export class LogReader {
     return !this.#cache.holds(entries.seq[row]!)
   }
 
-  async #readJournal(log: LogState, from: number, bytesMax: number): Promise<readonly StoredBatch[]> {
+  async #readJournal(log: LogState, from: number, bytesMax: number, lease: Lease | undefined): Promise<readonly ReadBatch[]> {
     const pin = this.#pins.pin()
     try {
       let offset = from
       while (offset < log.end) {
         const stretch = await this.#stretch(log, offset)
         if (stretch === undefined) return NOTHING
-        const { found, end } = await this.#readStretch(log, stretch, offset, bytesMax)
+        const { found, end } = await this.#readStretch(log, stretch, offset, bytesMax, lease)
         if (found.length > 0) return found
         offset = Math.max(end, log.start)
       }
@@ -259,7 +267,13 @@ export class LogReader {
     return { entries, from: 0, to: entries.base.length }
   }
 
-  async #readStretch(log: LogState, stretch: Stretch, offset: number, bytesMax: number): Promise<Collected> {
+  async #readStretch(
+    log: LogState,
+    stretch: Stretch,
+    offset: number,
+    bytesMax: number,
+    lease: Lease | undefined,
+  ): Promise<Collected> {
     const { entries } = stretch
     // Neighbours in the journal are read at once.
     const spans: Span[] = []
@@ -289,8 +303,8 @@ export class LogReader {
       bytes += length
       end = rowEnd
     }
-    const parts = await this.#readSpans(entries, spans)
-    const found: StoredBatch[] = []
+    const parts = await this.#readSpans(entries, spans, lease)
+    const found: ReadBatch[] = []
     let collected = 0
     for (let n = 0; n < spans.length; n++) {
       const span = spans[n]!
@@ -298,7 +312,7 @@ export class LogReader {
       for (let row = span.row; row < span.row + span.rows; row++) {
         const stored = parts[n]!.subarray(at, at + entries.length[row]!)
         this.#check(stored, entries, row)
-        collected = collect(log, stored, entries.base[row]!, offset, bytesMax, collected, found)
+        collected = collect(log, stored, entries.base[row]!, offset, bytesMax, collected, found, lease)
         if (collected >= bytesMax) return { found, end }
         at += entries.length[row]!
       }
@@ -306,13 +320,13 @@ export class LogReader {
     return { found, end }
   }
 
-  async #readSpans(entries: EntryColumns, spans: readonly Span[]): Promise<readonly Uint8Array[]> {
-    const cached = spans.map(({ row, length }) => this.#cache.get(entries.seq[row]!, entries.position[row]!, length))
+  async #readSpans(entries: EntryColumns, spans: readonly Span[], lease: Lease | undefined): Promise<readonly Uint8Array[]> {
+    const cached = spans.map(({ row, length }) => this.#cache.get(entries.seq[row]!, entries.position[row]!, length, lease))
     const wanted: JournalPart[] = []
     for (const [n, { row, length }] of spans.entries()) {
       if (cached[n] === undefined) wanted.push({ seq: entries.seq[row]!, from: entries.position[row]!, length })
     }
-    const read = await this.#journal.readParts(wanted)
+    const read = await this.#journal.readParts(wanted, lease)
     let at = 0
     return cached.map((bytes) => bytes ?? read[at++]!)
   }
@@ -368,7 +382,8 @@ function collect(
   offset: number,
   bytesMax: number,
   bytesBefore: number,
-  found: StoredBatch[],
+  found: ReadBatch[],
+  lease: Lease | undefined,
 ): number {
   let base = entryBase
   let bytes = bytesBefore
@@ -377,7 +392,7 @@ function collect(
     const size = ((stored[at + 8]! << 24) | (stored[at + 9]! << 16) | (stored[at + 10]! << 8) | stored[at + 11]!) + 12
     const end = base + ((stored[at + 23]! << 24) | (stored[at + 24]! << 16) | (stored[at + 25]! << 8) | stored[at + 26]!) + 1
     if (end > offset && !isDead(log, base, end)) {
-      found.push({ baseOffset: base, lastOffset: end - 1, bytes: stored.subarray(at, at + size) })
+      found.push({ baseOffset: base, lastOffset: end - 1, bytes: stored.subarray(at, at + size), lease })
       bytes += size
     }
     base = end

@@ -1,3 +1,5 @@
+import type { Lease } from '../base/lease.ts'
+
 /**
  * Many logs over one journal. Everything in this file is the contract; `open-log-store.ts` implements it.
  *
@@ -70,9 +72,10 @@ export interface LogStore {
    * The committed batches from the one that holds `from` (or the first after it, where there is a gap), up to about
    * `bytesMax` but at least one; empty at the end of the log. Answers at once when they are in the tail cache, otherwise
    * with a promise. The bytes are checked against their CRC and are read-only; they may be kept.
+   * @param lease may be given what they lie in: then they may be looked at as long as that is held
    * @throws MillraceError `offset_out_of_range` below the start or above the end, `not_found`, `data_corrupt`
    */
-  read(log: LogId, from: number, bytesMax: number): readonly StoredBatch[] | Promise<readonly StoredBatch[]>
+  read(log: LogId, from: number, bytesMax: number, lease?: Lease): readonly StoredBatch[] | Promise<readonly StoredBatch[]>
 
   /**
    * First offset whose batch has a maximum timestamp >= `timestampMs`, at batch granularity, or undefined if there is none.

@@ -1,15 +1,21 @@
 import { KIB, MIB } from '../base/units.ts'
 import { MillraceError } from '../base/errors.ts'
+import { Lease } from '../base/lease.ts'
 import type { Scheduler, Timer } from '../ports/platform.ts'
 import { isDead, type LogState } from './log-state.ts'
 import type { StoredBatch } from './log-store.ts'
 
 // hot path (bench/src/peers/compare-kafka.ts, consume)
 
+/** One that was read, and what it lies in, where that is not its own. */
+export interface ReadBatch extends StoredBatch {
+  readonly lease?: Lease | undefined
+}
+
 /** How it reads. Both may be asked at any time while a log is there. */
 export interface ColdReads {
   /** From the journal. */
-  read(log: LogState, from: number, bytesMax: number): Promise<readonly StoredBatch[]>
+  read(log: LogState, from: number, bytesMax: number, lease: Lease | undefined): Promise<readonly ReadBatch[]>
   /** Whether what is there has to be read from the journal. */
   isCold(log: LogState, offset: number): boolean
 }
@@ -22,13 +28,15 @@ interface Stream {
   /** Where reading goes on. */
   next: number
   /** From `from` to `next`, or none. The first was given away already: who takes less than that begins with it next time. */
-  batches: StoredBatch[]
+  batches: ReadBatch[]
   /** Of `batches` and of a read under way. */
   bytes: number
   /** How much is asked for at a time. */
   readonly wanted: number
   loading: Promise<void> | undefined
   isToFill: boolean
+  /** Whoever reads says when he is done. */
+  lends: boolean
   /** Asked for since the last look. */
   isUsed: boolean
   isDropped: boolean
@@ -70,11 +78,12 @@ export class ReadAhead {
   }
 
   /** What is ready from `from` on, about `bytesMax` of it or as much as there is; undefined where nothing is. */
-  take(log: LogState, from: number, bytesMax: number): StoredBatch[] | undefined {
+  take(log: LogState, from: number, bytesMax: number, lease?: Lease): ReadBatch[] | undefined {
     if (this.#streams.size === 0) return undefined
     const stream = this.#find(log, from)
     if (stream === undefined) return undefined
     stream.isUsed = true
+    stream.lends = lease !== undefined
     const { batches } = stream
     let first = 0
     while (first < batches.length && batches[first]!.lastOffset < from) first++
@@ -85,8 +94,10 @@ export class ReadAhead {
     if (to === first) return undefined
     if (bytes < bytesMax / 2) this.#fill(stream)
     if (bytes < bytesMax / 2 && stream.loading !== undefined) return undefined
-    const taken = batches.slice(first, to).filter(({ baseOffset, lastOffset }) => !isDead(log, baseOffset, lastOffset + 1))
+    const alive = batches.slice(first, to).filter(({ baseOffset, lastOffset }) => !isDead(log, baseOffset, lastOffset + 1))
+    const taken = alive.map((batch) => lentTo(lease, batch))
     this.#release(stream, to - 1)
+    this.#keepLast(stream)
     this.#fillSoon(stream)
     return taken.length === 0 ? undefined : taken
   }
@@ -97,7 +108,7 @@ export class ReadAhead {
   }
 
   /** Somebody asked for `bytesMax` from `from` on, and the journal gave `batches`. */
-  followed(log: LogState, from: number, bytesMax: number, batches: readonly StoredBatch[]): void {
+  followed(log: LogState, from: number, bytesMax: number, batches: readonly ReadBatch[]): void {
     const last = batches.at(-1)
     if (last === undefined || this.#isStopped) return
     const next = last.lastOffset + 1
@@ -108,7 +119,7 @@ export class ReadAhead {
     } else if (stream.loading === undefined && next >= stream.next) {
       this.#release(stream, stream.batches.length)
       stream.next = next
-      this.#keep(stream, [last])
+      this.#keep(stream, [ownOf(last)])
       this.#fillSoon(stream)
     }
   }
@@ -141,7 +152,7 @@ export class ReadAhead {
     if (this.#count === STREAMS_MAX) return
     this.#count++
     const wanted = Math.min(Math.max(bytesMax, AHEAD_BYTES_MIN), AHEAD_BYTES_MAX)
-    const progress = { batches: [], bytes: 0, loading: undefined, isToFill: false, isUsed: true, isDropped: false }
+    const progress = { batches: [], bytes: 0, loading: undefined, isToFill: false, lends: false, isUsed: true, isDropped: false }
     const stream: Stream = { log, from, next, wanted, ...progress }
     const streams = this.#streams.get(log)
     if (streams === undefined) this.#streams.set(log, [stream])
@@ -178,19 +189,22 @@ export class ReadAhead {
 
   async #load(stream: Stream): Promise<void> {
     this.#account(stream, stream.wanted)
-    const batches = await this.#read(stream)
+    const lease = stream.lends ? new Lease() : undefined
+    const batches = await this.#read(stream, lease)
     // In the same turn as what follows: nobody else may take the room meanwhile.
     this.#account(stream, -stream.wanted)
     stream.loading = undefined
-    if (stream.isDropped) return
-    if (batches.length === 0) return this.#drop(stream)
-    this.#keep(stream, batches)
-    this.#fillSoon(stream)
+    if (batches.length === 0) this.#drop(stream)
+    if (!stream.isDropped) {
+      this.#keep(stream, batches)
+      this.#fillSoon(stream)
+    }
+    lease?.release()
   }
 
-  async #read({ log, next, wanted }: Stream): Promise<readonly StoredBatch[]> {
+  async #read({ log, next, wanted }: Stream, lease: Lease | undefined): Promise<readonly ReadBatch[]> {
     try {
-      return await this.#reads.read(log, next, wanted)
+      return await this.#reads.read(log, next, wanted, lease)
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
       // Whoever gets there reads it himself, and is told.
@@ -198,8 +212,9 @@ export class ReadAhead {
     }
   }
 
-  #keep(stream: Stream, batches: readonly StoredBatch[]): void {
+  #keep(stream: Stream, batches: readonly ReadBatch[]): void {
     for (const batch of batches) {
+      batch.lease?.hold()
       stream.batches.push(batch)
       this.#account(stream, batch.bytes.length)
     }
@@ -209,8 +224,18 @@ export class ReadAhead {
 
   /** Lets go of the first `count` batches. */
   #release(stream: Stream, count: number): void {
-    for (const batch of stream.batches.splice(0, count)) this.#account(stream, -batch.bytes.length)
+    for (const batch of stream.batches.splice(0, count)) {
+      this.#account(stream, -batch.bytes.length)
+      batch.lease?.release()
+    }
     stream.from = stream.batches[0]?.baseOffset ?? stream.next
+  }
+
+  /** What was given away keeps no more than itself in memory. */
+  #keepLast({ batches }: Stream): void {
+    const given = batches[0]!
+    batches[0] = ownOf(given)
+    given.lease?.release()
   }
 
   #account(stream: Stream, bytes: number): void {
@@ -224,6 +249,7 @@ export class ReadAhead {
     this.#account(stream, -stream.bytes)
     stream.isDropped = true
     this.#count--
+    for (const { lease } of stream.batches) lease?.release()
     stream.batches = []
     const left = this.#streams.get(stream.log)!.filter((other) => other !== stream)
     if (left.length === 0) this.#streams.delete(stream.log)
@@ -238,4 +264,15 @@ export class ReadAhead {
     }
     if (this.#streams.size > 0) this.#timer = this.#scheduler.after(IDLE_MS, () => this.#dropUnused())
   }
+}
+
+/** What somebody may look at as long as he holds his lease, or keep if he has none. */
+function lentTo(lease: Lease | undefined, batch: ReadBatch): ReadBatch {
+  if (lease === undefined) return ownOf(batch)
+  if (batch.lease !== undefined) lease.add(batch.lease)
+  return batch
+}
+
+function ownOf(batch: ReadBatch): ReadBatch {
+  return batch.lease === undefined ? batch : { ...batch, bytes: new Uint8Array(batch.bytes), lease: undefined }
 }

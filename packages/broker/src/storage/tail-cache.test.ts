@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { Lease } from '../base/lease.ts'
 import { CommitMemory, type MemoryBlock } from './commit-memory.ts'
 import { TailCache, type CommitBytes } from './tail-cache.ts'
 
@@ -10,7 +11,7 @@ const commit = (...parts: [start: number, bytes: number[]][]): CommitBytes => ({
 })
 
 test('bytes are found by commit and position, inside of one part', () => {
-  const cache = new TailCache(100_000, new CommitMemory(0))
+  const cache = new TailCache(100_000)
   cache.add(7, commit([100, [1, 2, 3]], [200, [4, 5]]))
   expect(cache.get(7, 101, 2)).toEqual(Uint8Array.of(2, 3))
   expect(cache.get(7, 200, 2)).toEqual(Uint8Array.of(4, 5))
@@ -23,7 +24,7 @@ test.each([
   ['large', 3000, 3500],
   ['small', 500, 532],
 ])('the oldest of %s commits go when there are too many bytes, counting what a commit costs besides them', (_, bytes, cost) => {
-  const cache = new TailCache(70_000, new CommitMemory(0))
+  const cache = new TailCache(70_000)
   const kept = Math.floor(70_000 / cost)
   for (let seq = 0; seq < 5000; seq++) cache.add(seq, commit([64, Array.from({ length: bytes }, () => seq % 256)]))
   expect(cache.bytes).toBe(kept * cost)
@@ -32,7 +33,7 @@ test.each([
 })
 
 test('a small commit of several parts is one run of bytes, and has none before and after', () => {
-  const cache = new TailCache(10_000, new CommitMemory(0))
+  const cache = new TailCache(10_000)
   cache.add(0, commit([64, [1, 2]], [66, [3]]))
   cache.add(1, commit([64, [4]]))
   cache.add(2, commit())
@@ -41,7 +42,7 @@ test('a small commit of several parts is one run of bytes, and has none before a
 })
 
 test('after a gap the older commits are no longer there', () => {
-  const cache = new TailCache(10_000, new CommitMemory(0))
+  const cache = new TailCache(10_000)
   cache.add(1, commit([64, [1]]))
   cache.add(3, commit([64, [3]]))
   expect([cache.get(1, 64, 1), cache.get(2, 64, 1), cache.get(3, 64, 1)]).toEqual([undefined, undefined, Uint8Array.of(3)])
@@ -49,7 +50,7 @@ test('after a gap the older commits are no longer there', () => {
 
 test('the memory of commits serves others again, unless somebody may still look at it', () => {
   const memory = new CommitMemory(10_000_000)
-  const cache = new TailCache(450_000, memory)
+  const cache = new TailCache(450_000)
   const seen: MemoryBlock[] = []
   for (let seq = 0; seq < 3; seq++) {
     const blocks: MemoryBlock[] = []
@@ -66,7 +67,7 @@ test('the memory of commits serves others again, unless somebody may still look 
 
 test('a few bytes of a large commit are copied: its memory serves others again, and they stay as they were', () => {
   const memory = new CommitMemory(10_000_000)
-  const cache = new TailCache(300_000, memory)
+  const cache = new TailCache(300_000)
   const blocks: MemoryBlock[] = []
   const part = memory.take(200_000, blocks).fill(1)
   cache.add(0, { starts: [64], parts: [part], bytes: part.length, blocks })
@@ -76,4 +77,19 @@ test('a few bytes of a large commit are copied: its memory serves others again, 
   expect(again.buffer).toBe(part.buffer)
   again.fill(2)
   expect(seen.every((byte) => byte === 1)).toBe(true)
+})
+
+test('memory that is lent serves others again once the lease ended, and not before', () => {
+  const memory = new CommitMemory(10_000_000)
+  const cache = new TailCache(300_000)
+  const blocks: MemoryBlock[] = []
+  const part = memory.take(200_000, blocks).fill(1)
+  cache.add(0, { starts: [64], parts: [part], bytes: part.length, blocks })
+  const lease = new Lease()
+  const seen = cache.get(0, 64, 100_000, lease)!
+  cache.add(1, { starts: [], parts: [], bytes: 500_000, blocks: [] })
+  expect(seen.buffer).toBe(part.buffer)
+  expect(memory.take(200_000, []).buffer).not.toBe(part.buffer)
+  lease.release()
+  expect(memory.take(200_000, []).buffer).toBe(part.buffer)
 })

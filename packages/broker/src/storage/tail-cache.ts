@@ -1,5 +1,6 @@
 // hot path (bench/src/log-store.ts)
-import type { CommitMemory, MemoryBlock } from './commit-memory.ts'
+import type { Lease } from '../base/lease.ts'
+import type { MemoryBlock } from './commit-memory.ts'
 import { PIECE_BYTES_MAX, Slabs } from './slabs.ts'
 
 /** The payload of one commit, as it was written: parts and the byte of the commit at which each begins. */
@@ -20,7 +21,6 @@ interface Slab {
 /** The newest commits, for deliveries that keep up. Bounded by bytes, oldest out. */
 export class TailCache {
   readonly #bytesMax: number
-  readonly #memory: CommitMemory
   readonly #copies = new Slabs()
   /** Commit `#first + n` is at slot n + #head. Of a small one this is the slab that its bytes were copied to. */
   #commits: (CommitBytes | Slab | undefined)[] = []
@@ -33,10 +33,8 @@ export class TailCache {
   #first = 0
   #bytes = 0
 
-  /** @param memory gets back the blocks of commits that nobody saw */
-  constructor(bytesMax: number, memory: CommitMemory) {
+  constructor(bytesMax: number) {
     this.#bytesMax = bytesMax
-    this.#memory = memory
   }
 
   get bytes(): number {
@@ -62,9 +60,10 @@ export class TailCache {
 
   /**
    * `length` bytes at byte `position` of commit `seq`, or undefined if they are not here. The range lies inside one part. Few of them are
-   * copied: a view, which nobody says the end of, costs the whole block that it lies in.
+   * copied: a view costs the whole block that it lies in.
+   * @param lease gets what they lie in; without one they are the caller's, and the block is not used again
    */
-  get(seq: number, position: number, length: number): Uint8Array | undefined {
+  get(seq: number, position: number, length: number, lease?: Lease): Uint8Array | undefined {
     if (seq < this.#first) return undefined
     const slot = seq - this.#first + this.#head
     const commit = this.#commits[slot]
@@ -92,7 +91,9 @@ export class TailCache {
       copy.set(view)
       return copy
     }
-    for (const block of commit.blocks) block.isShown = true
+    const block = commit.blocks.find(({ memory }) => memory === part.buffer)
+    if (block !== undefined && lease !== undefined) lease.add(block)
+    else block?.hold()
     return view
   }
 
@@ -129,7 +130,7 @@ export class TailCache {
       return
     }
     this.#bytes -= commit.bytes + OVERHEAD_BYTES
-    for (const block of commit.blocks) this.#memory.release(block)
+    for (const block of commit.blocks) block.release()
   }
 
   #clear(first: number): void {

@@ -74,7 +74,7 @@ export class KafkaPeer implements Connection {
 
   // ---- Connection -----------------------------------------------------------------------------------------------------
 
-  write(chunks: readonly Uint8Array[]): void {
+  write(chunks: readonly Uint8Array[], done?: () => void): void {
     if (this.closed) throw new Error('the session wrote after close()')
     for (const chunk of chunks) {
       this.written += chunk.length
@@ -85,6 +85,7 @@ export class KafkaPeer implements Connection {
       this.#frames.feed(chunk)
       while (this.#frames.next()) this.#responses.push(this.#frames.bytes.slice(this.#frames.start, this.#frames.end))
     }
+    done?.()
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 // hot path (packages/broker/test/kafka/throughput.mjs)
 import { RecordReader } from '@millrace/wire'
+import type { Lease } from '../../base/lease.ts'
 import { assert } from '../../base/assert.ts'
 import type { BatchInfo, LogBounds, LogId, StoredBatch, Ticket } from '../../storage/log-store.ts'
 import type { Topic } from '../entities.ts'
@@ -118,9 +119,9 @@ class Partition implements StoredPartition {
     return this.#shard.stored.bounds(this.#tail.id)
   }
 
-  read(from: number, bytesMax: number): readonly StoredBatch[] | Promise<readonly StoredBatch[]> {
+  read(from: number, bytesMax: number, lease?: Lease): readonly StoredBatch[] | Promise<readonly StoredBatch[]> {
     this.#target.checkLife()
-    return this.#shard.stored.read(this.#tail.id, from, bytesMax)
+    return this.#shard.stored.read(this.#tail.id, from, bytesMax, lease)
   }
 
   async at(timestampMs: number): Promise<RecordPlace | undefined> {

@@ -2,15 +2,10 @@
 // hot path (bench/src/peers/compare-kafka.ts, consume)
 import { constants, read } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
-import { KIB, MIB } from '../../base/units.ts'
-import { allocateBlocks } from './aligned-memory.ts'
+import { KIB } from '../../base/units.ts'
+import { isWholeBlocks } from './aligned-memory.ts'
 import { BLOCK_BYTES, hasCode } from './file-system.ts'
-import { aligned } from './frame.ts'
 
-/** A MiB from anywhere, as whole blocks. */
-const WINDOW_BYTES: number = MIB + 8 * KIB
-/** Of all files. Whoever finds none free reads as if there were no such thing. */
-const WINDOWS_MAX = 2
 /** A disk that takes longer over large reads, on average, is one whose data is worth keeping in the page cache. It is tried again after a while. */
 const SLOW_MS = 6
 const SLOW_FOR_MS = 1000
@@ -19,12 +14,10 @@ const LARGE_BYTES: number = 512 * KIB
 /** What the last read counts for in the average: others on the processor make single ones late. */
 const LAST_SHARE = 0.1
 
-const freeWindows: Uint8Array[] = []
-let windowsMade = 0
 let averageMs = 0
 let slowUntilMs = 0
 
-/** One file. It is read into memory that is used again, and copied: new memory costs more than that, page by page. */
+/** One file. */
 export class DirectReader {
   readonly #fd: number
   #opening: Promise<FileHandle | undefined> | undefined
@@ -37,26 +30,19 @@ export class DirectReader {
 
   /** @returns bytes read, perhaps fewer than asked for; undefined if it has to be done in another way, this time or ever */
   async read(into: Uint8Array, position: number): Promise<number | undefined> {
-    const window = this.#isRefused ? undefined : takeWindow()
-    if (window === undefined) return undefined
+    if (this.#isRefused || position % BLOCK_BYTES > 0 || !isWholeBlocks(into) || isSlow()) return undefined
     try {
       const handle = await (this.#opening ??= reopenDirect(this.#fd))
       if (handle === undefined) return undefined
-      const lead = position % BLOCK_BYTES
-      const blocks = window.subarray(0, Math.min(aligned(lead + into.length, BLOCK_BYTES), window.length))
       const startedMs = performance.now()
-      const count = await readAt(handle.fd, blocks, position - lead)
+      const count = await readAt(handle.fd, into, position)
       if (count >= LARGE_BYTES) took(performance.now() - startedMs)
-      const found = Math.max(0, Math.min(count - lead, into.length))
-      into.set(blocks.subarray(lead, lead + found))
-      return found
+      return count
     } catch (error) {
       // The disk wants other boundaries, or the file system refuses after all. Other reads may be under way: closing has time.
       if (!hasCode(error, 'EINVAL')) throw error
       this.#isRefused = true
       return undefined
-    } finally {
-      freeWindows.push(window)
     }
   }
 
@@ -95,17 +81,13 @@ export function readAt(fd: number, into: Uint8Array, position: number): Promise<
   })
 }
 
+function isSlow(): boolean {
+  return performance.now() < slowUntilMs
+}
+
 function took(ms: number): void {
   averageMs += (ms - averageMs) * LAST_SHARE
   if (averageMs < SLOW_MS) return
   averageMs = 0
   slowUntilMs = performance.now() + SLOW_FOR_MS
-}
-
-function takeWindow(): Uint8Array | undefined {
-  if (performance.now() < slowUntilMs) return undefined
-  const window = freeWindows.pop()
-  if (window !== undefined || windowsMade === WINDOWS_MAX) return window
-  windowsMade++
-  return allocateBlocks(WINDOW_BYTES)
 }

@@ -1,6 +1,7 @@
 /** The disk engine at work; open-disk-journal.ts builds it. Format: docs/formats/journal.md. */
 import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
+import type { Lease } from '../../base/lease.ts'
 import type { Crc32c } from '../../ports/checksum.ts'
 import type { AppendResult, Journal, JournalBounds, JournalExtent, JournalLimits, JournalPart } from '../../ports/journal.ts'
 import type { DirectoryLock, Durability, File, FileSystem } from './file-system.ts'
@@ -11,6 +12,7 @@ import type { Headroom } from './headroom.ts'
 import { IndexPages } from './index-pages.ts'
 import { Maintenance } from './maintenance.ts'
 import type { Manifest } from './manifest.ts'
+import { ReadBlocks } from './read-blocks.ts'
 import type { SegmentFiles } from './segment-files.ts'
 import type { SegmentList } from './segment-list.ts'
 import type { EmptySegment, SegmentSupply } from './segment-supply.ts'
@@ -59,7 +61,8 @@ export class DiskJournal implements Journal {
     this.#segments = parts.segments
     this.#writer = parts.writer
     const isDurable = parts.durability === 'fsync'
-    this.#reader = new FrameReader(new IndexPages(parts.indexPagesMax), parts.crc32c, parts.onWarning, isDurable)
+    const reading = { mayBypass: isDurable, blocks: new ReadBlocks(parts.fileSystem) }
+    this.#reader = new FrameReader(new IndexPages(parts.indexPagesMax), parts.crc32c, parts.onWarning, reading)
     const fail = (error: unknown): void => this.#fail(error)
     this.#fill = new WindowFill(parts.fileSystem, (bytes) => parts.headroom.took(bytes), fail)
     this.#maintenance = new Maintenance(parts, this.#fill, fail)
@@ -89,13 +92,13 @@ export class DiskJournal implements Journal {
     return this.#withSegment(seq, (segment, file) => this.#reader.read(segment, file, { seq, from, length }))
   }
 
-  async readParts(parts: readonly JournalPart[]): Promise<readonly Uint8Array[]> {
+  async readParts(parts: readonly JournalPart[], lease?: Lease): Promise<readonly Uint8Array[]> {
     const segments = parts.map(({ seq }) => this.#segmentOf(seq))
     const groups: Promise<readonly Uint8Array[]>[] = []
     for (let from = 0, to = 0; from < parts.length; from = to) {
       while (to < parts.length && segments[to] === segments[from]) to++
       const group = parts.slice(from, to)
-      groups.push(this.#withSegment(group[0]!.seq, (segment, file) => this.#reader.readParts(segment, file, group)))
+      groups.push(this.#withSegment(group[0]!.seq, (segment, file) => this.#reader.readParts(segment, file, group, lease)))
     }
     return (await Promise.all(groups)).flat()
   }

@@ -14,7 +14,7 @@ export interface FileSystem {
   open(path: string, create: boolean): Promise<File>
   /** Opens an existing file to fill it. A descriptor of its own: a failure is reported once per descriptor. */
   openForAppend(path: string, durability: Durability): Promise<AppendFile>
-  /** Memory for `AppendFile.append`, zeros. */
+  /** Memory for `AppendFile.append` and `File.readOnce`, zeros. */
   allocateBlocks(bytes: number): Uint8Array
   /** Replaces `to` if it exists. Durable after `syncDirectory`. */
   rename(from: string, to: string): Promise<void>
@@ -33,7 +33,10 @@ export interface File {
   write(bytes: Uint8Array, position: number): Promise<number>
   /** @returns bytes read; fewer than asked at the end of the file */
   read(into: Uint8Array, position: number): Promise<number>
-  /** As `read`, of what nobody reads again soon: past the page cache where that can be done and costs less. Of what was written durably only. */
+  /**
+   * As `read`, of what nobody reads again soon: past the page cache where that can be done and costs less, which is where whole blocks are
+   * read into memory of `allocateBlocks`. Of what was written durably only.
+   */
   readOnce(into: Uint8Array, position: number): Promise<number>
   /** Makes what was written durable, with the size of the file (fdatasync). */
   sync(): Promise<void>

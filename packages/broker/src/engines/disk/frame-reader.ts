@@ -1,13 +1,14 @@
 /** Reads frames of segments: neighbours with one read of the file, and a part deep inside a large one with two at once. */
 // hot path
 import { KIB, MIB } from '../../base/units.ts'
+import type { Lease } from '../../base/lease.ts'
 import type { Crc32c } from '../../ports/checksum.ts'
 import type { JournalPart } from '../../ports/journal.ts'
 import type { File } from './file-system.ts'
 import { damaged, FrameFinder, isPossible, type Place } from './frame-finder.ts'
 import { endMarker, FRAME_HEADER_BYTES, type FrameHeader } from './frame.ts'
 import type { IndexPages } from './index-pages.ts'
-import { type Piece, Stretches } from './stretches.ts'
+import { type Piece, type ReadingTerms, Stretches } from './stretches.ts'
 import type { Segment } from './segment.ts'
 import { readFully } from './whole-transfers.ts'
 
@@ -28,13 +29,12 @@ interface Wanted {
 export class FrameReader {
   readonly #finder: FrameFinder
   readonly #crc32c: Crc32c
-  readonly #mayBypass: boolean
+  readonly #terms: ReadingTerms
 
-  /** @param mayBypass whether frames are durable when they can be read, so that the page cache knows no more than the disk */
-  constructor(indexPages: IndexPages, crc32c: Crc32c, onWarning: (message: string) => void, mayBypass: boolean) {
+  constructor(indexPages: IndexPages, crc32c: Crc32c, onWarning: (message: string) => void, terms: ReadingTerms) {
     this.#finder = new FrameFinder(indexPages, crc32c, onWarning)
     this.#crc32c = crc32c
-    this.#mayBypass = mayBypass
+    this.#terms = terms
   }
 
   async length(segment: Segment, file: File, seq: number): Promise<number> {
@@ -49,7 +49,7 @@ export class FrameReader {
   }
 
   /** Checks small frames, and every body that is read as a whole. A part of a large body is for the caller to check. */
-  async readParts(segment: Segment, file: File, parts: readonly JournalPart[]): Promise<readonly Uint8Array[]> {
+  async readParts(segment: Segment, file: File, parts: readonly JournalPart[], lease?: Lease): Promise<readonly Uint8Array[]> {
     const places: (Place | undefined)[] = []
     for (const { seq } of parts) {
       const place = await this.#finder.placeOf(segment, file, seq)
@@ -61,7 +61,7 @@ export class FrameReader {
       const place = places[n]
       wanted.push(place === undefined ? undefined : this.#plan(stretches, parts[n]!, place, wanted[n - 1]))
     }
-    await stretches.read(file, this.#mayBypass)
+    await stretches.read(file, this.#terms, lease)
     const found: Uint8Array[] = []
     for (let n = 0; n < parts.length; n++) {
       const bytes = wanted[n] === undefined ? undefined : this.#found(segment, wanted[n]!)
@@ -116,7 +116,7 @@ export class FrameReader {
     if (place === undefined) throw damaged(segment, part.seq, (await this.#finder.placeOf(segment, file, part.seq)).start)
     const stretches = new Stretches()
     const wanted = this.#plan(stretches, part, place, undefined)
-    await stretches.read(file)
+    await stretches.read(file, this.#terms)
     const bytes = this.#found(segment, wanted)
     if (bytes === undefined) throw damaged(segment, part.seq, place.start)
     return bytes

@@ -1,20 +1,31 @@
 /** What is to be read from a file, as few reads. */
 // hot path
-import { KIB, MIB } from '../../base/units.ts'
+import type { Lease } from '../../base/lease.ts'
+import { KIB } from '../../base/units.ts'
 import { BLOCK_BYTES, type File } from './file-system.ts'
+import { aligned } from './frame.ts'
+import { READ_BLOCK_BYTES, type ReadBlocks } from './read-blocks.ts'
 import { readFully } from './whole-transfers.ts'
 
 /** Reading so much in between costs less than a read of its own. */
 const GAP_BYTES_MAX: number = 16 * KIB
-/** Larger ones are read by several threads at once. */
-const STRETCH_BYTES_MAX: number = MIB
+/** Larger ones are read by several threads at once. It fits a block of memory, wherever in the file it begins. */
+const STRETCH_BYTES_MAX: number = READ_BLOCK_BYTES - 2 * BLOCK_BYTES
 
 /** Whoever reads so much goes through old data, and hardly comes back to it. */
 const ONCE_BYTES_MIN: number = 256 * KIB
+/** Less is not worth lending a block of memory. */
+const LENT_BYTES_MIN: number = 128 * KIB
 
 /** A range of the file, once it is read. */
 export interface Piece {
   readonly bytes: Buffer
+}
+
+export interface ReadingTerms {
+  /** Whether all that can be read is durable, so that the page cache knows no more than the disk. */
+  readonly mayBypass: boolean
+  readonly blocks: ReadBlocks
 }
 
 /** One read. */
@@ -32,10 +43,26 @@ class Stretch {
     return start >= this.start && start <= this.end + GAP_BYTES_MAX && end - this.start <= STRETCH_BYTES_MAX
   }
 
-  async read(file: File, once: boolean): Promise<void> {
-    const bytes = Buffer.allocUnsafeSlow(this.end - this.start)
-    await readFully(file, bytes, this.start, once && bytes.length >= BLOCK_BYTES)
-    this.bytes = bytes
+  async read(file: File, once: boolean, blocks: ReadBlocks, lease: Lease | undefined): Promise<void> {
+    const length = this.end - this.start
+    const lendTo = length >= LENT_BYTES_MIN ? lease : undefined
+    const isBlockUseful = (once && length >= BLOCK_BYTES) || lendTo !== undefined
+    const block = isBlockUseful && length <= STRETCH_BYTES_MAX ? blocks.take() : undefined
+    if (block === undefined) {
+      this.bytes = Buffer.allocUnsafeSlow(length)
+      await readFully(file, this.bytes, this.start)
+      return
+    }
+    try {
+      const lead = this.start % BLOCK_BYTES
+      const whole = block.bytes.subarray(0, aligned(lead + length, BLOCK_BYTES))
+      await readFully(file, whole, this.start - lead, once)
+      const bytes = Buffer.from(whole.buffer, whole.byteOffset + lead, length)
+      lendTo?.add(block)
+      this.bytes = lendTo === undefined ? copyOf(bytes) : bytes
+    } finally {
+      block.release()
+    }
   }
 }
 
@@ -69,11 +96,17 @@ export class Stretches {
     return new PieceOfStretch(stretch, start, end)
   }
 
-  /** The bytes beyond the end of the file are zeros. @param mayBypass whether all that was written to the file is durable */
-  async read(file: File, mayBypass = false): Promise<void> {
+  /** The bytes beyond the end of the file are zeros. @param lease gets what they lie in; without one they have memory of their own */
+  async read(file: File, { mayBypass, blocks }: ReadingTerms, lease?: Lease): Promise<void> {
     let bytes = 0
     for (const { start, end } of this.#all) bytes += end - start
     const once = mayBypass && bytes >= ONCE_BYTES_MIN
-    await Promise.all(this.#all.map((stretch) => stretch.read(file, once)))
+    await Promise.all(this.#all.map((stretch) => stretch.read(file, once, blocks, lease)))
   }
+}
+
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  copy.set(bytes)
+  return copy
 }

@@ -13,7 +13,17 @@ import { saslAuthenticateApi } from './login/sasl-apis.ts'
 import { BareReply, type PendingReply, Replies } from './replies.ts'
 import { readClientId, readRequestHeader, type RequestHeader } from './request-header.ts'
 import { metered } from './throttling.ts'
-import { type Attached, type Client, Durable, type HostPort, type Reply, type ServedApi, type Wait } from './served-api.ts'
+import {
+  type Answer,
+  type Attached,
+  type Client,
+  Durable,
+  type HostPort,
+  Lent,
+  type Reply,
+  type ServedApi,
+  type Wait,
+} from './served-api.ts'
 
 const SASL_HANDSHAKE = 17
 const API_VERSIONS = 18
@@ -170,7 +180,7 @@ export class KafkaSession implements Session, CommitWaiter, Client {
     else this.#answered(pending, reply)
   }
 
-  async #answerLater(pending: PendingReply, reply: Promise<object>): Promise<void> {
+  async #answerLater(pending: PendingReply, reply: Promise<Answer<object>>): Promise<void> {
     try {
       this.#answered(pending, await reply)
     } catch (error) {
@@ -179,10 +189,15 @@ export class KafkaSession implements Session, CommitWaiter, Client {
     }
   }
 
-  #answered(pending: PendingReply, reply: object): void {
+  #answered(pending: PendingReply, reply: Answer<object>): void {
+    // Nobody is left who would be told.
+    if (this.#state === 'closing') return reply instanceof Lent ? reply.lease.release() : undefined
     if (reply instanceof Durable) {
       pending.ticket = reply.ticket
-      pending.response = reply.response as object
+      pending.response = reply.response
+    } else if (reply instanceof Lent) {
+      pending.lease = reply.lease
+      pending.response = reply.response
     } else pending.response = reply
     this.#wake()
   }
@@ -261,9 +276,7 @@ export class KafkaSession implements Session, CommitWaiter, Client {
     const committed = this.broker.committedTicket
     const startMs = this.context.platform.clock.monotonicMs()
     while (this.#connection.backlogBytes < limits.backlogBytesHigh) {
-      const chunks = this.#replies.next(committed)
-      if (chunks === undefined) break
-      this.#connection.write(chunks)
+      if (!this.#replies.sendNext(committed, this.#connection)) break
     }
     this.#writingMs += this.context.platform.clock.monotonicMs() - startMs
     if (this.#replies.nextTicket !== undefined && !this.#waitsForCommit) {

@@ -1,4 +1,6 @@
 // hot path (packages/broker/test/kafka/throughput.mjs)
+import type { Lease } from '../../base/lease.ts'
+import type { Connection } from '../session.ts'
 import { MessageWriter } from './codec/message-writer.ts'
 import type { ServedApi } from './served-api.ts'
 
@@ -26,6 +28,8 @@ export interface PendingReply {
   response: object | undefined
   /** What must be committed first. */
   ticket: number
+  /** Of what is in the response. */
+  lease: Lease | undefined
 }
 
 /** Responses in the order of their requests. */
@@ -40,16 +44,16 @@ export class Replies {
   }
 
   add(api: ServedApi, version: number, correlationId: number): PendingReply {
-    const reply = { api, version, correlationId, response: undefined, ticket: 0 }
+    const reply = { api, version, correlationId, response: undefined, ticket: 0, lease: undefined }
     this.#pending.push(reply)
     if (isFetch(reply)) this.fetches++
     return reply
   }
 
-  /** The next response, as chunks, if it may be sent. */
-  next(committed: number): readonly Uint8Array[] | undefined {
+  /** Sends the next response, if that may be. */
+  sendNext(committed: number, connection: Connection): boolean {
     const reply = this.#pending[this.#head]
-    if (reply?.response === undefined || reply.ticket > committed) return undefined
+    if (reply?.response === undefined || reply.ticket > committed) return false
     this.#head++
     if (isFetch(reply)) this.fetches--
     if (this.#head === this.#pending.length) this.clear()
@@ -57,7 +61,9 @@ export class Replies {
       this.#pending.splice(0, SENT_MAX)
       this.#head = 0
     }
-    return encode(reply, reply.response)
+    const { lease } = reply
+    connection.write(encode(reply, reply.response), lease && (() => lease.release()))
+    return true
   }
 
   /** The commit that the next response waits for, if nothing else is missing. */
@@ -66,7 +72,9 @@ export class Replies {
     return reply?.response === undefined ? undefined : reply.ticket
   }
 
+  /** None of them is sent. */
   clear(): void {
+    for (let n = this.#head; n < this.#pending.length; n++) this.#pending[n]!.lease?.release()
     this.fetches = 0
     this.#pending.length = 0
     this.#head = 0

@@ -1,3 +1,4 @@
+import type { Lease } from '../../base/lease.ts'
 import type { Broker } from '../../core/broker.ts'
 import type { Principal, SessionContext } from '../session.ts'
 import { ApiCodec } from './codec/api-codec.ts'
@@ -55,8 +56,21 @@ export class Durable<R> {
   }
 }
 
+/** A response with records that were lent: whoever is given it releases them when it was sent, or never will be. */
+export class Lent<R> {
+  readonly lease: Lease
+  readonly response: R
+
+  constructor(lease: Lease, response: R) {
+    this.lease = lease
+    this.response = response
+  }
+}
+
+export type Answer<R> = R | Durable<R> | Lent<R>
+
 /** `undefined`: none is sent; `'close'`: none, and the connection ends. */
-export type Reply<R> = R | Durable<R> | Promise<R | Durable<R>> | undefined | 'close'
+export type Reply<R> = Answer<R> | Promise<Answer<R>> | undefined | 'close'
 
 /** The codec of an API, whichever it is. */
 interface AnyCodec {

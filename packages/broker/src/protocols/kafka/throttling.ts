@@ -1,7 +1,7 @@
 // hot path (packages/broker/test/kafka/throughput.mjs)
 import type { QuotaKind } from '../../core/broker.ts'
 import { errors, KafkaError } from './errors.ts'
-import { type Client, Durable, type Reply } from './served-api.ts'
+import { type Answer, type Client, Durable, Lent, type Reply } from './served-api.ts'
 
 /** Counts what a request moved. @returns milliseconds for which the client is not listened to any more */
 export function throttled(client: Client, kind: QuotaKind, amount: number): number {
@@ -19,8 +19,9 @@ export function metered(client: Client, spentMs: number, reply: Reply<object>): 
   return telling(reply, waitMs)
 }
 
-function telling(reply: object | Durable<object>, waitMs: number): object | Durable<object> {
+function telling(reply: Answer<object>, waitMs: number): Answer<object> {
   if (reply instanceof Durable) return new Durable(reply.ticket, telling(reply.response, waitMs))
+  if (reply instanceof Lent) return new Lent(reply.lease, telling(reply.response, waitMs))
   const { throttleTimeMs = 0 } = reply as { readonly throttleTimeMs?: number }
   return { ...reply, throttleTimeMs: Math.max(throttleTimeMs, waitMs) }
 }

@@ -18,6 +18,10 @@ export class PipedConnection implements Connection {
   readonly #backlogHighBytes: number
   readonly #pipe: Pipe
   readonly #output = new OutputQueue()
+  /** To be told when what is in `#output` was taken. */
+  #lenders: (() => void)[] = []
+  /** To be told of what the pipe has not taken yet. */
+  readonly #waiting = new Set<readonly (() => void)[]>()
   #session: Session | undefined
   #flushScheduled = false
   #aboveLow = false
@@ -47,6 +51,10 @@ export class PipedConnection implements Connection {
   gone(): void {
     this.#state = 'gone'
     clearTimeout(this.#closeTimer)
+    for (const lenders of this.#waiting) tell(lenders)
+    tell(this.#lenders)
+    this.#waiting.clear()
+    this.#lenders = []
     this.#session!.connectionClosed()
   }
 
@@ -61,9 +69,10 @@ export class PipedConnection implements Connection {
     return this.#output.bytes + this.#pipe.bufferedBytes
   }
 
-  write(chunks: readonly Uint8Array[]): void {
-    if (this.#state !== 'open') return
+  write(chunks: readonly Uint8Array[], done?: () => void): void {
+    if (this.#state !== 'open') return done?.()
     this.#output.push(chunks)
+    if (done !== undefined) this.#lenders.push(done)
     if (this.#flushScheduled || this.#output.bytes === 0) return
     this.#flushScheduled = true
     process.nextTick(flush, this)
@@ -94,12 +103,24 @@ export class PipedConnection implements Connection {
     this.#flushScheduled = false
     const buffers = this.#output.take()
     if (buffers.length === 0 || this.#state !== 'open') return
-    this.#pipe.send(buffers, this.#taken)
+    this.#pipe.send(buffers, this.#lenders.length === 0 ? this.#taken : this.#lent())
     const backlog = this.#pipe.bufferedBytes
     if (backlog > this.backlogLowBytes) this.#aboveLow = true
     if (backlog > this.#backlogHighBytes && !this.#pausedByBacklog) {
       this.#pausedByBacklog = true
       this.#pipe.pause()
+    }
+  }
+
+  /** @returns what the pipe calls when it has taken all there is */
+  #lent(): () => void {
+    const lenders = this.#lenders
+    this.#lenders = []
+    this.#waiting.add(lenders)
+    return () => {
+      // Where the connection went first, they know.
+      if (this.#waiting.delete(lenders)) tell(lenders)
+      this.#taken()
     }
   }
 
@@ -112,6 +133,10 @@ export class PipedConnection implements Connection {
     }
     this.#session!.writable()
   }
+}
+
+function tell(lenders: readonly (() => void)[]): void {
+  for (const done of lenders) done()
 }
 
 function flush(connection: PipedConnection): void {

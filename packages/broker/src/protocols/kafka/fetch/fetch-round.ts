@@ -1,6 +1,7 @@
 // hot path (packages/broker/test/kafka/throughput.mjs)
 /** Reads what a fetch asks for, once, partition by partition, as far as its bytes go. */
 import { topicAddress } from '@millrace/wire'
+import { Lease } from '../../../base/lease.ts'
 import type { StoredPartition, StoredTopic } from '../../../core/broker.ts'
 import { permit } from '../access.ts'
 import { errorCodeOf, errors, KafkaError } from '../errors.ts'
@@ -30,6 +31,8 @@ const NO_RECORDS: readonly Uint8Array[] = []
 
 export class FetchRound {
   readonly results: PartitionResult[] = []
+  /** Of the records in `results`. */
+  readonly lease: Lease = new Lease()
   bytes = 0
   failed = false
   readonly #client: Client
@@ -125,7 +128,7 @@ export class FetchRound {
     const left = this.#bytesMax - this.bytes - this.#foundBytes
     // What is out of range is told although there is no room for records.
     if (from === end || (left <= 0 && this.bytes > 0 && from >= start && from < end)) return []
-    return partition.read(from, Math.max(1, Math.min(left, bytesMax - this.#foundBytes)))
+    return partition.read(from, Math.max(1, Math.min(left, bytesMax - this.#foundBytes)), this.lease)
   }
 
   #take(partition: StoredPartition, wanted: WantedPartition): void {

@@ -80,5 +80,6 @@ class FetchWait implements Wait {
       this.end()
     }
     if (this.#isOver) this.#done(round)
+    else round.lease.release()
   }
 }

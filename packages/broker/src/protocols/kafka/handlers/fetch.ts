@@ -8,7 +8,7 @@ import { waitForMore } from '../fetch/fetch-wait.ts'
 import { limits } from '../limits.ts'
 import { fetch } from '../messages/records.ts'
 import { throttled } from '../throttling.ts'
-import { type Client, serveHot, type ServedApi } from '../served-api.ts'
+import { type Client, Lent, serveHot, type ServedApi } from '../served-api.ts'
 
 type FetchResponse = Encodable<typeof fetch.response>
 type TopicAnswer = Encodable<(typeof fetch.response.responses)[1]>
@@ -33,9 +33,10 @@ export const fetchApi: ServedApi = serveHot(fetch, fetchCodec, (request, _, clie
     waitMs: Math.min(request.maxWaitMs, limits.fetchWaitMsMax),
   }
   const round = new FetchRound(client, partitions, terms)
-  const conclude = (): FetchResponse | Promise<FetchResponse> => {
+  const conclude = (): Lent<FetchResponse> | Promise<Lent<FetchResponse>> => {
     const isEnough = round.failed || round.bytes >= terms.bytesMin || terms.waitMs <= 0 || partitions.length === 0
     if (isEnough) return answer(client, plan, round, committedOnly)
+    round.lease.release()
     return new Promise((resolve) => {
       waitForMore(client, partitions, terms, (last) => resolve(answer(client, plan, last, committedOnly)))
     })
@@ -51,9 +52,9 @@ function burstBytes({ broker, principal }: Client): number {
 function answer(
   client: Client,
   { session, isIncremental }: FetchPlan,
-  { results, bytes }: FetchRound,
+  { results, bytes, lease }: FetchRound,
   committedOnly: boolean,
-): FetchResponse {
+): Lent<FetchResponse> {
   const responses: { topic: string; topicId: string; partitions: PartitionAnswer[] }[] = []
   let topic: (typeof responses)[number] | undefined
   for (const result of results) {
@@ -67,7 +68,7 @@ function answer(
     if (session !== undefined && result.records.length > 0) session.served(wanted)
   }
   const throttleTimeMs = throttled(client, 'consume', bytes)
-  return { throttleTimeMs, errorCode: errors.NONE, sessionId: session?.id ?? 0, responses }
+  return new Lent(lease, { throttleTimeMs, errorCode: errors.NONE, sessionId: session?.id ?? 0, responses })
 }
 
 function partitionAnswer(
