@@ -67,4 +67,4 @@ export class CommitMemory {
 
 const BLOCK_BYTES: number = 512 * KIB
 /** Longer ones have a block of their own: at the end of a shared one so much would be lost. */
-const SHARED_BYTES_MAX: number = BLOCK_BYTES / 4
+export const SHARED_BYTES_MAX: number = BLOCK_BYTES / 4

@@ -1,5 +1,5 @@
 import { RECORDS } from './commit-format.ts'
-import type { CommitMemory, MemoryBlock } from './commit-memory.ts'
+import { type CommitMemory, type MemoryBlock, SHARED_BYTES_MAX } from './commit-memory.ts'
 import type { DirectoryWriter } from './directory-writer.ts'
 import type { LogState } from './log-state.ts'
 import type { Ticket } from './log-store.ts'
@@ -85,12 +85,7 @@ export class RecordRows {
   /** Writes the directory entries, and the parts they describe. */
   layOut(entries: DirectoryWriter, baseTimestampMs: number, parts: Uint8Array[]): void {
     const limit = this.#limits.entryBytesMax
-    const gathered = this.memory(this.#arenaUsed)
-    let gatheredAt = 0
-    let partFrom = 0
-    // A stretch of the arena that is not copied yet: neighbours are copied at once.
-    let from = 0
-    let to = 0
+    const gathering = new Gathering(this.#arena, this.#arenaUsed, parts, (bytes) => this.memory(bytes))
     for (let head = 0; head < this.#logs; head++) {
       let row = this.#heads[head]!
       const log = this.#log[row]!
@@ -103,32 +98,19 @@ export class RecordRows {
         const place = this.#place[row]!
         row = this.#following[row]!
         if (place < 0) {
-          gathered.set(this.#arena.subarray(from, to), gatheredAt)
-          gatheredAt += to - from
-          from = to
-          if (gatheredAt > partFrom) parts.push(gathered.subarray(partFrom, gatheredAt))
-          partFrom = gatheredAt
+          gathering.endPart()
           parts.push(this.#large[-1 - place]!)
         } else {
-          if (place !== to) {
-            gathered.set(this.#arena.subarray(from, to), gatheredAt)
-            gatheredAt += to - from
-            from = place
-          }
-          to = place + length
+          gathering.makeRoom(length)
+          gathering.add(place, length)
+          const lengthMax = Math.min(limit, length + gathering.room)
           while (
             row >= 0 &&
             this.#place[row]! >= 0 &&
             this.#base[row] === base + offsets &&
-            length + this.#length[row]! <= limit
+            length + this.#length[row]! <= lengthMax
           ) {
-            const next = this.#place[row]!
-            if (next !== to) {
-              gathered.set(this.#arena.subarray(from, to), gatheredAt)
-              gatheredAt += to - from
-              from = next
-            }
-            to = next + this.#length[row]!
+            gathering.add(this.#place[row]!, this.#length[row]!)
             offsets += this.#offsets[row]!
             batches++
             length += this.#length[row]!
@@ -145,9 +127,7 @@ export class RecordRows {
         entries.zigzag(timestampMs - baseTimestampMs)
       }
     }
-    gathered.set(this.#arena.subarray(from, to), gatheredAt)
-    gatheredAt += to - from
-    if (gatheredAt > partFrom) parts.push(gathered.subarray(partFrom, gatheredAt))
+    gathering.endPart()
   }
 
   reset(): void {
@@ -182,6 +162,67 @@ export class RecordRows {
   }
 }
 
+/**
+ * Copies rows out of the arena, neighbours at once, to memory that lasts. It comes in pieces that others can use afterwards; what lies
+ * together in one is a part of the commit.
+ */
+class Gathering {
+  readonly #arena: Uint8Array
+  readonly #parts: Uint8Array[]
+  readonly #memory: (bytes: number) => Uint8Array
+  /** Of the arena. */
+  #bytesLeft: number
+  #piece: Uint8Array = NOTHING
+  #at = 0
+  #partFrom = 0
+  /** A stretch of the arena that is not copied yet. */
+  #from = 0
+  #to = 0
+
+  constructor(arena: Uint8Array, bytes: number, parts: Uint8Array[], memory: (bytes: number) => Uint8Array) {
+    this.#arena = arena
+    this.#bytesLeft = bytes
+    this.#parts = parts
+    this.#memory = memory
+  }
+
+  /** What fits into the piece of memory in hand. */
+  get room(): number {
+    return this.#piece.length - this.#at - (this.#to - this.#from)
+  }
+
+  /** Where a row of `length` does not fit, what follows is another part. */
+  makeRoom(length: number): void {
+    if (length <= this.room) return
+    this.endPart()
+    this.#piece = this.#memory(Math.max(length, Math.min(this.#bytesLeft, SHARED_BYTES_MAX)))
+    this.#at = 0
+    this.#partFrom = 0
+  }
+
+  add(place: number, length: number): void {
+    if (place !== this.#to) {
+      this.#copy()
+      this.#from = place
+    }
+    this.#to = place + length
+    this.#bytesLeft -= length
+  }
+
+  endPart(): void {
+    this.#copy()
+    this.#from = this.#to
+    if (this.#at > this.#partFrom) this.#parts.push(this.#piece.subarray(this.#partFrom, this.#at))
+    this.#partFrom = this.#at
+  }
+
+  #copy(): void {
+    this.#piece.set(this.#arena.subarray(this.#from, this.#to), this.#at)
+    this.#at += this.#to - this.#from
+  }
+}
+
+const NOTHING = new Uint8Array(0)
 const INITIAL_ARENA_BYTES = 65_536
 const INITIAL_RECORDS = 1024
 

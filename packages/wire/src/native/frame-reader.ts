@@ -1,9 +1,12 @@
 // hot path (bench/src/native.ts)
+import { BufferPool } from '../buffer-pool.ts'
 import { ProtocolError } from './frames.ts'
 
 const LENGTH_BYTES = 4
 /** Larger buffers are not kept for every connection. */
 const KEPT_BYTES_MAX = 256 * 1024
+/** But a few for all of them. */
+const largeBuffers = new BufferPool(8 * 1024 * 1024)
 
 /**
  * Cuts a byte stream into frames. A frame that lies whole in a chunk is shown in place; one that spans chunks is gathered
@@ -36,6 +39,8 @@ export class FrameReader {
   readonly #borrowed: boolean
   /** The buffer to use again. */
   #kept: Uint8Array = EMPTY
+  /** The one that others use after the frame that is in it. */
+  #large: ArrayBuffer | undefined
 
   /** @param borrowed whether the bytes of a frame may go away with the following `next()` */
   constructor(frameBytesMax: number, borrowed = false) {
@@ -54,6 +59,7 @@ export class FrameReader {
   /** Moves to the next whole frame. @throws ProtocolError for a length of zero or above the limit */
   next(): boolean {
     if (this.#gathered !== undefined) return this.#gather()
+    if (this.#large !== undefined) this.#giveBackLarge(this.#large)
     if (this.#lengthBytes > 0) return this.#spanningLength()
 
     const at = this.#at
@@ -99,8 +105,11 @@ export class FrameReader {
 
   #startGathering(length: number): void {
     this.#gatheredBytes = 0
-    if (!this.#borrowed || length > KEPT_BYTES_MAX) this.#gathered = new Uint8Array(length)
-    else {
+    if (!this.#borrowed) this.#gathered = new Uint8Array(length)
+    else if (length > KEPT_BYTES_MAX) {
+      this.#large = largeBuffers.take(length)
+      this.#gathered = new Uint8Array(this.#large, 0, length)
+    } else {
       if (this.#kept.length < length)
         this.#kept = new Uint8Array(Math.max(length, Math.min(2 * this.#kept.length, KEPT_BYTES_MAX)))
       this.#gathered = new Uint8Array(this.#kept.buffer, 0, length)
@@ -123,6 +132,13 @@ export class FrameReader {
     this.start = 0
     this.end = gathered.length
     return true
+  }
+
+  #giveBackLarge(buffer: ArrayBuffer): void {
+    this.#large = undefined
+    this.bytes = EMPTY
+    this.view = EMPTY_VIEW
+    largeBuffers.giveBack(buffer)
   }
 
   #check(length: number): void {

@@ -201,6 +201,29 @@ describe('frame reader', () => {
     expect([reader.start, reader.end, reader.bytes.length]).toEqual([0, frame.length - 4, frame.length - 4])
   })
 
+  it('uses the memory of a large frame again where frames are borrowed, for whichever reader comes next', () => {
+    const batch = (value: number): Uint8Array => new Uint8Array(500_000).fill(value)
+    const readers = [new FrameReader(1 << 20, true), new FrameReader(1 << 20, true), new FrameReader(1 << 20)]
+    const frames = readers.map((_, n) => written({ name: 'publish', publisher: 1, partition: 0, batch: batch(n) }))
+    for (const [n, reader] of readers.entries()) reader.feed(frames[n]!.subarray(0, 1000))
+    for (const reader of readers) expect(reader.next()).toBe(false)
+    const buffers = readers.map((reader, n) => {
+      reader.feed(frames[n]!.subarray(1000))
+      expect(reader.next()).toBe(true)
+      expect(readFrame(reader.bytes, reader.view, reader.start, reader.end)).toMatchObject({ batch: batch(n) })
+      const { buffer } = reader.bytes
+      expect(reader.next()).toBe(false)
+      return buffer
+    })
+    expect(new Set(buffers).size).toBe(3)
+    const next = new FrameReader(1 << 20, true)
+    next.feed(frames[0]!.subarray(0, 1000))
+    expect(next.next()).toBe(false)
+    next.feed(frames[0]!.subarray(1000))
+    expect(next.next()).toBe(true)
+    expect(buffers.slice(0, 2)).toContain(next.bytes.buffer)
+  })
+
   it('refuses a length before it makes room for it', () => {
     const reader = new FrameReader(16_384)
     reader.feed(Uint8Array.of(0x7f, 0xff, 0xff, 0xff))
