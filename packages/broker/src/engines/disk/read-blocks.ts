@@ -5,7 +5,7 @@ import type { FileSystem } from './file-system.ts'
 /** A MiB from anywhere, as whole blocks, and what is read with it. */
 export const READ_BLOCK_BYTES: number = MIB + 128 * KIB
 /** Whoever finds none free reads into memory of his own. */
-const READ_BLOCKS_MAX = 8
+const READ_BLOCKS_MAX = 12
 
 /** Memory that files are read into, again and again: new memory costs as much as the read, page by page, and keeps the garbage collector busy. */
 export class ReadBlocks {
