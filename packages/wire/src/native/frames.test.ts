@@ -90,6 +90,10 @@ function nameOrError(bytes: Uint8Array, start: number): string {
 
 const expectedOutcomes: readonly string[] = [...Object.keys(frameSchemas), 'ProtocolError']
 
+function largeBatch(value: number): Uint8Array {
+  return new Uint8Array(500_000).fill(value)
+}
+
 /** A `reply` with any text where its JSON belongs. */
 function reply(json: string): Uint8Array {
   const writer = new FrameWriter()
@@ -202,15 +206,14 @@ describe('frame reader', () => {
   })
 
   it('uses the memory of a large frame again where frames are borrowed, for whichever reader comes next', () => {
-    const batch = (value: number): Uint8Array => new Uint8Array(500_000).fill(value)
     const readers = [new FrameReader(1 << 20, true), new FrameReader(1 << 20, true), new FrameReader(1 << 20)]
-    const frames = readers.map((_, n) => written({ name: 'publish', publisher: 1, partition: 0, batch: batch(n) }))
+    const frames = readers.map((_, n) => written({ name: 'publish', publisher: 1, partition: 0, batch: largeBatch(n) }))
     for (const [n, reader] of readers.entries()) reader.feed(frames[n]!.subarray(0, 1000))
     for (const reader of readers) expect(reader.next()).toBe(false)
     const buffers = readers.map((reader, n) => {
       reader.feed(frames[n]!.subarray(1000))
       expect(reader.next()).toBe(true)
-      expect(readFrame(reader.bytes, reader.view, reader.start, reader.end)).toMatchObject({ batch: batch(n) })
+      expect(readFrame(reader.bytes, reader.view, reader.start, reader.end)).toMatchObject({ batch: largeBatch(n) })
       const { buffer } = reader.bytes
       expect(reader.next()).toBe(false)
       return buffer

@@ -32,7 +32,7 @@ export class DirectReader {
   async read(into: Uint8Array, position: number): Promise<number | undefined> {
     if (this.#isRefused || position % BLOCK_BYTES > 0 || !isWholeBlocks(into) || isSlow()) return undefined
     try {
-      const handle = await (this.#opening ??= reopenDirect(this.#fd))
+      const handle = await (this.#opening ??= reopenDirect(this.#fd, constants.O_RDONLY))
       if (handle === undefined) return undefined
       const startedMs = performance.now()
       const count = await readAt(handle.fd, into, position)
@@ -65,12 +65,12 @@ export async function openDirect(path: string, flags: number): Promise<FileHandl
   }
 }
 
-/** By Linux's name for what a descriptor is open for. */
-async function reopenDirect(fd: number): Promise<FileHandle | undefined> {
+/** By Linux's name for what a descriptor is open for, whatever has the name of the file now. */
+export async function reopenDirect(fd: number, flags: number): Promise<FileHandle | undefined> {
   try {
-    return await openDirect(`/proc/self/fd/${fd}`, constants.O_RDONLY)
+    return await openDirect(`/proc/self/fd/${fd}`, flags)
   } catch {
-    // No such name here, or not for this user, or too many open files: whoever reads through the cache meets what is really wrong.
+    // No such name here, or not for this user, or too many open files: whoever goes through the cache meets what is really wrong.
     return undefined
   }
 }

@@ -1,13 +1,14 @@
 import { constants, fdatasync, write, writeSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
-import { KIB } from '../../base/units.ts'
-import { openDirect } from './direct-reader.ts'
+import { KIB, MIB } from '../../base/units.ts'
+import { openDirect, reopenDirect } from './direct-reader.ts'
+import { FasterWay } from './faster-way.ts'
 import { hasCode, syncOrFail, type AppendFile, type Durability } from './file-system.ts'
 
 /**
  * With durability `fsync` blocks go to the disk by one call that bypasses the page cache (O_DIRECT, O_DSYNC), where there is such a
  * thing: the copy into fresh pages of the cache costs several times what the disk takes. Readers that keep up have the tail
- * cache. With durability `os` the page cache is what makes it fast.
+ * cache. With durability `os` the page cache is what makes it fast, but for large writes where memory is dear or the disk is fast.
  */
 export async function openForAppend(path: string, durability: Durability): Promise<AppendFile> {
   if (durability === 'os') return new CachedAppendFile(await open(path, 'r+'))
@@ -29,20 +30,49 @@ const DURABLE_AT_ONCE_BYTES_MAX: number = 8 * KIB
 const SLOW_MS = 10
 const SLOW_FOR_MS = 1000
 
+/** Larger ones may take the copy into the page cache, or the disk. */
+const EITHER_WAY_BYTES_MIN: number = MIB
+/** Of all files. The second way is the disk. */
+const largeWrites = new FasterWay()
+const DIRECT = 1
+
 class CachedAppendFile implements AppendFile {
   readonly #handle: FileHandle
+  #direct: FileHandle | undefined
+  #mayBeDirect = true
 
   constructor(handle: FileHandle) {
     this.#handle = handle
   }
 
   async append(blocks: Uint8Array, position: number): Promise<number> {
-    if (blocks.length <= CACHED_AT_ONCE_BYTES_MAX) return writeSync(this.#handle.fd, blocks, 0, blocks.length, position)
-    return writeAt(this.#handle.fd, blocks, position)
+    const { fd } = this.#handle
+    if (blocks.length <= CACHED_AT_ONCE_BYTES_MAX) return writeSync(fd, blocks, 0, blocks.length, position)
+    if (blocks.length < EITHER_WAY_BYTES_MIN || !this.#mayBeDirect) return writeAt(fd, blocks, position)
+    const startedMs = performance.now()
+    const way = largeWrites.choose(startedMs)
+    const written =
+      (way === DIRECT ? await this.#appendDirect(blocks, position) : undefined) ?? (await writeAt(fd, blocks, position))
+    const endedMs = performance.now()
+    if (this.#mayBeDirect) largeWrites.took(way, blocks.length, endedMs - startedMs, endedMs)
+    return written
   }
 
-  close(): Promise<void> {
-    return this.#handle.close()
+  async close(): Promise<void> {
+    await this.#direct?.close()
+    await this.#handle.close()
+  }
+
+  /** @returns undefined where the system, the file system or the disk does not do that */
+  async #appendDirect(blocks: Uint8Array, position: number): Promise<number | undefined> {
+    try {
+      this.#direct ??= await reopenDirect(this.#handle.fd, constants.O_RDWR)
+      if (this.#direct !== undefined) return await writeAt(this.#direct.fd, blocks, position)
+    } catch (error) {
+      if (!hasCode(error, 'EINVAL')) throw error
+    }
+    this.#mayBeDirect = false
+    return undefined
   }
 }
 
