@@ -316,6 +316,7 @@ export class JournalLogStore implements LogStore {
   // ---- what the pipeline asks -------------------------------------------------------------------------------------------
 
   fill(open: OpenCommit, room: number): void {
+    this.#cache.leaveRoomFor(this.pipeline.pendingBytes)
     const committed = this.pipeline.committedTicket
     const used = this.#sealer.fill(open, Math.floor(room / 2), committed)
     this.#checkpointer.fill(open, room - used, committed, this.#nextLogId)

@@ -97,7 +97,7 @@ export class ReadAhead {
     const alive = batches.slice(first, to).filter(({ baseOffset, lastOffset }) => !isDead(log, baseOffset, lastOffset + 1))
     const taken = alive.map((batch) => lentTo(lease, batch))
     this.#release(stream, to - 1)
-    this.#keepLast(stream)
+    this.#keepGiven(stream)
     this.#fillSoon(stream)
     return taken.length === 0 ? undefined : taken
   }
@@ -231,11 +231,12 @@ export class ReadAhead {
     stream.from = stream.batches[0]?.baseOffset ?? stream.next
   }
 
-  /** What was given away keeps no more than itself in memory. */
-  #keepLast({ batches }: Stream): void {
+  /** What was given away keeps nothing in memory but itself, and what is kept anyway. */
+  #keepGiven({ batches }: Stream): void {
     const given = batches[0]!
+    if (given.lease === undefined || given.lease === batches[1]?.lease) return
     batches[0] = ownOf(given)
-    given.lease?.release()
+    given.lease.release()
   }
 
   #account(stream: Stream, bytes: number): void {

@@ -41,6 +41,18 @@ test('a small commit of several parts is one run of bytes, and has none before a
   expect([cache.get(0, 63, 1), cache.get(0, 66, 2), cache.get(1, 65, 1), cache.get(2, 0, 1)]).toEqual(Array.from({ length: 4 }))
 })
 
+test('what is on its way to the journal takes up to half of the room', () => {
+  const cache = new TailCache(70_000)
+  const cost = 3500
+  for (let seq = 0; seq < 20; seq++) cache.add(seq, commit([64, Array.from({ length: 3000 }, () => seq)]))
+  expect(cache.bytes).toBe(20 * cost)
+  cache.leaveRoomFor(14_000)
+  expect(cache.bytes).toBe(16 * cost)
+  cache.leaveRoomFor(1_000_000)
+  expect(cache.bytes).toBe(10 * cost)
+  expect(cache.get(19, 64, 3000)?.[2999]).toBe(19)
+})
+
 test('after a gap the older commits are no longer there', () => {
   const cache = new TailCache(10_000)
   cache.add(1, commit([64, [1]]))

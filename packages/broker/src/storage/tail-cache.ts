@@ -46,11 +46,16 @@ export class TailCache {
     if (seq !== this.#first + this.#commits.length - this.#head) this.#clear(seq)
     if (isSmall(commit)) this.#addSmall(commit)
     else this.#push(commit, 0, 0, 0, commit.bytes + OVERHEAD_BYTES)
-    while (this.#bytes > this.#bytesMax && this.#head < this.#commits.length) this.#dropOldest()
+    this.#shrink(this.#bytesMax)
     if (this.#head > 1024 && this.#head * 2 > this.#commits.length) {
       for (const column of [this.#commits, this.#at, this.#length, this.#start]) column.splice(0, this.#head)
       this.#head = 0
     }
+  }
+
+  /** So many bytes are on their way to the journal: with them it takes no more than without, as far as half of it makes room for that. */
+  leaveRoomFor(bytes: number): void {
+    this.#shrink(this.#bytesMax - Math.min(bytes, this.#bytesMax / 2))
   }
 
   /** Whether commit `seq` is here. */
@@ -118,6 +123,10 @@ export class TailCache {
     this.#length.push(length)
     this.#start.push(start)
     this.#bytes += bytes
+  }
+
+  #shrink(bytesMax: number): void {
+    while (this.#bytes > bytesMax && this.#head < this.#commits.length) this.#dropOldest()
   }
 
   #dropOldest(): void {
