@@ -82,3 +82,23 @@ test('each reader finds what was written, as long as he holds his lease, and for
 async function committed(): Promise<void> {
   while (store.pendingBytes > 0) await sleep(1)
 }
+
+test('who gives up while it is read disturbs nobody', async () => {
+  const log = store.createLog()
+  for (let offset = 0; offset < BATCHES; offset++) {
+    store.append(log, batchAt(log, offset), 1)
+    if (offset % 20 === 0) await committed()
+  }
+  await committed()
+  const reads: Promise<Held>[] = []
+  for (let n = 0; n < 300; n++) {
+    const lease = new Lease()
+    const read = Promise.resolve(store.read(log, (n * 37) % (BATCHES / 2), MIB, lease))
+    // A read that fails for what others made of its memory would be told of as damage of the disk.
+    if (n % 3 === 0) reads.push(read.then((batches) => ({ log, batches, lease })))
+    else reads.push(read.then(() => ({ log, batches: [], lease: undefined })))
+    if (n % 3 > 0) setTimeout(() => lease.release(), n % 5)
+    if (n % 8 === 0) for (const held of await Promise.all(reads.splice(0))) expect(giveBack(held)).toEqual([])
+  }
+  for (const held of await Promise.all(reads)) expect(giveBack(held)).toEqual([])
+}, 60_000)

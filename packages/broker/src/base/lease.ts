@@ -26,6 +26,10 @@ export class Lease extends Held {
   #lent: Held[] = []
   #isOver = false
 
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   /** Whatever comes after the end is not lent. */
   add(one: Held): void {
     if (this.#isOver || this.#lent[this.#lent.length - 1] === one) return

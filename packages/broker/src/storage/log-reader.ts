@@ -196,9 +196,16 @@ export class LogReader {
       const ahead = this.ahead.take(log, from, bytesMax, lease)
       if (ahead !== undefined) return ahead
     }
-    const batches = await this.#readJournal(log, from, bytesMax, lease)
-    this.ahead.followed(log, from, bytesMax, batches)
-    return batches
+    // Who gives up meanwhile leaves what is looked at here as it is until then.
+    const held = lease?.isOver === true ? undefined : lease
+    held?.hold()
+    try {
+      const batches = await this.#readJournal(log, from, bytesMax, held)
+      this.ahead.followed(log, from, bytesMax, batches)
+      return batches
+    } finally {
+      held?.release()
+    }
   }
 
   /** Whether the batch at `offset` has to be read from the journal, as far as the index in memory tells. */
