@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { SimulatedJournal } from '../../sim/simulated-journal.ts'
 import { VirtualPlatform } from '../../sim/virtual-platform.ts'
 import { journalOver } from '../../test/core/journal-over.ts'
+import { Held, Lease } from '../base/lease.ts'
 import { openMemoryJournal, type MemoryJournalOptions } from '../engines/memory/memory-journal.ts'
 import type { StorageLimits } from './limits.ts'
 import type { LogId, LogStore, StoredBatch } from './log-store.ts'
@@ -280,6 +281,37 @@ describe('failure', () => {
     journal.faults.damaged.set(journal.bounds().next - 1, { from: 20, to: 21 })
     await expect(open(journal)).rejects.toThrow(expectCode('data_corrupt'))
   })
+})
+
+test('what is read for somebody who gives up meanwhile is held until it was looked at', async () => {
+  class Memory extends Held {
+    isFree = false
+
+    protected released(): void {
+      this.isFree = true
+    }
+  }
+  const inner = await simulatedJournal()
+  const memory = new Memory()
+  const lease = new Lease()
+  let wasFree: boolean | undefined
+  const journal = journalOver(inner, {
+    readParts: async (parts, lent) => {
+      const read = await inner.readParts(parts)
+      lent!.add(memory)
+      memory.release()
+      lease.release()
+      await Promise.resolve()
+      wasFree = memory.isFree
+      return read
+    },
+  })
+  const store = await platform.until(openLogStore({ journal, platform, crc32c, limits: { tailCacheBytes: 1 } }))
+  const log = store.createLog()
+  store.append(log, text('one'), 1)
+  await rest()
+  expect(await store.read(log, 0, 100, lease)).toHaveLength(1)
+  expect([wasFree, memory.isFree]).toEqual([false, true])
 })
 
 test('closing waits for reads of the journal that are under way', async () => {

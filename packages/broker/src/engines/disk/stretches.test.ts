@@ -90,6 +90,18 @@ test('a large read may bypass the page cache, but for pieces of less than a bloc
   expect(cached).toEqual([40, 200 * KIB, 40, 300 * KIB, 40])
 })
 
+test('what is larger than the memory to read into comes by way of it, piece by piece', async () => {
+  const { file, reads } = countedFile()
+  const stretches = new Stretches()
+  const [start, end] = [5000, 5000 + 2500 * KIB]
+  const piece = stretches.add(start, end)
+  await stretches.read({ ...file, readOnce: (into, position) => file.read(into, position) }, reading({ mayBypass: true }))
+  expect(piece.bytes.length).toBe(end - start)
+  const wrong = Array.from(piece.bytes.entries()).filter(([at, byte]) => byte !== byteAt(start + at))
+  expect(wrong).toEqual([])
+  expect(reads).toHaveLength(3)
+})
+
 test('an empty range reads nothing', async () => {
   expect(await readRanges([[50, 50]])).toEqual([])
 })

@@ -45,24 +45,39 @@ class Stretch {
 
   async read(file: File, once: boolean, blocks: ReadBlocks, lease: Lease | undefined): Promise<void> {
     const length = this.end - this.start
-    const lendTo = length >= LENT_BYTES_MIN ? lease : undefined
-    const isBlockUseful = (once && length >= BLOCK_BYTES) || lendTo !== undefined
-    const block = isBlockUseful && length <= STRETCH_BYTES_MAX ? blocks.take() : undefined
+    const lendTo = length >= LENT_BYTES_MIN && length <= STRETCH_BYTES_MAX ? lease : undefined
+    const block = lendTo !== undefined || (once && length >= BLOCK_BYTES) ? blocks.take() : undefined
     if (block === undefined) {
       this.bytes = Buffer.allocUnsafeSlow(length)
       await readFully(file, this.bytes, this.start)
       return
     }
     try {
-      const lead = this.start % BLOCK_BYTES
-      const whole = block.bytes.subarray(0, aligned(lead + length, BLOCK_BYTES))
-      await readFully(file, whole, this.start - lead, once)
-      const bytes = Buffer.from(whole.buffer, whole.byteOffset + lead, length)
+      this.bytes =
+        lendTo === undefined ? await this.#copied(file, block.bytes) : await this.#read(file, block.bytes, this.start, once)
       lendTo?.add(block)
-      this.bytes = lendTo === undefined ? copyOf(bytes) : bytes
     } finally {
       block.release()
     }
+  }
+
+  /** Piece by piece, by way of the block. */
+  async #copied(file: File, block: Uint8Array): Promise<Buffer> {
+    const all = Buffer.allocUnsafeSlow(this.end - this.start)
+    for (let at = 0; at < all.length;) {
+      const bytes = await this.#read(file, block, this.start + at, true)
+      all.set(bytes, at)
+      at += bytes.length
+    }
+    return all
+  }
+
+  /** @returns a view of the block, of what of the stretch begins at `position` and fits */
+  async #read(file: File, block: Uint8Array, position: number, once: boolean): Promise<Buffer> {
+    const lead = position % BLOCK_BYTES
+    const whole = block.subarray(0, Math.min(aligned(lead + this.end - position, BLOCK_BYTES), block.length))
+    await readFully(file, whole, position - lead, once)
+    return Buffer.from(whole.buffer, whole.byteOffset + lead, Math.min(whole.length - lead, this.end - position))
   }
 }
 
@@ -103,10 +118,4 @@ export class Stretches {
     const once = mayBypass && bytes >= ONCE_BYTES_MIN
     await Promise.all(this.#all.map((stretch) => stretch.read(file, once, blocks, lease)))
   }
-}
-
-function copyOf(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length)
-  copy.set(bytes)
-  return copy
 }
