@@ -4,13 +4,18 @@ import { assert } from './assert.ts'
 export abstract class Held {
   #holders = 1
 
+  /** Nobody holds it any more, and nobody may. */
+  get isOver(): boolean {
+    return this.#holders === 0
+  }
+
   hold(): void {
-    assert(this.#holders > 0, 'hold of what others may use by now')
+    assert(!this.isOver, 'hold of what others may use by now')
     this.#holders++
   }
 
   release(): void {
-    assert(this.#holders > 0, 'release by one of the holders')
+    assert(!this.isOver, 'release by one of the holders')
     if (--this.#holders === 0) this.released()
   }
 
@@ -24,21 +29,15 @@ export abstract class Held {
  */
 export class Lease extends Held {
   #lent: Held[] = []
-  #isOver = false
-
-  get isOver(): boolean {
-    return this.#isOver
-  }
 
   /** Whatever comes after the end is not lent. */
   add(one: Held): void {
-    if (this.#isOver || this.#lent[this.#lent.length - 1] === one) return
+    if (this.isOver || this.#lent[this.#lent.length - 1] === one) return
     one.hold()
     this.#lent.push(one)
   }
 
   protected released(): void {
-    this.#isOver = true
     for (const one of this.#lent) one.release()
     this.#lent = []
   }
