@@ -31,7 +31,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  */
 public final class Load {
   private static final double PRODUCE_WARMUP_SECONDS = 3;
-  private static final double CONSUME_WARMUP_SECONDS = 5;
+  private static final double CONSUME_WARMUP_SECONDS = 8;
   private static final double LATENCY_WARMUP_SECONDS = 8;
   private static final int TOPICS_AT_ONCE = 100;
 
