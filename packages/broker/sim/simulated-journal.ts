@@ -1,3 +1,5 @@
+import { crc32c } from '@millrace/wire'
+import { assert } from '../src/base/assert.ts'
 import { MillraceError } from '../src/base/errors.ts'
 import type { AppendResult, Journal, JournalBounds, JournalExtent, JournalLimits, JournalPart } from '../src/ports/journal.ts'
 import type { VirtualPlatform } from './virtual-platform.ts'
@@ -40,7 +42,8 @@ export class SimulatedJournal implements Journal {
     return this.#reads
   }
 
-  async append(seq: number, batch: readonly Uint8Array[]): Promise<AppendResult> {
+  async append(seq: number, batch: readonly Uint8Array[], checksum?: number): Promise<AppendResult> {
+    if (checksum !== undefined) assert(checksum === crc32c(Buffer.concat(batch)), 'a checksum that comes with a batch is its own')
     if (this.#isDead) return never()
     if (this.#isSealed) return { kind: 'unknown', cause: new Error('sealed') }
     // The bytes are borrowed: what the store does to them from now on must not matter to what is kept, so they are kept by reference.
@@ -54,10 +57,10 @@ export class SimulatedJournal implements Journal {
     }
     if (this.faults.unknown) {
       this.#isSealed = true
-      if (this.#platform.below(2) === 0) await this.#inner.append(seq, batch)
+      if (this.#platform.below(2) === 0) await this.#inner.append(seq, batch, checksum)
       return { kind: 'unknown', cause: new Error('injected EIO') }
     }
-    const result = await this.#inner.append(seq, batch)
+    const result = await this.#inner.append(seq, batch, checksum)
     return this.#isDead ? never() : result
   }
 

@@ -13,11 +13,14 @@ export function addressParts(address: string, prefix: string): AddressParts | un
   return { name: decodedName(path.slice(0, slash)), rest: path.slice(slash + 1) }
 }
 
+// hot path: most names have nothing to encode, and looking is cheaper than replacing
 export function encodedName(name: string): string {
+  if (!name.includes('%') && !name.includes('/')) return name
   return name.replaceAll('%', '%25').replaceAll('/', '%2F')
 }
 
 /** A percent sign that encodes nothing stands for itself. */
 function decodedName(name: string): string {
+  if (!name.includes('%')) return name
   return name.replaceAll(/%(2F|25)/gi, (_, code: string) => (code === '25' ? '%' : '/'))
 }

@@ -29,6 +29,8 @@ export const BATCH_HAS_RETRY: number = 1 << 13
 export const EXPIRES_AT_HEADER = 'expires-at'
 
 export const BATCH_MAGIC = 2
+/** The checksum of a batch covers what comes from here on. */
+export const BATCH_CRC_FROM = 21
 const NO_HEADERS: readonly RecordHeader[] = []
 const decoder = new TextDecoder()
 
@@ -121,7 +123,7 @@ export function setBatchProducer(
   writeInt64(batch, 43, producerId)
   writeInt16(batch, 51, epoch)
   writeInt32(batch, 53, sequence)
-  writeInt32(batch, 17, checksum(batch.subarray(21)))
+  writeInt32(batch, 17, checksum(batch.subarray(BATCH_CRC_FROM)))
 }
 
 export function batchCrc(batch: Uint8Array): number {
@@ -137,7 +139,7 @@ export function setBatchBaseOffset(batch: Uint8Array, baseOffset: number): void 
 export function shiftBatchTimestamps(batch: Uint8Array, ms: number, checksum: Checksum = crc32c): void {
   writeInt64(batch, 27, batchBaseTimestampMs(batch) + ms)
   writeInt64(batch, 35, batchMaxTimestampMs(batch) + ms)
-  writeInt32(batch, 17, checksum(batch.subarray(21)))
+  writeInt32(batch, 17, checksum(batch.subarray(BATCH_CRC_FROM)))
 }
 
 /**
@@ -154,7 +156,7 @@ export function batchProblem(batch: Uint8Array, checksum: Checksum = crc32c, com
   if (records < 1) return `it says it holds ${records} records`
   if (offsets < records) return `it says it holds ${records} records in ${offsets} offsets`
   if (!compressed && batchCompression(batch) !== 0) return 'it is compressed'
-  if (checksum(batch.subarray(21)) !== batchCrc(batch)) return 'its checksum does not match its content'
+  if (checksum(batch.subarray(BATCH_CRC_FROM)) !== batchCrc(batch)) return 'its checksum does not match its content'
   return undefined
 }
 
@@ -165,7 +167,7 @@ export function plainBatch(batch: Uint8Array, records: Uint8Array, checksum: Che
   plain.set(records, BATCH_HEADER_BYTES)
   writeInt32(plain, 8, plain.length - 12)
   plain[22] = batch[22]! & ~7
-  writeInt32(plain, 17, checksum(plain.subarray(21)))
+  writeInt32(plain, 17, checksum(plain.subarray(BATCH_CRC_FROM)))
   return plain
 }
 

@@ -13,8 +13,9 @@ export interface Journal {
   /**
    * Appends `batch` (the concatenation of its parts) at `seq` if `seq` is still the next free sequence.
    * The parts are borrowed until the promise settles. Never rejects: every outcome is an `AppendResult`.
+   * @param checksum CRC-32C of the whole batch, from whoever has it without reading the bytes again
    */
-  append(seq: number, batch: readonly Uint8Array[]): Promise<AppendResult>
+  append(seq: number, batch: readonly Uint8Array[], checksum?: number): Promise<AppendResult>
 
   /**
    * Reads `length` bytes of the batch at `seq`, starting at byte `from`; fewer at the batch's end.

@@ -272,7 +272,7 @@ export class CommitPipeline {
 
   async #writeOne(commit: ClosedCommit): Promise<void> {
     const startedMs = this.#platform.clock.monotonicMs()
-    const result = await this.#journal.append(commit.header.sequence, commit.parts)
+    const result = await this.#journal.append(commit.header.sequence, commit.parts, commit.checksum)
     this.#isWriting = false
     this.lastAppendMs = this.#platform.clock.monotonicMs() - startedMs
     this.#settle(commit, result)

@@ -14,6 +14,7 @@ import {
   SHARED,
   TRIM,
 } from './commit-format.ts'
+import { commitChecksum } from './commit-checksum.ts'
 import type { CommitMemory } from './commit-memory.ts'
 import { DirectoryWriter } from './directory-writer.ts'
 import { finishRun } from './index-run.ts'
@@ -35,6 +36,8 @@ export interface ClosedCommit {
   /** The journal batch. */
   readonly parts: readonly Uint8Array[]
   readonly bytes: number
+  /** Of the whole, where most of it needs no reading for that. */
+  readonly checksum: number | undefined
   /** The records in it, for the tail cache. */
   readonly cached: CommitBytes
 }
@@ -310,8 +313,9 @@ export class OpenCommit {
     let bytes = head.length
     for (const part of parts) bytes += part.length
     parts.unshift(head)
+    const checksum = commitChecksum(parts, 1, recordParts, this.#limits.largeBatchBytes, crc32c)
     this.#reset()
-    return { header, directory, head, parts, bytes, cached: cached.commit }
+    return { header, directory, head, parts, bytes, checksum, cached: cached.commit }
   }
 
   get #seq(): number {

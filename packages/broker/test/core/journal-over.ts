@@ -5,7 +5,7 @@ export function journalOver(inner: Journal, instead: Partial<Journal>): Journal 
   const read = instead.read ?? ((seq, from, length) => inner.read(seq, from, length))
   return {
     limits: inner.limits,
-    append: (seq, batch) => inner.append(seq, batch),
+    append: (seq, batch, checksum) => inner.append(seq, batch, checksum),
     read,
     readParts: (parts) => Promise.all(parts.map(({ seq, from, length }) => read(seq, from, length))),
     length: (seq) => inner.length(seq),

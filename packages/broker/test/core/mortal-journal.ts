@@ -5,7 +5,7 @@ import { journalOver } from './journal-over.ts'
 export function mortalJournal(journal: Journal, life: { readonly isOver: boolean }): Journal {
   const never = new Promise<never>(() => {})
   return journalOver(journal, {
-    append: (seq, batch) => (life.isOver ? never : journal.append(seq, batch)),
+    append: (seq, batch, checksum) => (life.isOver ? never : journal.append(seq, batch, checksum)),
     read: (seq, from, length) => (life.isOver ? never : journal.read(seq, from, length)),
     length: (seq) => (life.isOver ? never : journal.length(seq)),
     verify: (seq) => (life.isOver ? never : journal.verify(seq)),

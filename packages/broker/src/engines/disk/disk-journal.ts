@@ -7,7 +7,7 @@ import type { AppendResult, Journal, JournalBounds, JournalExtent, JournalLimits
 import type { DirectoryLock, Durability, File, FileSystem } from './file-system.ts'
 import { FrameReader } from './frame-reader.ts'
 import { frameBytes } from './frame.ts'
-import type { FrameWriter, PendingFrame } from './frame-writer.ts'
+import type { FrameBody, FrameWriter, PendingFrame } from './frame-writer.ts'
 import type { Headroom } from './headroom.ts'
 import { IndexPages } from './index-pages.ts'
 import { Maintenance } from './maintenance.ts'
@@ -70,7 +70,7 @@ export class DiskJournal implements Journal {
     this.#fillAhead(0)
   }
 
-  append(seq: number, batch: readonly Uint8Array[]): Promise<AppendResult> {
+  append(seq: number, batch: readonly Uint8Array[], checksum?: number): Promise<AppendResult> {
     assert(this.#closing === undefined, 'append to a closed journal')
     assert(this.#appending === undefined, 'one append at a time')
     let bodyBytes = 0
@@ -83,7 +83,7 @@ export class DiskJournal implements Journal {
     )
     if (this.#failure !== undefined) return Promise.resolve({ kind: 'unknown', cause: this.#failure })
     if (seq !== this.#segments.next) return Promise.resolve({ kind: 'conflict' })
-    this.#appending = this.#append(seq, batch, bodyBytes)
+    this.#appending = this.#append(seq, { parts: batch, bytes: bodyBytes, checksum })
     return this.#appending
   }
 
@@ -136,16 +136,16 @@ export class DiskJournal implements Journal {
     return this.#closing
   }
 
-  async #append(seq: number, batch: readonly Uint8Array[], bodyBytes: number): Promise<AppendResult> {
+  async #append(seq: number, body: FrameBody): Promise<AppendResult> {
     try {
-      if (!this.#segments.active.hasRoomFor(bodyBytes) && !(await this.#makeRoom(bodyBytes))) return this.#full()
+      if (!this.#segments.active.hasRoomFor(body.bytes) && !(await this.#makeRoom(body.bytes))) return this.#full()
       for (;;) {
         const segment = this.#segments.active
         const unsynced = this.#parts.durability === 'fsync' ? 0 : seq - this.#segments.syncedNext
-        const frame = this.#writer.begin(segment, seq, batch, bodyBytes, unsynced)
+        const frame = this.#writer.begin(segment, seq, body, unsynced)
         if (frame.writeEnd > segment.filledEnd && this.#fill.idle !== undefined) await this.#fill.idle
-        if (await this.#writer.write(frame)) return this.#appended(segment, frame, bodyBytes)
-        if (!(await this.#findSpace(bodyBytes))) return this.#full()
+        if (await this.#writer.write(frame)) return this.#appended(segment, frame, body.bytes)
+        if (!(await this.#findSpace(body.bytes))) return this.#full()
       }
     } catch (error) {
       this.#fail(error)

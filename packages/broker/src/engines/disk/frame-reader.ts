@@ -8,6 +8,7 @@ import type { File } from './file-system.ts'
 import { damaged, FrameFinder, isPossible, type Place } from './frame-finder.ts'
 import { endMarker, FRAME_HEADER_BYTES, type FrameHeader } from './frame.ts'
 import type { IndexPages } from './index-pages.ts'
+import { RecentHeaders } from './recent-headers.ts'
 import { type Piece, type ReadingTerms, Stretches } from './stretches.ts'
 import type { Segment } from './segment.ts'
 import { readFully } from './whole-transfers.ts'
@@ -20,7 +21,7 @@ const VERIFY_PIECE_BYTES: number = MIB
 interface Wanted {
   readonly part: JournalPart
   readonly place: Place
-  readonly header: Piece
+  readonly header: Piece | FrameHeader
   /** Of the body; of a small frame, all of it and what follows it. */
   readonly body: Piece
   readonly isWhole: boolean
@@ -30,6 +31,7 @@ export class FrameReader {
   readonly #finder: FrameFinder
   readonly #crc32c: Crc32c
   readonly #terms: ReadingTerms
+  readonly #headers = new RecentHeaders()
 
   constructor(indexPages: IndexPages, crc32c: Crc32c, onWarning: (message: string) => void, terms: ReadingTerms) {
     this.#finder = new FrameFinder(indexPages, crc32c, onWarning)
@@ -90,7 +92,8 @@ export class FrameReader {
     const { start, end } = place
     const bodyStart = start + FRAME_HEADER_BYTES
     const isWhole = end - start <= WHOLE_FRAME_BYTES_MAX
-    const header = before?.part.seq === part.seq ? before.header : stretches.add(start, bodyStart)
+    const known = before?.part.seq === part.seq ? before.header : isWhole ? undefined : this.#headers.find(part.seq, place)
+    const header = known ?? stretches.add(start, bodyStart)
     if (isWhole) return { part, place, header, body: stretches.add(bodyStart, end), isWhole }
     const from = Math.min(bodyStart + part.from, end)
     const to = Math.min(from + part.length, end)
@@ -100,8 +103,9 @@ export class FrameReader {
   /** @returns undefined if the frame is not in its place */
   #found(segment: Segment, { part, place, header, body, isWhole }: Wanted): Uint8Array | undefined {
     const { seq, from, length } = part
-    const facts = this.#finder.header(segment, seq, place, header.bytes)
+    const facts = 'bytes' in header ? this.#finder.header(segment, seq, place, header.bytes) : header
     if (facts === undefined) return undefined
+    if (!isWhole) this.#headers.keep(place, facts)
     const to = Math.min(from + length, facts.bodyBytes)
     if (isWhole) this.#check(segment, seq, place, facts, body.bytes.subarray(0, facts.bodyBytes))
     if (from >= to) return new Uint8Array(0)

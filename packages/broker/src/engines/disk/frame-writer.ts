@@ -15,6 +15,15 @@ export interface FrameWriterOptions {
   readonly epoch: number
 }
 
+/** What a frame is to hold. */
+export interface FrameBody {
+  readonly parts: readonly Uint8Array[]
+  /** Of all parts. */
+  readonly bytes: number
+  /** Of all bytes, if it is known. */
+  readonly checksum: number | undefined
+}
+
 /** A frame that is being written. */
 export interface PendingFrame {
   readonly position: number
@@ -61,7 +70,8 @@ export class FrameWriter {
   }
 
   /** Lays the frame out; `write` puts it into the file. */
-  begin(segment: Segment, seq: number, batch: readonly Uint8Array[], bodyBytes: number, unsynced: number): PendingFrame {
+  begin(segment: Segment, seq: number, body: FrameBody, unsynced: number): PendingFrame {
+    const { parts, bytes: bodyBytes } = body
     const { generation, salt, segmentBytes } = segment.header
     const { crc32c, epoch } = this.#options
     const blocks = this.#blocks
@@ -73,11 +83,11 @@ export class FrameWriter {
 
     const bodyAt = this.#keptBytes + FRAME_HEADER_BYTES
     let at = bodyAt
-    for (const part of batch) {
+    for (const part of parts) {
       blocks.set(part, at)
       at += part.length
     }
-    const bodyChecksum = crc32c(blocks.subarray(bodyAt, at))
+    const bodyChecksum = body.checksum ?? crc32c(blocks.subarray(bodyAt, at))
     const fields = { bodyBytes, epoch, seq, previousChecksum: segment.lastChecksum, bodyChecksum, unsynced }
     const header = blocks.subarray(this.#keptBytes, bodyAt)
     const headerChecksum = encodeFrameHeader(header, generation, salt, fields, crc32c)

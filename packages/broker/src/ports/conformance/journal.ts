@@ -2,6 +2,7 @@
  * What every journal engine does, as tests: an engine's own test file calls `describeJournal` with a harness. What an engine cannot
  * do is left out of its harness, with the reason there.
  */
+import { crc32c } from '@millrace/wire'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AssertionError } from '../../base/assert.ts'
 import type { Journal } from '../journal.ts'
@@ -96,6 +97,17 @@ function describeAppends(harness: () => JournalHarness): void {
     const parts = [Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(3), Uint8Array.of(4, 5)]
     expect(await journal.append(0, parts)).toEqual({ kind: 'ok' })
     expect([...(await readWhole(journal, 0))]).toEqual([1, 2, 3, 4, 5])
+  })
+
+  it('takes the checksum of a batch from whoever has it', async () => {
+    const journal = await harness().open()
+    for (const [seq, bytes] of [1, 300, 100_000, 5].entries()) {
+      const batch = sampleBatch(seq, bytes)
+      const cut = Math.floor(bytes / 3)
+      const parts = [batch.subarray(0, cut), batch.subarray(cut)]
+      expect(await journal.append(seq, parts, seq % 2 === 0 ? undefined : crc32c(batch))).toEqual({ kind: 'ok' })
+    }
+    for (const [seq, bytes] of [1, 300, 100_000, 5].entries()) await expectKept(journal, seq, bytes)
   })
 
   it('stores an empty batch', async () => {
