@@ -32,6 +32,7 @@ export function describeJournal(name: string, makeHarness: () => JournalHarness)
       await harness.cleanup()
     })
     describeAppends(() => harness)
+    describeContents(() => harness)
     describeReads(() => harness)
     describeReadsOfParts(() => harness)
     describeDiscards(() => harness)
@@ -92,24 +93,6 @@ function describeAppends(harness: () => JournalHarness): void {
     for (let seq = 0; seq < 50; seq++) await expectKept(journal, seq, 10 + seq)
   })
 
-  it('stores the concatenation of the parts, empty ones too', async () => {
-    const journal = await harness().open()
-    const parts = [Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(3), Uint8Array.of(4, 5)]
-    expect(await journal.append(0, parts)).toEqual({ kind: 'ok' })
-    expect([...(await readWhole(journal, 0))]).toEqual([1, 2, 3, 4, 5])
-  })
-
-  it('takes the checksum of a batch from whoever has it', async () => {
-    const journal = await harness().open()
-    for (const [seq, bytes] of [1, 300, 100_000, 5].entries()) {
-      const batch = sampleBatch(seq, bytes)
-      const cut = Math.floor(bytes / 3)
-      const parts = [batch.subarray(0, cut), batch.subarray(cut)]
-      expect(await journal.append(seq, parts, seq % 2 === 0 ? undefined : crc32c(batch))).toEqual({ kind: 'ok' })
-    }
-    for (const [seq, bytes] of [1, 300, 100_000, 5].entries()) await expectKept(journal, seq, bytes)
-  })
-
   it('stores an empty batch', async () => {
     const journal = await harness().open()
     expect(await journal.append(0, [])).toEqual({ kind: 'ok' })
@@ -145,6 +128,26 @@ function describeAppends(harness: () => JournalHarness): void {
     await expectKept(journal, 4, batchBytesMax)
     await expect(async () => journal.append(5, [new Uint8Array(batchBytesMax), Uint8Array.of(1)])).rejects.toThrow(AssertionError)
     await append(journal, 5, 10)
+  })
+}
+
+function describeContents(harness: () => JournalHarness): void {
+  it('stores the concatenation of the parts, empty ones too', async () => {
+    const journal = await harness().open()
+    const parts = [Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(3), Uint8Array.of(4, 5)]
+    expect(await journal.append(0, parts)).toEqual({ kind: 'ok' })
+    expect([...(await readWhole(journal, 0))]).toEqual([1, 2, 3, 4, 5])
+  })
+
+  it('takes the checksum of a batch from whoever has it', async () => {
+    const journal = await harness().open()
+    for (const [seq, bytes] of [1, 300, 100_000, 5].entries()) {
+      const batch = sampleBatch(seq, bytes)
+      const cut = Math.floor(bytes / 3)
+      const parts = [batch.subarray(0, cut), batch.subarray(cut)]
+      expect(await journal.append(seq, parts, seq % 2 === 0 ? undefined : crc32c(batch))).toEqual({ kind: 'ok' })
+    }
+    for (const [seq, bytes] of [1, 300, 100_000, 5].entries()) await expectKept(journal, seq, bytes)
   })
 }
 
