@@ -54,9 +54,9 @@ export class KafkaClient {
     return perSecond(await this.#java('produce', topic, topics, bytes, seconds))
   }
 
-  /** Reads `topic` from the beginning, after `other` for a while. */
+  /** Reads `topic` from the beginning to the end, again and again, after `other` for a while. */
   async consume(topic: string, other: string): Promise<number> {
-    return perSecond(await this.#java('consume', topic, other, this.seconds * 4))
+    return perSecond(await this.#java('consume', topic, other, this.seconds))
   }
 
   latency(topic: string, rate: number): Promise<Readonly<Record<string, number>>> {

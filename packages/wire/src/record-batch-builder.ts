@@ -4,6 +4,7 @@ import type { EncodedHeaders } from './header-writer.ts'
 import { writeInt16, writeInt32, writeInt64 } from './integers.ts'
 import { RETRY_HEADER } from './message-properties.ts'
 import {
+  BATCH_CRC_FROM,
   BATCH_HAS_EXPIRY,
   BATCH_HAS_RETRY,
   BATCH_HEADER_BYTES,
@@ -148,7 +149,7 @@ export class RecordBatchBuilder {
     writeInt16(batch, 51, this.#producerEpoch)
     writeInt32(batch, 53, this.#baseSequence)
     writeInt32(batch, 57, this.#records)
-    writeInt32(batch, 17, this.#checksum(batch.subarray(21)))
+    writeInt32(batch, 17, this.#checksum(batch.subarray(BATCH_CRC_FROM)))
     this.#end = BATCH_HEADER_BYTES
     this.#records = 0
     this.#lastOffsetDelta = -1

@@ -1,5 +1,5 @@
 // hot path (packages/broker/test/core/throughput.mjs)
-import { BATCH_HEADER_BYTES, batchBaseTimestampMs } from '@millrace/wire'
+import { BATCH_CRC_FROM, BATCH_HEADER_BYTES, batchBaseTimestampMs } from '@millrace/wire'
 import type { Crc32c } from '../ports/checksum.ts'
 
 /** Walks the records of a batch that was checked: where each is. */
@@ -65,7 +65,7 @@ export class RecordCopy {
     view.setInt32(23, this.records - 1)
     view.setBigInt64(35, BigInt(this.#maxTimestampMs))
     view.setInt32(57, this.records)
-    view.setUint32(17, crc32c(result.subarray(21)))
+    view.setUint32(17, crc32c(result.subarray(BATCH_CRC_FROM)))
     return result
   }
 }

@@ -91,7 +91,7 @@ export class TailCache {
     const part = commit.parts[low - 1]!
     if (from + length > part.length) return undefined
     const view = part.subarray(from, from + length)
-    if (length <= COPIED_BYTES_MAX) {
+    if (length <= (lease === undefined ? COPIED_BYTES_MAX : COPIED_FOR_LEASE_BYTES_MAX)) {
       const copy = this.#copies.take(length)
       copy.set(view)
       return copy
@@ -161,6 +161,8 @@ function isSmall({ starts, parts, bytes, blocks }: CommitBytes): boolean {
 }
 
 const COPIED_BYTES_MAX = 65_536
+/** A block comes back from whoever holds a lease, however slow. Until then it costs at most so many times what was asked for: 16. */
+const COPIED_FOR_LEASE_BYTES_MAX = 32_768
 const SLAB_BYTES = 65_536
 /** What a commit costs besides its payload: a few objects. */
 const OVERHEAD_BYTES = 500

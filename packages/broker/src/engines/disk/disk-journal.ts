@@ -60,9 +60,8 @@ export class DiskJournal implements Journal {
     this.#parts = parts
     this.#segments = parts.segments
     this.#writer = parts.writer
-    const isDurable = parts.durability === 'fsync'
-    const reading = { mayBypass: isDurable, blocks: new ReadBlocks(parts.fileSystem) }
-    this.#reader = new FrameReader(new IndexPages(parts.indexPagesMax), parts.crc32c, parts.onWarning, reading)
+    const blocks = new ReadBlocks(parts.fileSystem)
+    this.#reader = new FrameReader(new IndexPages(parts.indexPagesMax), parts.crc32c, parts.onWarning, blocks)
     const fail = (error: unknown): void => this.#fail(error)
     this.#fill = new WindowFill(parts.fileSystem, (bytes) => parts.headroom.took(bytes), fail)
     this.#maintenance = new Maintenance(parts, this.#fill, fail)

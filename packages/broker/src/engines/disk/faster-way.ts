@@ -6,10 +6,16 @@ const PATIENCE_MS_MIN = 100
 
 /** Which of two ways of moving bytes takes less time, which differs between machines, and on one from minute to minute. */
 export class FasterWay {
+  readonly #allowance: number
   /** Milliseconds per byte, on average. */
   readonly #costs: [number, number] = [0, 0]
   readonly #times: [number, number] = [0, 0]
   #tryAgainMs = 0
+
+  /** @param allowance so many times as long may the second way take, for what else is good about it */
+  constructor(allowance = 1) {
+    this.#allowance = allowance
+  }
 
   /** @returns the way to go now: the faster one, or the other to see whether it still is slower */
   choose(nowMs: number): 0 | 1 {
@@ -29,7 +35,7 @@ export class FasterWay {
   }
 
   get #faster(): 0 | 1 {
-    return this.#costs[1] < this.#costs[0] ? 1 : 0
+    return this.#costs[1] < this.#costs[0] * this.#allowance ? 1 : 0
   }
 }
 

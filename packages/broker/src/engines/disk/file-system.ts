@@ -35,7 +35,7 @@ export interface File {
   read(into: Uint8Array, position: number): Promise<number>
   /**
    * As `read`, of what nobody reads again soon: past the page cache where that can be done and costs less, which is where whole blocks are
-   * read into memory of `allocateBlocks`. Of what was written durably only.
+   * read into memory of `allocateBlocks`.
    */
   readOnce(into: Uint8Array, position: number): Promise<number>
   /** Makes what was written durable, with the size of the file (fdatasync). */

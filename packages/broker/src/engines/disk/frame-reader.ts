@@ -8,8 +8,9 @@ import type { File } from './file-system.ts'
 import { damaged, FrameFinder, isPossible, type Place } from './frame-finder.ts'
 import { endMarker, FRAME_HEADER_BYTES, type FrameHeader } from './frame.ts'
 import type { IndexPages } from './index-pages.ts'
+import type { ReadBlocks } from './read-blocks.ts'
 import { RecentHeaders } from './recent-headers.ts'
-import { type Piece, type ReadingTerms, Stretches } from './stretches.ts'
+import { type Piece, Stretches } from './stretches.ts'
 import type { Segment } from './segment.ts'
 import { readFully } from './whole-transfers.ts'
 
@@ -30,13 +31,13 @@ interface Wanted {
 export class FrameReader {
   readonly #finder: FrameFinder
   readonly #crc32c: Crc32c
-  readonly #terms: ReadingTerms
+  readonly #blocks: ReadBlocks
   readonly #headers = new RecentHeaders()
 
-  constructor(indexPages: IndexPages, crc32c: Crc32c, onWarning: (message: string) => void, terms: ReadingTerms) {
+  constructor(indexPages: IndexPages, crc32c: Crc32c, onWarning: (message: string) => void, blocks: ReadBlocks) {
     this.#finder = new FrameFinder(indexPages, crc32c, onWarning)
     this.#crc32c = crc32c
-    this.#terms = terms
+    this.#blocks = blocks
   }
 
   async length(segment: Segment, file: File, seq: number): Promise<number> {
@@ -63,7 +64,7 @@ export class FrameReader {
       const place = places[n]
       wanted.push(place === undefined ? undefined : this.#plan(stretches, parts[n]!, place, wanted[n - 1]))
     }
-    await stretches.read(file, this.#terms, lease)
+    await stretches.read(file, this.#blocks, lease)
     const found: Uint8Array[] = []
     for (let n = 0; n < parts.length; n++) {
       const bytes = wanted[n] === undefined ? undefined : this.#found(segment, wanted[n]!)
@@ -120,7 +121,7 @@ export class FrameReader {
     if (place === undefined) throw damaged(segment, part.seq, (await this.#finder.placeOf(segment, file, part.seq)).start)
     const stretches = new Stretches()
     const wanted = this.#plan(stretches, part, place, undefined)
-    await stretches.read(file, this.#terms)
+    await stretches.read(file, this.#blocks)
     const bytes = this.#found(segment, wanted)
     if (bytes === undefined) throw damaged(segment, part.seq, place.start)
     return bytes

@@ -1,6 +1,6 @@
 import { constants, fdatasync, write, writeSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
-import { KIB, MIB } from '../../base/units.ts'
+import { KIB } from '../../base/units.ts'
 import { openDirect, reopenDirect } from './direct-reader.ts'
 import { FasterWay } from './faster-way.ts'
 import { hasCode, syncOrFail, type AppendFile, type Durability } from './file-system.ts'
@@ -30,10 +30,13 @@ const DURABLE_AT_ONCE_BYTES_MAX: number = 8 * KIB
 const SLOW_MS = 10
 const SLOW_FOR_MS = 1000
 
-/** Larger ones may take the copy into the page cache, or the disk. */
-const EITHER_WAY_BYTES_MIN: number = MIB
-/** Of all files. The second way is the disk. */
-const largeWrites = new FasterWay()
+/**
+ * The disk may take so many times as long as the copy into the page cache. Waiting for it leaves the processor to others, and when there are
+ * many of those either way takes as long as it takes to have a turn.
+ */
+const DIRECT_ALLOWANCE = 4
+/** Of all files, by size: up to twice the smallest, up to four times, and so on; the last has all that are larger. The second way is the disk. */
+const largeWrites: readonly FasterWay[] = Array.from({ length: 5 }, () => new FasterWay(DIRECT_ALLOWANCE))
 const DIRECT = 1
 
 class CachedAppendFile implements AppendFile {
@@ -48,13 +51,14 @@ class CachedAppendFile implements AppendFile {
   async append(blocks: Uint8Array, position: number): Promise<number> {
     const { fd } = this.#handle
     if (blocks.length <= CACHED_AT_ONCE_BYTES_MAX) return writeSync(fd, blocks, 0, blocks.length, position)
-    if (blocks.length < EITHER_WAY_BYTES_MIN || !this.#mayBeDirect) return writeAt(fd, blocks, position)
+    if (!this.#mayBeDirect) return writeAt(fd, blocks, position)
+    const ways = waysFor(blocks.length)
     const startedMs = performance.now()
-    const way = largeWrites.choose(startedMs)
+    const way = ways.choose(startedMs)
     const written =
       (way === DIRECT ? await this.#appendDirect(blocks, position) : undefined) ?? (await writeAt(fd, blocks, position))
     const endedMs = performance.now()
-    if (this.#mayBeDirect) largeWrites.took(way, blocks.length, endedMs - startedMs, endedMs)
+    if (this.#mayBeDirect) ways.took(way, blocks.length, endedMs - startedMs, endedMs)
     return written
   }
 
@@ -74,6 +78,11 @@ class CachedAppendFile implements AppendFile {
     this.#mayBeDirect = false
     return undefined
   }
+}
+
+function waysFor(bytes: number): FasterWay {
+  const doublings = Math.floor(Math.log2(bytes / CACHED_AT_ONCE_BYTES_MAX))
+  return largeWrites[Math.min(doublings, largeWrites.length - 1)]!
 }
 
 class DurableAppendFile implements AppendFile {

@@ -22,12 +22,6 @@ export interface Piece {
   readonly bytes: Buffer
 }
 
-export interface ReadingTerms {
-  /** Whether all that can be read is durable, so that the page cache knows no more than the disk. */
-  readonly mayBypass: boolean
-  readonly blocks: ReadBlocks
-}
-
 /** One read. */
 class Stretch {
   readonly start: number
@@ -112,10 +106,10 @@ export class Stretches {
   }
 
   /** The bytes beyond the end of the file are zeros. @param lease gets what they lie in; without one they have memory of their own */
-  async read(file: File, { mayBypass, blocks }: ReadingTerms, lease?: Lease): Promise<void> {
+  async read(file: File, blocks: ReadBlocks, lease?: Lease): Promise<void> {
     let bytes = 0
     for (const { start, end } of this.#all) bytes += end - start
-    const once = mayBypass && bytes >= ONCE_BYTES_MIN
+    const once = bytes >= ONCE_BYTES_MIN
     await Promise.all(this.#all.map((stretch) => stretch.read(file, once, blocks, lease)))
   }
 }

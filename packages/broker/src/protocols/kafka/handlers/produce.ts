@@ -1,5 +1,5 @@
 // hot path (packages/broker/test/kafka/throughput.mjs)
-import { BATCH_HEADER_BYTES, batchAttributes, batchCrc, batchSize, crc32c, topicAddress } from '@millrace/wire'
+import { BATCH_CRC_FROM, BATCH_HEADER_BYTES, batchAttributes, batchCrc, batchSize, crc32c, topicAddress } from '@millrace/wire'
 import { MillraceError } from '../../../base/errors.ts'
 import type { Destination, StoredTopic } from '../../../core/broker.ts'
 import { permit } from '../access.ts'
@@ -25,8 +25,6 @@ const NOBODY = 0
 
 const MAGIC_AT = 16
 const MAGIC = 2
-/** Where that begins which the checksum is about. */
-const CHECKED_AT = 21
 const TRANSACTIONAL = 0x10
 const CONTROL = 0x20
 
@@ -128,7 +126,7 @@ function startOf(stored: StoredTopic, index: number): number {
 /** Whether it was changed on the way: clients then send it again. */
 function isDamaged(error: unknown, records: Uint8Array | null): boolean {
   if (records === null || !(error instanceof MillraceError) || error.code !== 'bad_batch') return false
-  return crc32c(records.subarray(CHECKED_AT)) !== batchCrc(records)
+  return crc32c(records.subarray(BATCH_CRC_FROM)) !== batchCrc(records)
 }
 
 /** Since version 3 there is one batch for a partition. @throws KafkaError */
