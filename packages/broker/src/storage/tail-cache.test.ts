@@ -105,3 +105,16 @@ test('memory that is lent serves others again once the lease ended, and not befo
   lease.release()
   expect(memory.take(200_000, []).buffer).toBe(part.buffer)
 })
+
+test('few bytes are copied rather than lent, and without a lease more of them', () => {
+  const memory = new CommitMemory(10_000_000)
+  const cache = new TailCache(300_000)
+  const blocks: MemoryBlock[] = []
+  const part = memory.take(200_000, blocks).fill(1)
+  cache.add(0, { starts: [64], parts: [part], bytes: part.length, blocks })
+  const lease = new Lease()
+  const isLent = (length: number, to?: Lease): boolean => cache.get(0, 64, length, to)!.buffer === part.buffer
+  expect([32_768, 32_769].map((length) => isLent(length, lease))).toEqual([false, true])
+  expect([65_536, 65_537].map((length) => isLent(length))).toEqual([false, true])
+  lease.release()
+})

@@ -42,3 +42,15 @@ test('a way that is far slower costs little to look at', () => {
   const [, ms] = go(ways, clock, 20_000, [1, 500])
   expect(ms).toBeLessThan(20_000 * 1.1)
 })
+
+test.each([
+  [[2, 7], true],
+  [[2, 9], false],
+] as const)('the second way may take so many times as long as it is allowed, and no longer (%j)', (costs, isSecond) => {
+  const ways = new FasterWay(4)
+  const clock = { nowMs: 0 }
+  go(ways, clock, 10, costs)
+  const [second] = go(ways, clock, 1000, costs)
+  // The other one is looked at every 100 ms.
+  expect(isSecond ? 1000 - second : second).toBeLessThan(70)
+})
