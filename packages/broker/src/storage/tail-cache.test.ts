@@ -91,12 +91,18 @@ test('a few bytes of a large commit are copied: its memory serves others again, 
   expect(seen.every((byte) => byte === 1)).toBe(true)
 })
 
-test('memory that is lent serves others again once the lease ended, and not before', () => {
+/** A cache with one commit of one part, which begins at byte 64 of it. */
+function cacheOfOne(): { readonly memory: CommitMemory; readonly cache: TailCache; readonly part: Uint8Array } {
   const memory = new CommitMemory(10_000_000)
   const cache = new TailCache(300_000)
   const blocks: MemoryBlock[] = []
   const part = memory.take(200_000, blocks).fill(1)
   cache.add(0, { starts: [64], parts: [part], bytes: part.length, blocks })
+  return { memory, cache, part }
+}
+
+test('memory that is lent serves others again once the lease ended, and not before', () => {
+  const { memory, cache, part } = cacheOfOne()
   const lease = new Lease()
   const seen = cache.get(0, 64, 100_000, lease)!
   cache.add(1, { starts: [], parts: [], bytes: 500_000, blocks: [] })
@@ -107,11 +113,7 @@ test('memory that is lent serves others again once the lease ended, and not befo
 })
 
 test('few bytes are copied rather than lent, and without a lease more of them', () => {
-  const memory = new CommitMemory(10_000_000)
-  const cache = new TailCache(300_000)
-  const blocks: MemoryBlock[] = []
-  const part = memory.take(200_000, blocks).fill(1)
-  cache.add(0, { starts: [64], parts: [part], bytes: part.length, blocks })
+  const { cache, part } = cacheOfOne()
   const lease = new Lease()
   const isLent = (length: number, to?: Lease): boolean => cache.get(0, 64, length, to)!.buffer === part.buffer
   expect([32_768, 32_769].map((length) => isLent(length, lease))).toEqual([false, true])
