@@ -312,8 +312,8 @@ export class OpenCommit {
     for (const run of this.#runs) finishRun(run, cached.othersAt, crc32c)
     let bytes = head.length
     for (const part of parts) bytes += part.length
+    const checksum = commitChecksum(head, parts, recordParts, this.#limits.largeBatchBytes, crc32c)
     parts.unshift(head)
-    const checksum = commitChecksum(parts, 1, recordParts, this.#limits.largeBatchBytes, crc32c)
     this.#reset()
     return { header, directory, head, parts, bytes, checksum, cached: cached.commit }
   }

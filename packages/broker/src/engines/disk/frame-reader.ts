@@ -104,9 +104,10 @@ export class FrameReader {
   /** @returns undefined if the frame is not in its place */
   #found(segment: Segment, { part, place, header, body, isWhole }: Wanted): Uint8Array | undefined {
     const { seq, from, length } = part
-    const facts = 'bytes' in header ? this.#finder.header(segment, seq, place, header.bytes) : header
+    const isKnown = !('bytes' in header)
+    const facts = isKnown ? header : this.#finder.header(segment, seq, place, header.bytes)
     if (facts === undefined) return undefined
-    if (!isWhole) this.#headers.keep(place, facts)
+    if (!isKnown && !isWhole) this.#headers.keep(place, facts)
     const to = Math.min(from + length, facts.bodyBytes)
     if (isWhole) this.#check(segment, seq, place, facts, body.bytes.subarray(0, facts.bodyBytes))
     if (from >= to) return new Uint8Array(0)
