@@ -46,6 +46,8 @@ interface Stream {
 const ASKED_BYTES_MIN: number = 16 * KIB
 const AHEAD_BYTES_MIN: number = 256 * KIB
 const AHEAD_BYTES_MAX: number = 2 * MIB
+/** Answers that are there while the next one is read. A disk is quick on average: fewer, and half of the answers wait for it. */
+const READY_ANSWERS = 4
 /** Of all logs. Whoever is one too many reads when asked, until others are done. */
 const STREAMS_MAX = 256
 /** Streams that nobody used for one to two times so long are dropped. */
@@ -175,14 +177,11 @@ export class ReadAhead {
     stream.loading = loading
   }
 
-  /**
-   * Whether more of it should be read, and may be. Twice what is asked for at a time: so a whole answer is there while the next one is
-   * read, however long that takes. Once, where there are many readers.
-   */
+  /** Whether more of it should be read, and may be. One answer is read ahead where there are many readers. */
   #isShort({ log, next, batches, bytes, wanted, isDropped }: Stream): boolean {
     if (isDropped || next >= log.end) return false
     const ready = bytes - (batches[0]?.bytes.length ?? 0)
-    if (ready >= 2 * wanted) return false
+    if (ready >= READY_ANSWERS * wanted) return false
     const bytesMax = ready < wanted ? this.#bytesMax : this.#bytesMax / 2
     return this.#bytes + wanted <= bytesMax && this.#reads.isCold(log, next)
   }
