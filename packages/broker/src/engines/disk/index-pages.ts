@@ -13,6 +13,8 @@ export class IndexPages {
   readonly #pagesMax: number
   /** By generation and page number; least recently used first. */
   readonly #pages = new Map<number, Buffer>()
+  /** Who reads in order stays in one page, which need not become the newest again and again. */
+  #newestKey = -1
 
   constructor(pagesMax: number) {
     this.#pagesMax = pagesMax
@@ -22,10 +24,15 @@ export class IndexPages {
     const number = Math.floor(ordinal / PAGE_ENTRIES)
     const key = segment.header.generation * PAGES_PER_SEGMENT_MAX + number
     const page = this.#pages.get(key) ?? (await readPage(segment, file, number))
+    if (key !== this.#newestKey) this.#keepNewest(key, page)
+    return page.readUInt32LE((ordinal % PAGE_ENTRIES) * INDEX_ENTRY_BYTES) * FRAME_ALIGNMENT
+  }
+
+  #keepNewest(key: number, page: Buffer): void {
+    this.#newestKey = key
     this.#pages.delete(key)
     this.#pages.set(key, page)
     if (this.#pages.size > this.#pagesMax) this.#pages.delete(this.#pages.keys().next().value!)
-    return page.readUInt32LE((ordinal % PAGE_ENTRIES) * INDEX_ENTRY_BYTES) * FRAME_ALIGNMENT
   }
 }
 
