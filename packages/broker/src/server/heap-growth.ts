@@ -19,17 +19,21 @@ const YOUNG_BYTES_MAX: number = 8 * MIB
 
 /** For this process as a whole, so only where a broker is its business. */
 export function letHeapGrow(): void {
-  setGrowth(GROWTH_PERCENT)
-  let growth = GROWTH_PERCENT
+  growAsNeeded()
+  boundYoung()
+}
+
+/** A percentage counts when V8 next sets the bound, which is at the end of a full collection. */
+function growAsNeeded(): void {
+  let percent = GROWTH_PERCENT
   let lastMs = performance.now()
-  let mayYoungGrow = true
+  setFlagsFromString(`--heap-growing-percent=${percent}`)
   const observer = new PerformanceObserver((list) => {
-    for (const collection of list.getEntries().filter(isFull)) {
-      const next = nextGrowthPercent(growth, collection.startTime - lastMs)
-      lastMs = collection.startTime
-      if (next !== growth) setGrowth((growth = next))
+    for (const { startTime } of list.getEntries().filter(isFull)) {
+      percent = nextGrowthPercent(percent, startTime - lastMs)
+      lastMs = startTime
+      setFlagsFromString(`--heap-growing-percent=${percent}`)
     }
-    mayYoungGrow = boundYoung(mayYoungGrow)
   })
   observer.observe({ entryTypes: ['gc'] })
 }
@@ -39,23 +43,21 @@ export function nextGrowthPercent(percent: number, sinceLastMs: number): number 
   return (sinceLastMs / percent) * GROWTH_PERCENT < OFTEN_MS ? GROWTH_PERCENT_BUSY : GROWTH_PERCENT
 }
 
-/** Counts when V8 next sets the bound, which is at the end of a full collection. */
-function setGrowth(percent: number): void {
-  setFlagsFromString(`--heap-growing-percent=${percent}`)
+function isFull(collection: PerformanceEntry): boolean {
+  const { detail } = collection as PerformanceEntry & { readonly detail: { readonly kind: number } }
+  return detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR
 }
 
 /** Its largest size counts when the process starts only; by how much it grows, each time. V8 may also shrink it. */
-function boundYoung(mayGrow: boolean): boolean {
-  const isSmall = youngBytes() < YOUNG_BYTES_MAX
-  if (isSmall !== mayGrow) setFlagsFromString(`--semi-space-growth-factor=${isSmall ? 2 : 1}`)
-  return isSmall
-}
-
-function isFull(collection: PerformanceEntry): boolean {
-  return (
-    (collection as PerformanceEntry & { readonly detail: { readonly kind: number } }).detail.kind ===
-    constants.NODE_PERFORMANCE_GC_MAJOR
-  )
+function boundYoung(): void {
+  let mayGrow = true
+  const observer = new PerformanceObserver(() => {
+    const isSmall = youngBytes() < YOUNG_BYTES_MAX
+    if (isSmall === mayGrow) return
+    mayGrow = isSmall
+    setFlagsFromString(`--semi-space-growth-factor=${mayGrow ? 2 : 1}`)
+  })
+  observer.observe({ entryTypes: ['gc'] })
 }
 
 function youngBytes(): number {

@@ -7,8 +7,9 @@ const HEADERS_MAX = 256
 const FIELDS = 8
 
 /**
- * Headers of large frames that were found whole: who reads such a frame part by part needs its header only once. The older of two
- * in one place gives way. As numbers: objects would outlive the young generation of the garbage collector, each of them, and die right after.
+ * Headers of large frames that were found whole: who reads such a frame part by part needs its header only once. The newer of
+ * two whose sequences share a slot replaces the other. As numbers: objects would outlive the young generation of the garbage collector,
+ * each of them, and die right after.
  */
 export class RecentHeaders {
   /** By sequence modulo their number: where the frame begins, and its header. */
