@@ -2,20 +2,8 @@
 // hot path (bench/src/peers/compare-kafka.ts, consume)
 import { constants, read } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
-import { KIB } from '../../base/units.ts'
 import { isWholeBlocks } from './aligned-memory.ts'
 import { BLOCK_BYTES, hasCode } from './file-system.ts'
-
-/** A disk that takes longer over large reads, on average, is one whose data is worth keeping in the page cache. It is tried again after a while. */
-const SLOW_MS = 6
-const SLOW_FOR_MS = 1000
-/** Smaller ones tell more of the wait for a thread than of the disk. */
-const LARGE_BYTES: number = 512 * KIB
-/** What the last read counts for in the average: others on the processor make single ones late. */
-const LAST_SHARE = 0.1
-
-let averageMs = 0
-let slowUntilMs = 0
 
 /** One file. */
 export class DirectReader {
@@ -30,14 +18,10 @@ export class DirectReader {
 
   /** @returns bytes read, perhaps fewer than asked for; undefined if it has to be done in another way, this time or ever */
   async read(into: Uint8Array, position: number): Promise<number | undefined> {
-    if (this.#isRefused || position % BLOCK_BYTES > 0 || !isWholeBlocks(into) || isSlow()) return undefined
+    if (this.#isRefused || position % BLOCK_BYTES > 0 || !isWholeBlocks(into)) return undefined
     try {
       const handle = await (this.#opening ??= reopenDirect(this.#fd, constants.O_RDONLY))
-      if (handle === undefined) return undefined
-      const startedMs = performance.now()
-      const count = await readAt(handle.fd, into, position)
-      if (count >= LARGE_BYTES) took(performance.now() - startedMs)
-      return count
+      return handle === undefined ? undefined : await readAt(handle.fd, into, position)
     } catch (error) {
       // The disk wants other boundaries, or the file system refuses after all. Other reads may be under way: closing has time.
       if (!hasCode(error, 'EINVAL')) throw error
@@ -79,15 +63,4 @@ export function readAt(fd: number, into: Uint8Array, position: number): Promise<
   return new Promise((resolve, reject) => {
     read(fd, into, 0, into.length, position, (error, count) => (error === null ? resolve(count) : reject(error)))
   })
-}
-
-function isSlow(): boolean {
-  return performance.now() < slowUntilMs
-}
-
-function took(ms: number): void {
-  averageMs += (ms - averageMs) * LAST_SHARE
-  if (averageMs < SLOW_MS) return
-  averageMs = 0
-  slowUntilMs = performance.now() + SLOW_FOR_MS
 }

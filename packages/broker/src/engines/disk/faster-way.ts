@@ -1,5 +1,7 @@
-/** How much the last time counts in an average, after the first few. */
-const LAST_SHARE = 0.2
+/** How much the last time counts in an average, after the first few: others on the processor make single ones late. */
+const LAST_SHARE = 0.1
+/** Before either way is judged. */
+const FIRST_TRIES = 2
 /** The slower way is tried again after so many times of what it cost more, and not sooner than this. */
 const PATIENCE = 20
 const PATIENCE_MS_MIN = 100
@@ -19,8 +21,8 @@ export class FasterWay {
 
   /** @returns the way to go now: the faster one, or the other to see whether it still is slower */
   choose(nowMs: number): 0 | 1 {
-    if (this.#times[0] === 0) return 0
-    if (this.#times[1] === 0) return 1
+    if (this.#times[0] < FIRST_TRIES) return 0
+    if (this.#times[1] < FIRST_TRIES) return 1
     const faster = this.#faster
     return nowMs < this.#tryAgainMs ? faster : other(faster)
   }

@@ -1,8 +1,19 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  constants,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { allocateBlocks } from './aligned-memory.ts'
+import { openDirect } from './direct-reader.ts'
 import { openForAppend } from './node-append-file.ts'
 
 const KIB = 1024
@@ -43,3 +54,42 @@ test.each(['os', 'fsync'] as const)(
     await file.close()
   },
 )
+
+test('goes past the page cache after a file that filled fast, until one does not', async () => {
+  const direct = await openDirect(path, constants.O_RDWR)
+  await direct?.close()
+  const mayGoPast = direct !== undefined && process.platform === 'linux'
+  let nowMs = 0
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
+  const blocks = allocateBlocks(1024 * KIB)
+  // 1 GiB/s; then 10 MiB/s, twice.
+  for (const [msEach, goesPast] of [
+    [1, false],
+    [100, true],
+    [100, false],
+  ] as const) {
+    const file = await openForAppend(path, 'os')
+    for (let n = 0; n < 20; n++) {
+      nowMs += msEach
+      await file.append(blocks, n * blocks.length)
+    }
+    expect(isOpenPastPageCache()).toBe(goesPast && mayGoPast)
+    await file.close()
+  }
+  clock.mockRestore()
+})
+
+/** Linux tells the flags of every descriptor. */
+function isOpenPastPageCache(): boolean {
+  if (process.platform !== 'linux') return false
+  for (const fd of readdirSync('/proc/self/fd')) {
+    try {
+      if (readlinkSync(`/proc/self/fd/${fd}`) !== path) continue
+      const flags = Number.parseInt(/flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))![1]!, 8)
+      if ((flags & constants.O_DIRECT) !== 0) return true
+    } catch {
+      // The one that listed them.
+    }
+  }
+  return false
+}

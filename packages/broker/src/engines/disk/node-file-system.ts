@@ -10,10 +10,8 @@ import { openForAppend, writeAt } from './node-append-file.ts'
 
 /** Smaller reads tell more of the wait for a thread than of the way. */
 const LARGE_BYTES: number = 256 * KIB
-/** As for writes: the disk may take so many times as long as the copy, which keeps a processor busy. */
-const DIRECT_ALLOWANCE = 3
-/** Of all files. */
-const largeReads = new FasterWay(DIRECT_ALLOWANCE)
+/** What comes through the page cache may take a little longer: the next reader finds it there. */
+const DIRECT_ALLOWANCE = 0.6
 const CACHED = 0
 const DIRECT = 1
 
@@ -57,6 +55,8 @@ class NodeFile implements File {
   readonly #handle: FileHandle
   readonly #fd: number
   readonly #direct: DirectReader
+  /** Some files are in the page cache, and others are not. */
+  readonly #ways = new FasterWay(DIRECT_ALLOWANCE)
 
   constructor(handle: FileHandle) {
     this.#handle = handle
@@ -74,10 +74,10 @@ class NodeFile implements File {
 
   async readOnce(into: Uint8Array, position: number): Promise<number> {
     const startedMs = performance.now()
-    const past = largeReads.choose(startedMs) === DIRECT ? await this.#direct.read(into, position) : undefined
+    const past = this.#ways.choose(startedMs) === DIRECT ? await this.#direct.read(into, position) : undefined
     const count = past ?? (await this.read(into, position))
     const endedMs = performance.now()
-    if (count >= LARGE_BYTES) largeReads.took(past === undefined ? CACHED : DIRECT, count, endedMs - startedMs, endedMs)
+    if (count >= LARGE_BYTES) this.#ways.took(past === undefined ? CACHED : DIRECT, count, endedMs - startedMs, endedMs)
     return count
   }
 
