@@ -43,7 +43,7 @@ export const defaultStorageLimits: StorageLimits = {
   commitBytesMax: 4 * MIB,
   pendingBytesHigh: 16 * MIB,
   pendingBytesLow: 8 * MIB,
-  tailCacheBytes: 32 * MIB,
+  tailCacheBytes: 24 * MIB,
   indexRunEntries: 128,
   checkpointBytes: 64 * MIB,
   liveShareMin: 0.5,

@@ -108,7 +108,7 @@ export const configKeys: { readonly [P in ConfigPath]: ConfigKey } = {
   },
   'limits.tailCacheBytes': {
     type: { kind: 'bytes', min: 0, max: 64 * GIB },
-    default: '32MiB',
+    default: '24MiB',
     description: 'Memory for the newest messages, from which consumers that keep up are served without reading the disk.',
   },
   'limits.memoryBytesHigh': {
