@@ -32,7 +32,7 @@ test('notices that the other way is faster by now', () => {
   const [second] = go(ways, clock, 1000, [40, 10])
   expect(second).toBeGreaterThan(950)
   const [again] = go(ways, clock, 1000, [2, 10])
-  expect(again).toBeLessThan(200)
+  expect(again).toBeLessThan(150)
 })
 
 test('a way that is far slower costs little to look at', () => {

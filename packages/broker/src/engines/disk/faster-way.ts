@@ -1,5 +1,5 @@
-/** How much the last time counts in an average, after the first few: others on the processor make single ones late. */
-const LAST_SHARE = 0.1
+/** How much the last time counts in an average, after the first few. */
+const LAST_SHARE = 0.2
 /** Before either way is judged. */
 const FIRST_TRIES = 2
 /** The slower way is tried again after so many times of what it cost more, and not sooner than this. */

@@ -29,7 +29,10 @@ beforeEach(() => {
   truncateSync(path, FILE_BYTES)
 })
 
-afterEach(() => rmSync(directory, { recursive: true }))
+afterEach(() => {
+  vi.restoreAllMocks()
+  rmSync(directory, { recursive: true })
+})
 
 test.each(['os', 'fsync'] as const)(
   'writes of all sizes, by whatever way, are read as they were written (%s)',
@@ -60,7 +63,7 @@ test('goes past the page cache after a file that filled fast, until one does not
   await direct?.close()
   const mayGoPast = direct !== undefined && process.platform === 'linux'
   let nowMs = 0
-  const clock = vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
+  vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
   const blocks = allocateBlocks(1024 * KIB)
   // 1 GiB/s; then 10 MiB/s, twice.
   for (const [msEach, goesPast] of [
@@ -76,7 +79,6 @@ test('goes past the page cache after a file that filled fast, until one does not
     expect(isOpenPastPageCache()).toBe(goesPast && mayGoPast)
     await file.close()
   }
-  clock.mockRestore()
 })
 
 /** Linux tells the flags of every descriptor. */
