@@ -9,6 +9,8 @@ import { RangeSet } from './range-set.ts'
 const MIB = 1024 * 1024
 const BATCH_BYTES = 64 * 1024
 const RECORDS = 10
+/** Records of a MiB. */
+const ANSWER: number = (MIB / BATCH_BYTES) * RECORDS
 
 let platform: VirtualPlatform
 let log: LogState
@@ -74,21 +76,54 @@ async function readOn(ahead: ReadAhead, from: number, times: number, leftOut = 0
   return at
 }
 
-test('who reads on where his last read ended finds the next four parts ready', async () => {
+/** @returns how many whole answers are ready from `from` on, once nothing more is read */
+async function readyAnswers(ahead: ReadAhead, from: number): Promise<number> {
+  await platform.advance(1)
+  const left = reads.length
+  let count = 0
+  for (let at = from; ahead.take(log, at, MIB) !== undefined; at += ANSWER) count++
+  expect(reads).toHaveLength(left)
+  return count
+}
+
+/** Reads from `from` on, and comes too early `times` times. @returns where to go on */
+async function waited(ahead: ReadAhead, from: number, times: number): Promise<number> {
+  let at = from
+  for (let n = 0; n < times; n++) {
+    at += (await readyAnswers(ahead, at)) * ANSWER
+    platform.runTurn()
+    platform.runTurn()
+    expect(ahead.take(log, at, MIB)).toBeUndefined()
+    at = nextOf(await read(ahead, at, MIB))
+  }
+  await platform.advance(1)
+  return at
+}
+
+test('who reads on where his last read ended finds the next part ready', async () => {
   const ahead = readAhead()
   const first = nextOf(await read(ahead, 0, MIB))
   const second = nextOf(await read(ahead, first, MIB))
   expect(reads).toEqual([0, first])
-  await platform.advance(1)
-  const answer = (MIB / BATCH_BYTES) * RECORDS
-  const ready = [0, 1, 2, 3].map((n) => second + n * answer)
-  expect(reads).toEqual([0, first, ...ready])
-  for (const at of ready) expect(nextOf(ahead.take(log, at, MIB)!)).toBe(at + answer)
+  expect(await readyAnswers(ahead, second)).toBe(1)
+  expect(reads).toEqual([0, first, second])
 })
 
-test('a whole answer is ready while the next one is being read', async () => {
+test.each([
+  [1, 2],
+  [2, 4],
+  [3, 4],
+])('who had to wait %i times finds %i parts ready from then on', async (times, expected) => {
   const ahead = readAhead()
-  const at = await readOn(ahead, 0, 3)
+  const at = await waited(ahead, await readOn(ahead, 0, 2), times)
+  expect(await readyAnswers(ahead, at)).toBe(expected)
+  await platform.advance(1)
+  expect(await readyAnswers(ahead, at + expected * ANSWER)).toBe(expected)
+})
+
+test('a whole answer is ready while the next one is being read, for who had to wait', async () => {
+  const ahead = readAhead()
+  const at = await waited(ahead, await readOn(ahead, 0, 3), 1)
   const next = nextOf(ahead.take(log, at, MIB)!)
   platform.runTurn()
   platform.runTurn()
@@ -98,7 +133,7 @@ test('a whole answer is ready while the next one is being read', async () => {
 
 test('a rest that is less than half of what is asked for waits for more, if that can be read', async () => {
   const ahead = readAhead()
-  const at = await readOn(ahead, 0, 3)
+  const at = await waited(ahead, await readOn(ahead, 0, 3), 2)
   const rest = at + 60 * RECORDS
   expect(ahead.take(log, at, 60 * BATCH_BYTES)).toHaveLength(60)
   expect(ahead.take(log, rest, MIB)).toBeUndefined()

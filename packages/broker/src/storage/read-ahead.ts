@@ -33,6 +33,8 @@ interface Stream {
   bytes: number
   /** How much is asked for at a time. */
   readonly wanted: number
+  /** How many answers are to be there while the next one is read: more, when that took so long that the reader waited. */
+  answers: number
   loading: Promise<void> | undefined
   isToFill: boolean
   /** Whoever reads says when he is done. */
@@ -46,8 +48,8 @@ interface Stream {
 const ASKED_BYTES_MIN: number = 16 * KIB
 const AHEAD_BYTES_MIN: number = 256 * KIB
 const AHEAD_BYTES_MAX: number = 2 * MIB
-/** Answers that are there while the next one is read. A disk is quick on average: fewer, and half of the answers wait for it. */
-const READY_ANSWERS = 4
+/** A disk is quick on average: with fewer, half of the answers wait for it. What is in the page cache needs one, which is still in the processor's cache. */
+const READY_ANSWERS_MAX = 4
 /** Of all logs. Whoever is one too many reads when asked, until others are done. */
 const STREAMS_MAX = 256
 /** Streams that nobody used for one to two times so long are dropped. */
@@ -106,7 +108,10 @@ export class ReadAhead {
 
   /** Resolves when the read ahead that is under way, which may bring what is at `from`, is done; undefined if there is none. */
   arriving(log: LogState, from: number): Promise<void> | undefined {
-    return this.#streams.size === 0 ? undefined : this.#find(log, from)?.loading
+    const stream = this.#streams.size === 0 ? undefined : this.#find(log, from)
+    if (stream?.loading === undefined) return undefined
+    stream.answers = Math.min(2 * stream.answers, READY_ANSWERS_MAX)
+    return stream.loading
   }
 
   /** Somebody asked for `bytesMax` from `from` on, and the journal gave `batches`. */
@@ -154,7 +159,16 @@ export class ReadAhead {
     if (this.#count === STREAMS_MAX) return
     this.#count++
     const wanted = Math.min(Math.max(bytesMax, AHEAD_BYTES_MIN), AHEAD_BYTES_MAX)
-    const progress = { batches: [], bytes: 0, loading: undefined, isToFill: false, lends: false, isUsed: true, isDropped: false }
+    const progress = {
+      answers: 1,
+      batches: [],
+      bytes: 0,
+      loading: undefined,
+      isToFill: false,
+      lends: false,
+      isUsed: true,
+      isDropped: false,
+    }
     const stream: Stream = { log, from, next, wanted, ...progress }
     const streams = this.#streams.get(log)
     if (streams === undefined) this.#streams.set(log, [stream])
@@ -178,10 +192,10 @@ export class ReadAhead {
   }
 
   /** Whether more of it should be read, and may be. One answer is read ahead where there are many readers. */
-  #isShort({ log, next, batches, bytes, wanted, isDropped }: Stream): boolean {
+  #isShort({ log, next, batches, bytes, wanted, answers, isDropped }: Stream): boolean {
     if (isDropped || next >= log.end) return false
     const ready = bytes - (batches[0]?.bytes.length ?? 0)
-    if (ready >= READY_ANSWERS * wanted) return false
+    if (ready >= answers * wanted) return false
     const bytesMax = ready < wanted ? this.#bytesMax : this.#bytesMax / 2
     return this.#bytes + wanted <= bytesMax && this.#reads.isCold(log, next)
   }

@@ -1,7 +1,8 @@
-import { fdatasync, fstat, ftruncate } from 'node:fs'
+import { fdatasync, fstat, ftruncate, readSync } from 'node:fs'
 import { open as openFile, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises'
 import { KIB } from '../../base/units.ts'
 import { allocateBlocks } from './aligned-memory.ts'
+import { CachePace } from './cache-pace.ts'
 import { DirectReader, readAt } from './direct-reader.ts'
 import { lockDirectory } from './directory-lock.ts'
 import { FasterWay } from './faster-way.ts'
@@ -57,6 +58,7 @@ class NodeFile implements File {
   readonly #direct: DirectReader
   /** Some files are in the page cache, and others are not. */
   readonly #ways = new FasterWay(DIRECT_ALLOWANCE)
+  readonly #pace = new CachePace()
 
   constructor(handle: FileHandle) {
     this.#handle = handle
@@ -68,16 +70,25 @@ class NodeFile implements File {
     return writeAt(this.#fd, bytes, position)
   }
 
-  read(into: Uint8Array, position: number): Promise<number> {
-    return readAt(this.#fd, into, position)
+  async read(into: Uint8Array, position: number): Promise<number> {
+    return this.#pace.isAtOnce ? this.#readAtOnce(into, position) : readAt(this.#fd, into, position)
   }
 
   async readOnce(into: Uint8Array, position: number): Promise<number> {
-    const startedMs = performance.now()
-    const past = this.#ways.choose(startedMs) === DIRECT ? await this.#direct.read(into, position) : undefined
-    const count = past ?? (await this.read(into, position))
+    if (this.#pace.isAtOnce) return this.#readAtOnce(into, position)
+    const begun = this.#pace.begin()
+    const past = this.#ways.choose(begun.startedMs) === DIRECT ? await this.#direct.read(into, position) : undefined
+    const count = past ?? (await readAt(this.#fd, into, position))
     const endedMs = performance.now()
-    if (count >= LARGE_BYTES) this.#ways.took(past === undefined ? CACHED : DIRECT, count, endedMs - startedMs, endedMs)
+    if (count >= LARGE_BYTES) this.#ways.took(past === undefined ? CACHED : DIRECT, count, endedMs - begun.startedMs, endedMs)
+    if (past === undefined) this.#pace.end(begun, count, false)
+    return count
+  }
+
+  #readAtOnce(into: Uint8Array, position: number): number {
+    const begun = this.#pace.begin()
+    const count = readSync(this.#fd, into, 0, into.length, position)
+    this.#pace.end(begun, count, true)
     return count
   }
 
