@@ -63,7 +63,8 @@ class FetchWait implements Wait {
   #told(): void {
     if (this.#news || this.#isOver) return
     this.#news = true
-    this.#client.context.platform.scheduler.endOfTurn(() => {
+    // Once for all that one commit tells of.
+    queueMicrotask(() => {
       this.#news = false
       if (!this.#isOver && !this.#reading) void this.#read()
     })
