@@ -106,7 +106,10 @@ export class ReadAhead {
     return taken.length === 0 ? undefined : taken
   }
 
-  /** Resolves when the read ahead that is under way, which may bring what is at `from`, is done; undefined if there is none. */
+  /**
+   * For a reader that waits. Resolves when the read ahead that is under way, which may bring what is at `from`, is done; undefined if there is none.
+   * From now on more is read ahead of him.
+   */
   arriving(log: LogState, from: number): Promise<void> | undefined {
     const stream = this.#streams.size === 0 ? undefined : this.#find(log, from)
     if (stream?.loading === undefined) return undefined

@@ -1,16 +1,13 @@
 import { fdatasync, fstat, ftruncate, readSync } from 'node:fs'
 import { open as openFile, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises'
-import { KIB } from '../../base/units.ts'
 import { allocateBlocks } from './aligned-memory.ts'
-import { CachePace } from './cache-pace.ts'
+import { CachePace, TELLING_BYTES } from './cache-pace.ts'
 import { DirectReader, readAt } from './direct-reader.ts'
 import { lockDirectory } from './directory-lock.ts'
 import { FasterWay } from './faster-way.ts'
 import type { AppendFile, DirectoryLock, Durability, File, FileSizes, FileSystem } from './file-system.ts'
 import { openForAppend, writeAt } from './node-append-file.ts'
 
-/** Smaller reads tell more of the wait for a thread than of the way. */
-const LARGE_BYTES: number = 256 * KIB
 /** What comes through the page cache may take a little longer: the next reader finds it there. */
 const DIRECT_ALLOWANCE = 0.6
 const CACHED = 0
@@ -80,7 +77,7 @@ class NodeFile implements File {
     const past = this.#ways.choose(begun.startedMs) === DIRECT ? await this.#direct.read(into, position) : undefined
     const count = past ?? (await readAt(this.#fd, into, position))
     const endedMs = performance.now()
-    if (count >= LARGE_BYTES) this.#ways.took(past === undefined ? CACHED : DIRECT, count, endedMs - begun.startedMs, endedMs)
+    if (count >= TELLING_BYTES) this.#ways.took(past === undefined ? CACHED : DIRECT, count, endedMs - begun.startedMs, endedMs)
     if (past === undefined) this.#pace.end(begun, count, false)
     return count
   }
